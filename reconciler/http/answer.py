@@ -1,0 +1,140 @@
+"""An answer off the wire, inside limits of size and time, and the JSON in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import zlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from typing import Any, NoReturn
+
+import httpx
+
+_LONGEST_ERROR_BODY = 64 * 1024
+"""Bytes that are read of an answer that is no success; only its message is of use."""
+
+_LONGEST_NUMBER = 308
+"""Digits, and the largest exponent of ten: what a double can hold. More is an attack or a fault."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """One accepted answer.
+
+    ``data`` is the decoded JSON, numbers with a point or an exponent as Decimal, others as int; None
+    for an empty body. It may hold what the registry keeps secret, so ``repr`` leaves it out.
+    """
+
+    status: int
+    data: Any = field(repr=False)
+    request_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Flaw:
+    """Why a body could not be read whole. ``passing``: the next try may well succeed."""
+
+    text: str
+    passing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What came back, however little of the body could be read."""
+
+    status: int
+    headers: httpx.Headers = field(repr=False)
+    body: bytes = field(repr=False)
+    flaw: Flaw | None
+
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
+
+class _TooLargeError(Exception):
+    pass
+
+
+class _TruncatedError(Exception):
+    pass
+
+
+async def receive(response: httpx.Response, *, limit: int, deadline: float) -> Answer:
+    """Reads the body of ``response``: at most ``limit`` bytes of it, until the loop's time ``deadline``.
+
+    Never fails: an answer keeps its status even where its body breaks off. A 400 is a clear no to a
+    write, with or without the rest.
+    """
+    success = 200 <= response.status_code < 300
+    room = limit if success else min(limit, _LONGEST_ERROR_BODY)
+    body = bytearray()
+    flaw = None
+    try:
+        async with asyncio.timeout_at(deadline):
+            async for piece in _unpacked(response, room):
+                body += piece
+    except TimeoutError:
+        flaw = Flaw("the answer did not end in time", passing=True)
+    except (httpx.HTTPError, OSError, _TruncatedError):
+        flaw = Flaw("the answer broke off", passing=True)
+    except _TooLargeError:
+        flaw = Flaw(f"the answer is larger than {limit} bytes", passing=False)
+    except zlib.error:
+        flaw = Flaw("the answer cannot be decompressed", passing=False)
+    return Answer(response.status_code, response.headers, bytes(body), flaw if success else None)
+
+
+async def _unpacked(response: httpx.Response, room: int) -> AsyncIterator[bytes]:
+    """The body, decompressed here and not by httpx, which would inflate a small chunk to any size."""
+    encoding = response.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in {"identity", "gzip", "x-gzip"}:
+        raise zlib.error(encoding)  # we asked for gzip or nothing
+    gunzip = None if encoding == "identity" else zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    begun = False
+    async for chunk in response.aiter_raw():
+        begun = begun or bool(chunk)
+        piece = chunk if gunzip is None else gunzip.decompress(chunk, max_length=room + 1)
+        if len(piece) > room:
+            yield piece[:room]
+            raise _TooLargeError
+        room -= len(piece)
+        yield piece
+    if gunzip is not None and begun and not gunzip.eof:
+        raise _TruncatedError
+
+
+def decode(body: bytes) -> Any:
+    """The JSON in ``body``, or None where it is empty.
+
+    Raises ValueError, whose text never repeats the body.
+    """
+    text = body.decode("utf-8-sig")
+    if not text.strip():
+        return None
+    try:
+        return json.loads(text, parse_float=_fraction, parse_int=_whole, parse_constant=_refuse)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+
+
+def _whole(text: str) -> int:
+    if len(text) > _LONGEST_NUMBER:
+        raise ValueError(f"it has a number of {len(text)} digits")
+    return int(text)
+
+
+def _fraction(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = None
+    if value is None or len(text) > _LONGEST_NUMBER or abs(value.adjusted()) > _LONGEST_NUMBER:
+        raise ValueError("it has a number that no registry could have computed")
+    return value
+
+
+def _refuse(word: str) -> NoReturn:
+    raise ValueError(f"it has {word}, which is not JSON")

@@ -1,0 +1,99 @@
+"""Words of a registry made fit for a terminal: secrets struck out, control characters shown, length cut.
+
+A registry may echo what it was sent, so its words are the one place where the text of a secret could
+come back to us. This is the second line: no text of ours has a secret in it to begin with.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from html.entities import codepoint2name
+from typing import Any
+
+from reconciler.secrets import Secret
+
+LONGEST_WORDS = 500
+"""Characters of a registry's own message that an error repeats."""
+
+_SHORTEST_PART = 8
+"""Characters from which a string inside a secret JSON document counts as secret by itself."""
+
+# What formats spell differently, and the pieces of those spellings. All repetition is bounded, so that no
+# answer can make the search slow.
+_SPECIAL = re.compile(r"\\+|\s+|[^0-9A-Za-z]")
+_PERCENT = "%(?:25){0,3}"
+_BACKSLASH = rf"(?:\\|{_PERCENT}5c)"
+_END = rf"(?:;|{_PERCENT}3b)"
+_AMPERSAND = rf"(?:&|{_PERCENT}26)(?:amp{_END}){{0,3}}"
+_NUMBER = rf"{_AMPERSAND}(?:#|{_PERCENT}23)"
+_SPACE = (
+    rf"(?:[\s+]|{_BACKSLASH}{{1,8}}(?:[nrtfv]|x[01][0-9a-f]|u00[012][0-9a-f])"
+    rf"|{_PERCENT}(?:0[9a-d]|20|2b)|{_NUMBER}(?:9|1[0-3]|32|x0?[9a-d]|x20){_END})"
+)
+
+
+def harmless(text: str, secrets: Iterable[Secret] = (), *, limit: int = LONGEST_WORDS) -> str:
+    """``text`` on one line of at most ``limit`` characters, with every secret replaced by its name.
+
+    Whatever a terminal could obey or hide (escapes, direction marks, lone surrogates) is spelled out.
+    """
+    # Secrets first: a cut or an escape in the middle of one would leave a part that no longer matches.
+    line = " ".join(_strike(text, secrets).split())
+    cut = line[:limit] + "…" if len(line) > limit else line
+    return "".join(char if char.isprintable() else _spell(char) for char in cut)
+
+
+def _spell(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
+
+
+def _strike(text: str, secrets: Iterable[Secret]) -> str:
+    found = {part: secret.name for secret in secrets for part in (secret.reveal(), *_parts(secret.reveal()))}
+    # One pass, longest first, so that a short secret cannot break up a longer one that holds it.
+    parts = sorted(filter(None, found), key=len, reverse=True)
+    if not parts:
+        return text
+    pattern = "|".join(f"({_SPECIAL.sub(_spellings, part)})" for part in parts)
+    return re.sub(pattern, lambda match: f"[secret {found[parts[(match.lastindex or 0) - 1]]}]", text)
+
+
+def _spellings(special: re.Match[str]) -> str:
+    """A pattern for every way in which a server may echo ``special``: in JSON, an address, HTML, a repr.
+
+    They nest: a repr in a JSON string in a JSON string has several backslashes before a quote.
+    """
+    text = special[0]
+    if text.startswith("\\"):
+        return f"(?i:{_BACKSLASH}|{_NUMBER}(?:92|x5c){_END}){{{len(text)},{8 * len(text)}}}"
+    if text.isspace():
+        return f"(?i:{_SPACE}){{1,{8 * len(text)}}}"
+    code = ord(text)
+    halves = text.encode("utf-16-be", "surrogatepass").hex()
+    pairs = [halves[start : start + 4] for start in range(0, len(halves), 4)]
+    escape = "".join(rf"{_BACKSLASH}{{1,8}}u{pair}" for pair in pairs)
+    octets = "".join(f"{_PERCENT}{octet:02x}" for octet in text.encode("utf-8", "surrogatepass"))
+    name = codepoint2name.get(code, "apos")
+    return (
+        rf"(?i:{_BACKSLASH}{{0,8}}(?:{re.escape(text)}|{octets}|{_NUMBER}(?:{code}|x{code:x}){_END}"
+        rf"|{_AMPERSAND}{name}{_END})|{escape}|{_BACKSLASH}{{1,8}}(?:x{code:02x}|U{code:08x}))"
+    )
+
+
+def _parts(secret: str) -> Iterator[str]:
+    """The strings inside a secret that is a JSON document, as a service account is."""
+    if secret.lstrip()[:1] not in {"{", "["}:
+        return
+    try:
+        pending: list[Any] = [json.loads(secret)]
+    except (ValueError, RecursionError):
+        return
+    while pending:
+        node = pending.pop()
+        if isinstance(node, dict):
+            pending.extend(node.values())
+        elif isinstance(node, list):
+            pending.extend(node)
+        elif isinstance(node, str) and len(node) >= _SHORTEST_PART:
+            yield node

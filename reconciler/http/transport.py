@@ -1,0 +1,234 @@
+"""ReadTransport and Transport: one call, its attempts, its verdict."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_result,
+    wait_exponential,
+    wait_random,
+)
+
+from reconciler.errors import RateLimited
+from reconciler.http.answer import Answer, Reply, receive
+from reconciler.http.clients import BearerAuth, Clients
+from reconciler.http.judge import SEND_FAILURES, Call, Failed, Judge, Verdict
+from reconciler.http.pace import Clock, Pace
+from reconciler.http.urls import BaseUrl, with_query
+from reconciler.secrets import Secret
+
+_log = logging.getLogger("reconciler.http")
+
+_AFTER_FAULT = wait_exponential(multiplier=0.5, max=20) + wait_random(0, 0.5)
+_AFTER_LIMIT = wait_exponential(multiplier=4, max=60) + wait_random(0, 1)  # limits count whole minutes
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How one registry is called. ``timeout`` and ``longest_wait`` are seconds."""
+
+    requests_per_minute: int
+    """Calls that may start in any 60 seconds, repeated ones included; at least 1."""
+    concurrency: int = 8
+    """Calls in flight."""
+    timeout: float = 60.0
+    """For one whole exchange, however steadily its answer drips."""
+    read_attempts: int = 4
+    """Tries of a read, and of a connection for a write."""
+    rate_limited_attempts: int = 5
+    """Tries of a call that is answered 429."""
+    max_answer_bytes: int = 64 * 1024 * 1024
+    """Size of an answer, decompressed."""
+    longest_wait: float = 120.0
+    """The longest wait that a registry may ask for; a longer one is an error at once."""
+
+
+def _no_hint(_data: Any) -> None:
+    return None
+
+
+class ReadTransport:
+    """Calls one registry, and has no method that writes.
+
+    ``registry`` is its name in reconciler.yaml. ``explain`` takes the decoded body of an error and gives
+    the registry's own message; ``retry_after`` gives the seconds that such a body asks us to wait, and
+    ``math.inf`` for a limit that waiting does not lift. Both take whatever JSON may come, None included.
+    ``wire`` makes another httpx transport than sockets, such as one for an app in this process.
+
+    Raises Unreachable for a ``base_url`` that is none, SecretError for a token that cannot be a header.
+    Close it, or use it as a context manager.
+    """
+
+    def __init__(
+        self,
+        *,
+        registry: str,
+        base_url: str,
+        token: Secret | None,
+        settings: Settings,
+        explain: Callable[[Any], str | None],
+        retry_after: Callable[[Any], float | None] = _no_hint,
+        wire: Callable[[], httpx.AsyncBaseTransport] | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock or Clock()
+        self._base = BaseUrl.parse(base_url, registry=registry)
+        self._pace = Pace(settings.requests_per_minute, self._clock)
+        self._clients = Clients(
+            registry=registry,
+            base=self._base,
+            auth=BearerAuth(token),
+            count=settings.concurrency,
+            timeout=settings.timeout,
+            wire=wire,
+        )
+        self._judge = Judge(
+            registry=registry,
+            token=token,
+            explain=explain,
+            retry_after=retry_after,
+            longest_wait=settings.longest_wait,
+            now=self._clock.now,
+        )
+
+    async def read(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+    ) -> Reply:
+        """Asks for something; some registries list by POST, so the method is no proof of a read.
+
+        ``path`` starts with a slash and is percent-encoded; ``body`` is JSON. Tried again while that
+        may help. Raises RegistryError of the kind that the table in ``judge`` gives.
+        """
+        return await self._settle(self._call(method, path, params=params, body=body))
+
+    async def aclose(self) -> None:
+        await self._clients.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.aclose()
+
+    def _call(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: bytes | None,
+        params: Mapping[str, str] | None = None,
+        writes: bool = False,
+        secrets: Sequence[Secret] = (),
+    ) -> Call:
+        address = self._base.join(path)
+        return Call(
+            method=method,
+            address=with_query(address, params),
+            shown=f"{method} {address}",
+            body=body,
+            writes=writes,
+            secrets=tuple(secrets),
+        )
+
+    async def _settle(self, call: Call) -> Reply:
+        """Tries ``call`` until its verdict is final."""
+        verdict: Verdict = await AsyncRetrying(
+            retry=retry_if_result(_may_repeat),
+            stop=self._is_spent,
+            wait=_delay,
+            sleep=self._clock.sleep,
+            before_sleep=_announce,
+            retry_error_callback=_verdict,
+        )(self._attempt, call)
+        if isinstance(verdict, Failed):
+            raise verdict.error
+        return verdict
+
+    async def _attempt(self, call: Call) -> Verdict:
+        try:
+            async with self._clients.borrow() as client:
+                # Only now: a permit that waited for a client would be used up late, on top of others.
+                await self._pace.start()
+                answer = await self._exchange(client, call)
+        except SEND_FAILURES as failure:
+            _log.debug("%s: %s: %s", self._judge.registry, call.shown, type(failure).__name__)
+            return self._judge.failure(call, failure)
+        _log.debug("%s: %s: %d", self._judge.registry, call.shown, answer.status)
+        verdict = self._judge.answer(call, answer)
+        if isinstance(verdict, Failed) and verdict.repeat and verdict.wait is not None:
+            self._pace.pause(verdict.wait)
+        return verdict
+
+    async def _exchange(self, client: httpx.AsyncClient, call: Call) -> Answer:
+        """Sends ``call`` once. Raises one of SEND_FAILURES where no answer came."""
+        deadline = asyncio.get_running_loop().time() + self._settings.timeout
+        headers = None if call.body is None else {"Content-Type": "application/json"}
+        request = client.build_request(call.method, call.address, content=call.body, headers=headers)
+        async with asyncio.timeout_at(deadline):
+            response = await client.send(request, stream=True)
+        try:
+            return await receive(response, limit=self._settings.max_answer_bytes, deadline=deadline)
+        finally:
+            await response.aclose()
+
+    def _is_spent(self, state: RetryCallState) -> bool:
+        limited = isinstance(_failed(state).error, RateLimited)
+        tries = self._settings.rate_limited_attempts if limited else self._settings.read_attempts
+        return state.attempt_number >= tries
+
+
+class Transport(ReadTransport):
+    """A ReadTransport that can also write."""
+
+    async def write(self, method: str, path: str, body: bytes, *, secrets: Sequence[Secret] = ()) -> Reply:
+        """Changes something. Sent again only where the registry surely did not process it.
+
+        ``secrets`` are those in ``body``: a message that repeats one of them has its name instead.
+        Raises UnknownOutcome where no answer tells whether it took effect, else RegistryError of the
+        kind that the table in ``judge`` gives.
+        """
+        return await self._settle(self._call(method, path, body=body, writes=True, secrets=secrets))
+
+
+def _may_repeat(verdict: Verdict) -> bool:
+    return isinstance(verdict, Failed) and verdict.repeat
+
+
+def _verdict(state: RetryCallState) -> Verdict:
+    assert state.outcome is not None
+    verdict: Verdict = state.outcome.result()
+    return verdict
+
+
+def _failed(state: RetryCallState) -> Failed:
+    verdict = _verdict(state)
+    assert isinstance(verdict, Failed)
+    return verdict
+
+
+def _delay(state: RetryCallState) -> float:
+    failed = _failed(state)
+    if failed.wait is not None:
+        return failed.wait
+    return (_AFTER_LIMIT if isinstance(failed.error, RateLimited) else _AFTER_FAULT)(state)
+
+
+def _announce(state: RetryCallState) -> None:
+    _log.info("%s; trying again in %.1f s", _failed(state).error.message, state.upcoming_sleep)
