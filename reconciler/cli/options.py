@@ -1,0 +1,60 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+config = click.option(
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    default=Path("reconciler.yaml"),
+    show_default=True,
+    help="The configuration; manifests are found from its folder.",
+)
+output = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="json: one document on stdout, in every ending.",
+)
+verbose = click.option(
+    "-v",
+    "--verbose",
+    count=True,
+    help="-v: wire values and unmanaged fields; -vv: log every request to stderr.",
+)
+registry = click.option(
+    "--registry", "registries", multiple=True, metavar="NAME", help="Only this registry; may be repeated."
+)
+only = click.option(
+    "--only",
+    multiple=True,
+    metavar="PATTERN",
+    help="Only manifests with this name, glob or label=value; may be repeated.",
+)
+without = click.option(
+    "--except",
+    "without",
+    multiple=True,
+    metavar="PATTERN",
+    help="No manifests with this name, glob or label=value; may be repeated.",
+)
+
+
+def selection(function: F) -> F:
+    """--registry, --only and --except."""
+    return registry(only(without(function)))
+
+
+def common(function: F) -> F:
+    """--config, --output and --verbose."""
+    return config(output(verbose(function)))

@@ -1,0 +1,55 @@
+"""`reconciler plan`: what would change. Gets read-only connections; there is nothing here that writes."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.console import paint, write
+from reconciler.cli.progress import working
+from reconciler.cli.run import choose_registries, connections, load, observe, set_up_logging
+from reconciler.outcome import plan_exit_code
+from reconciler.planner import Selection, make_plan
+from reconciler.report.documents import plan_document, render
+from reconciler.report.text import plan_text
+
+
+@click.command()
+@options.common
+@options.selection
+@click.option("--exit-code", is_flag=True, help="Exit with 2 where there are changes.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    help="Also write the plan, as JSON, to this file.",
+)
+def command(
+    config_path: Path,
+    output: str,
+    verbose: int,
+    registries: tuple[str, ...],
+    only: tuple[str, ...],
+    without: tuple[str, ...],
+    exit_code: bool,
+    out: Path | None,
+) -> int:
+    """Show what would change in each registry. Nothing is written anywhere."""
+    set_up_logging(verbose)
+    project = load(config_path)
+    selection = Selection(only, without)
+    selection.check(project.manifests)
+    reached = connections(project, choose_registries(project, registries))
+    with working(f"reading {len(reached)} registries"):
+        observed = asyncio.run(observe(project, reached))
+    plan = make_plan(
+        project.config, project.desired, observed, selection=selection, acknowledged=project.acknowledged
+    )
+    document = render(plan_document(plan)) if out is not None or output == "json" else ""
+    if out is not None:
+        out.write_text(document, encoding="utf-8")
+    write(document if output == "json" else plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
+    return int(plan_exit_code(plan, changes_count=exit_code))

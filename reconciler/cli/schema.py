@@ -1,0 +1,43 @@
+"""`reconciler schema`: the JSON Schemas, for editors and for CI."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli.console import shown_path, write
+from reconciler.errors import UsageError
+from reconciler.manifests.problems import did_you_mean
+from reconciler.schemas import schemas, text_of, write_schemas
+
+
+@click.command()
+@click.argument("name", required=False)
+@click.option(
+    "--write",
+    "folder",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Write all of them into this folder.",
+)
+def command(name: str | None, folder: Path | None) -> None:
+    """Print one schema (model, config, plan, acknowledgements), or write all with --write.
+
+    In a manifest, this line makes editors check it:
+
+        # yaml-language-server: $schema=<folder>/model.schema.json
+    """
+    if folder is not None:
+        if name is not None:
+            raise UsageError("--write writes every schema; leave the name out")
+        for path in write_schemas(folder):
+            write(shown_path(path))
+        return
+    known = {file.removesuffix(".schema.json"): schema for file, schema in schemas().items()}
+    if name is None:
+        write("\n".join(known))
+    elif name in known:
+        write(text_of(known[name]))
+    else:
+        hint = did_you_mean(name, known) or f"known: {', '.join(known)}"
+        raise UsageError(f"no schema is named '{name}'", hint=hint)

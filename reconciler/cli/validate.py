@@ -1,0 +1,26 @@
+"""`reconciler validate`: every mistake of every file, without network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from reconciler.cli import options
+from reconciler.cli.console import write
+from reconciler.cli.run import load
+
+
+@click.command()
+@options.config
+@options.output
+def command(config_path: Path, output: str) -> None:
+    """Check reconciler.yaml and every manifest; no network, no tokens."""
+    project = load(config_path)
+    registries = list(project.config.value.registries)
+    if output == "json":
+        from reconciler.report.documents import render, validation_document
+
+        write(render(validation_document(len(project.manifests), registries)))
+    else:
+        write(f"{len(project.manifests)} manifests for {len(registries)} registries are valid.")

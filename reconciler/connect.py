@@ -1,0 +1,56 @@
+"""From an entry of reconciler.yaml to a connection: the address, the token, the in-process app."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from reconciler.manifests.config import LoadedConfig
+from reconciler.registries import KINDS
+from reconciler.registries.interface import Connection, Kind
+from reconciler.secrets import EnvSource
+
+if TYPE_CHECKING:
+    import httpx
+
+EMBEDDED_URL = "http://embedded"
+_UNLIMITED = 600_000  # requests per minute; a file on this machine needs no pacing
+
+
+def connect(config: LoadedConfig, registry: str, environment: Mapping[str, str]) -> Connection:
+    """The connection to one registry.
+
+    Raises SecretError where its token is not set, StorageError where an embedded one's file cannot be
+    used.
+    """
+    entry = config.value.registries[registry]
+    wire = in_process(config.database(registry)) if entry.embedded else None
+    token = (
+        EnvSource(entry.token.env).read(f"the token of registry '{registry}'", environment)
+        if entry.token
+        else None
+    )
+    default = _UNLIMITED if entry.embedded else kind_of(config, registry).requests_per_minute
+    return Connection(
+        registry=registry,
+        url=entry.url or EMBEDDED_URL,
+        token=token,
+        requests_per_minute=entry.requests_per_minute or default,
+        concurrency=entry.concurrency,
+        wire=wire,
+    )
+
+
+def kind_of(config: LoadedConfig, registry: str) -> Kind:
+    return KINDS[config.value.registries[registry].kind]
+
+
+def in_process(database: Path) -> Callable[[], httpx.AsyncBaseTransport]:
+    """The embedded registry over ``database``, called without a socket."""
+    import httpx  # noqa: PLC0415 - only a run that talks to a registry needs it
+
+    from reconciler.embedded import create_app  # noqa: PLC0415
+
+    app = create_app(database)
+    return lambda: httpx.ASGITransport(app=app)

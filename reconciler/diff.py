@@ -1,0 +1,183 @@
+"""Desired x live -> changes. Both sides in normal forms; equality is `==`, without tolerance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from reconciler.desired import Desired, destinations
+from reconciler.errors import InternalError
+from reconciler.manifests.problems import dotted
+from reconciler.money import PER_1M_TOKENS, InexactPrice, Price, Unit
+from reconciler.plan import Change, PlanPlace, Refusal, Shown, Unmanaged, shown
+from reconciler.registries.codecs import Json, Value
+from reconciler.registries.interface import LiveObject
+from reconciler.registries.rows import ABSENT, Declared, Echo, Edit, Field, Path, Table, dig
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """How one manifest and its live object differ: the changes, what an update sends, what it cannot."""
+
+    changes: tuple[Change, ...]
+    edits: tuple[Edit, ...]
+    refusals: tuple[Refusal, ...]
+    unverified: tuple[str, ...]
+
+
+EQUAL = Difference((), (), (), ())
+
+
+def compare(desired: Desired, table: Table, live: LiveObject) -> Difference:
+    """Every declared field that differs from what is live, with the edits that would end that."""
+    raw = live.raw
+    unverified: list[str] = []
+    differing: list[tuple[Path, Field, Value, Value]] = []
+    for path, (item, value) in desired.fields.items():
+        if item.row.echo is Echo.WRITE_ONLY:
+            if value is not None:
+                unverified.append(dotted(path))
+            continue
+        there = item.read(raw)
+        if there != value:
+            differing.append((path, item, there, value))
+    if not differing:
+        return Difference((), (), (), tuple(unverified)) if unverified else EQUAL
+    changes: list[Change] = []
+    edits: dict[Path, Edit] = {}
+    refusals: list[Refusal] = []
+    for path, item, there, value in differing:
+        changes.append(_change(desired, path, item, there, value, raw=raw))
+        problem = _why_not(table, item, path, value, raw)
+        if problem is not None:
+            refusals.append(problem)
+            continue
+        edits.update({edit.path: edit for edit in table.update_edits(item, value, raw)})
+    if not edits and not refusals:
+        raise InternalError(f"{desired.name}: a change without a request: {[c.path for c in changes]}")
+    return Difference(tuple(changes), tuple(edits.values()), tuple(refusals), tuple(unverified))
+
+
+def creation(desired: Desired, table: Table) -> tuple[Difference, tuple[Path, ...]]:
+    """What a create sends, as changes from nothing, and the demanded fields that nothing gives."""
+    created = table.create_edits(desired.fields, desired.name)
+    defaults = [
+        _change(desired, item.path, item, None, value, raw={}, default=True)
+        for item, value in created.defaults
+    ]
+    changes: list[Change] = []
+    unverified = []
+    for path, (item, value) in desired.fields.items():
+        if value is None or not any(point.create for point in item.points):
+            continue
+        changes.append(_change(desired, path, item, None, value, raw={}))
+        if item.row.echo is Echo.WRITE_ONLY:
+            unverified.append(dotted(path))
+    changes += defaults
+    difference = Difference(tuple(changes), created.edits, (), tuple(unverified))
+    return difference, created.missing
+
+
+def unmanaged(desired: Desired, table: Table, live: LiveObject) -> Iterator[Unmanaged]:
+    """The portable fields that are set live and that the manifest leaves out."""
+    points = {item.points[0].path for item, _ in desired.fields.values()}
+    context = Declared(desired.name, {path: value for path, (_, value) in desired.fields.items()})
+    for item in table.readable:
+        if item.points[0].path in points:
+            continue
+        value = item.read(live.raw)
+        ours = item.row.default(context) if item.row.default is not None else item.row.absent
+        if value not in (item.row.absent, ours) and not item.is_unset(value):
+            yield Unmanaged(dotted(item.path), _shown(item, value))
+
+
+def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[str, Any]) -> Refusal | None:
+    """Why an update cannot bring a field to ``value``, or None."""
+    name = dotted(path)
+    if not item.row.updatable:
+        return Refusal(
+            "cannot-express",
+            f"{name}: {table.title} sets it on create only; no update takes it",
+            "set it back in the manifest, or make a new model under another id and retire this one",
+            (name,),
+        )
+    if item.row.existing and dig(raw, item.points[0].path[:2]) is ABSENT:
+        return Refusal(
+            "cannot-express",
+            f"{name}: an update cannot add '{item.points[0].path[1]}', because it needs an id "
+            "that only the server makes",
+            "add it in the registry, or make a new model under another id",
+            (name,),
+        )
+    if value is None and item.row.clear.value == "never":
+        fix = "write a value, or leave the field out"
+        return Refusal("cannot-express", f"{name}: {table.title} has no way to clear it", fix, (name,))
+    return None
+
+
+def _change(
+    desired: Desired,
+    path: Path,
+    item: Field,
+    there: Value,
+    value: Value,
+    *,
+    raw: Mapping[str, Any],
+    default: bool = False,
+) -> Change:
+    place = None if default else PlanPlace(**_place(desired, path))
+    wire_there = dig(raw, item.points[0].path)
+    return Change(
+        path=dotted(path),
+        live=_shown(item, there, desired.units.get(path)),
+        desired=_shown(item, value, desired.units.get(path)),
+        place=place,
+        wire_live=None if wire_there is ABSENT or item.row.secret else wire_there,
+        wire_desired=None if value is None or item.row.secret else _wire(item, value),
+        default=default,
+        note=_note(item, there, value, raw),
+        details=_details(there, value),
+    )
+
+
+def _wire(item: Field, value: Value) -> Any:
+    return None if shown(value).form == "secret" else item.row.codec.encode(value)
+
+
+def _shown(item: Field, value: Value, unit: Unit | None = None) -> Shown:
+    """A value in the words and the unit of the manifest; tokens per 1M where it names none."""
+    if item.is_unset(value):
+        return shown(None)
+    value = item.row.codec.shown(value, native=item.native)
+    if isinstance(value, Price) and not item.native:
+        wanted = unit or (PER_1M_TOKENS if value.unit.dimension == "token" else value.unit)
+        try:
+            value = value.to(wanted)
+        except InexactPrice:
+            return shown(value)
+    return shown(value)
+
+
+def _place(desired: Desired, path: Path) -> dict[str, Any]:
+    place = desired.place(path)
+    return {"file": place.file, "line": place.line, "column": place.column}
+
+
+def _note(item: Field, there: Value, value: Value, raw: Mapping[str, Any]) -> str | None:
+    if not item.row.upstream or not isinstance(value, str) or not isinstance(there, str) or not raw:
+        return item.row.note or None
+    before, after = destinations(iter([there]), None), destinations(iter([value]), None)
+    return None if before == after else f"sends the stored key to {after[0]}"
+
+
+def _details(there: Value, value: Value) -> tuple[str, ...]:
+    """Which parts of two trees or lists differ."""
+    if not isinstance(value, Json | tuple) or not isinstance(there, Json | tuple) or not there:
+        return ()
+    from deepdiff import DeepDiff  # noqa: PLC0415 - 93 ms, and only pairs that differ get here
+
+    before = there.value if isinstance(there, Json) else list(there)
+    after = value.value if isinstance(value, Json) else list(value)
+    text = DeepDiff(before, after, verbose_level=2, threshold_to_diff_deeper=0).pretty()
+    return tuple(line.replace("root", "", 1) for line in text.splitlines())

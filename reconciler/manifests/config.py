@@ -1,0 +1,238 @@
+"""`reconciler.yaml`: which registries there are, and which secrets may go where.
+
+Kinds stay unchecked here: only the registries' own packages know them.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import Field, model_validator
+
+from reconciler.errors import InputError, Place, Problem
+from reconciler.manifests.fields import BaseUrl, Name, Omittable, SecretName, Strict, failure, matching
+from reconciler.manifests.problems import did_you_mean, validate
+from reconciler.manifests.vocabulary import HOST
+from reconciler.manifests.yamltree import Document, Limits, locate, parse
+from reconciler.secrets import EnvSource, SecretRule
+
+EnvName = Annotated[
+    str,
+    *matching(
+        r"[A-Za-z_][A-Za-z0-9_]{0,255}", "env-name", "the name of an environment variable, not its value"
+    ),
+]
+Host = Annotated[
+    str,
+    *matching(HOST, "host", "a host is a name or address in small letters, with a port if it matters"),
+]
+
+
+class FromEnv(Strict):
+    """A secret in an environment variable."""
+
+    env: EnvName = Field(description="The variable's name.")
+
+
+class SecretEntry(FromEnv):
+    """A secret that manifests may name, and the hosts that it may reach."""
+
+    hosts: Annotated[list[Host], Field(min_length=1)] = Field(
+        description="The upstream hosts that it may be used for; "
+        "the registry's own host where a manifest names no upstream."
+    )
+
+
+class RegistryEntry(Strict):
+    """One live registry. `url` for a server, or `embedded` for one in a local file."""
+
+    kind: str = Field(description="The adapter that speaks to it, as orq.")
+    url: Omittable[BaseUrl] = Field(None, description="Its address, without the API's own path.")
+    embedded: Omittable[Annotated[str, Field(min_length=1)]] = Field(
+        None, description="A SQLite file, relative to reconciler.yaml; needs no server and no token."
+    )
+    token: Omittable[FromEnv] = Field(None, description="The bearer token; only for `url`.")
+    requests_per_minute: Omittable[Annotated[int, Field(ge=1, le=600_000)]] = Field(
+        None, description="Never more in any minute; the kind's own default if left out."
+    )
+    concurrency: Annotated[int, Field(ge=1, le=64)] = Field(8, description="Calls in flight at once.")
+    unheld: Literal["report", "refuse"] = Field(
+        "report", description="What to do with a declared field that this kind has no place for."
+    )
+    insecure_http: bool = Field(
+        default=False,
+        description="Allow http:// to a host other than this machine; the token travels in clear.",
+    )
+
+    @model_validator(mode="after")
+    def _one_target(self) -> RegistryEntry:
+        given = self.model_fields_set
+        if ("url" in given) == ("embedded" in given):
+            raise failure("registry-target", "a registry has either `url` or `embedded`")
+        if "embedded" in given and "token" in given:
+            raise failure("registry-target", "an embedded registry needs no `token`")
+        return self
+
+
+class Config(Strict):
+    """`reconciler.yaml`."""
+
+    apiVersion: Literal["reconciler/v1"]  # noqa: N815 - the field's name is given
+    kind: Literal["Config"]
+    manifests: Annotated[str, Field(min_length=1)] = Field(
+        "models/", description="The folder of manifests, relative to this file."
+    )
+    default_registries: Omittable[Annotated[list[Name], Field(min_length=1)]] = Field(
+        None, description="For manifests that name none."
+    )
+    registries: Annotated[dict[Name, RegistryEntry], Field(min_length=1)] = Field(
+        description="Every registry, by the name that manifests use."
+    )
+    secrets: dict[SecretName, SecretEntry] = Field(
+        default_factory=dict, description="All that manifests may name, and where each may go."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedConfig:
+    """A valid reconciler.yaml and where it stands."""
+
+    value: Config
+    document: Document
+    folder: Path
+
+    @property
+    def file(self) -> str:
+        return self.document.file
+
+    @property
+    def manifests(self) -> Path:
+        return self.folder / self.value.manifests
+
+    def database(self, registry: str) -> Path:
+        """The embedded registry's file. Only for entries with `embedded`."""
+        return self.folder / (self.value.registries[registry].embedded or "")
+
+    def place(self, *path: str | int, key: bool = False) -> Place:
+        return locate(self.document, path, key=key)
+
+    def secret_rules(self) -> Mapping[str, SecretRule]:
+        return {
+            name: SecretRule(name, EnvSource(entry.env), frozenset(entry.hosts))
+            for name, entry in self.value.secrets.items()
+        }
+
+
+def load_config(path: Path, shown_as: str) -> LoadedConfig:
+    """Reads and checks reconciler.yaml.
+
+    Raises InputError with every mistake.
+    """
+    try:
+        with path.open("rb") as stream:
+            data = stream.read(Limits().file_bytes + 1)
+    except OSError as error:
+        reason = error.strerror or "cannot be read"
+        hint = "run in the folder that holds reconciler.yaml, or give --config FILE"
+        raise InputError([Problem("config-unreadable", reason, Place(shown_as), hint)]) from None
+    documents, problems = parse(data, shown_as)
+    if not problems and len(documents) != 1:
+        place = Place(shown_as) if not documents else Place(shown_as, documents[1].line, documents[1].column)
+        problems = [Problem("config-documents", "reconciler.yaml holds exactly one document", place)]
+    if problems:
+        raise InputError(problems)
+    config, problems = validate(Config, documents[0])
+    if config is None:
+        raise InputError(problems)
+    loaded = LoadedConfig(config, documents[0], path.parent)
+    problems = list(_cross_checks(loaded))
+    if problems:
+        raise InputError(problems)
+    return loaded
+
+
+def _cross_checks(config: LoadedConfig) -> Iterator[Problem]:
+    yield from _same_system(config)
+    yield from _plain_http(config)
+    yield from _token_as_secret(config)
+    for index, name in enumerate(config.value.default_registries or ()):
+        if name not in config.value.registries:
+            yield unknown_registry(config, name, config.place("default_registries", index))
+
+
+def unknown_registry(config: LoadedConfig, name: str, place: Place) -> Problem:
+    """The mistake of naming a registry that reconciler.yaml does not have."""
+    known = sorted(config.value.registries)
+    return Problem(
+        "unknown-registry",
+        f"no registry is named '{name}'",
+        place,
+        did_you_mean(name, known) or f"reconciler.yaml has {', '.join(known)}",
+    )
+
+
+def _same_system(config: LoadedConfig) -> Iterator[Problem]:
+    seen: dict[Any, str] = {}
+    for name, entry in config.value.registries.items():
+        target: Any = (entry.kind, _address(entry.url)) if entry.url else config.database(name).resolve()
+        first = seen.setdefault(target, name)
+        if first != name:
+            yield Problem(
+                "same-system",
+                f"'{name}' reaches the same system as '{first}'",
+                config.place("registries", name, key=True),
+                "keep one of them: two would overwrite each other",
+                related=(config.place("registries", first, key=True),),
+            )
+
+
+def _address(url: str) -> tuple[str, str | None, int, str]:
+    parts = urlsplit(url)
+    default = 443 if parts.scheme == "https" else 80
+    return parts.scheme, parts.hostname, parts.port or default, parts.path.rstrip("/")
+
+
+def _plain_http(config: LoadedConfig) -> Iterator[Problem]:
+    for name, entry in config.value.registries.items():
+        if not entry.url:
+            continue
+        try:
+            scheme, host, _, _ = _address(entry.url)
+        except ValueError as error:
+            yield Problem("url", f"not an address: {error}", config.place("registries", name, "url"))
+            continue
+        if scheme == "http" and not is_loopback(host or "") and not entry.insecure_http:
+            yield Problem(
+                "plain-http",
+                "http:// would send the token in clear",
+                config.place("registries", name, "url"),
+                "use https://, or set `insecure_http: true` on this registry",
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Whether ``host`` is this machine."""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _token_as_secret(config: LoadedConfig) -> Iterator[Problem]:
+    tokens = {entry.token.env: name for name, entry in config.value.registries.items() if entry.token}
+    for name, entry in config.value.secrets.items():
+        if entry.env in tokens:
+            yield Problem(
+                "token-as-secret",
+                f"{entry.env} is the token of registry '{tokens[entry.env]}'; no manifest may name it",
+                config.place("secrets", name, "env"),
+                "use another variable",
+                related=(config.place("registries", tokens[entry.env], "token"),),
+            )

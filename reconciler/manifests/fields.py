@@ -1,0 +1,227 @@
+"""Field types that manifests and reconciler.yaml share: each one check, one message, one JSON Schema.
+
+Every rule here is about one value's own shape, so that pydantic and any JSON Schema validator give the
+same verdict on it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Annotated, Any, Final, TypeVar
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    PlainValidator,
+    WithJsonSchema,
+)
+from pydantic_core import CoreSchema, PydanticCustomError, core_schema
+
+from reconciler.manifests.vocabulary import BASE_URL, MODEL_TYPES, NAME, SECRET_NAME, full
+from reconciler.money import Unit, parse_unit, unit_pattern
+from reconciler.secrets import SecretRef
+
+JsonSchema = dict[str, Any]
+
+# The end of the text in Python's and in ECMA's dialect alike; `$` also matches before a last newline.
+END: Final = r"(?![\s\S])"
+
+
+class Strict(BaseModel):
+    """No coercion (``"1"`` is not 1), no unknown field, no change afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+
+
+def failure(code: str, message: str, hint: str = "") -> PydanticCustomError:
+    """A mistake in one value. ``message`` and ``hint`` never repeat the value of a secret."""
+    # Braces would be read as the template's own.
+    return PydanticCustomError(code, "{text}", {"text": message, "hint": hint})
+
+
+def matching(pattern: str, code: str, message: str) -> tuple[Any, WithJsonSchema]:
+    """A check and a schema for texts that match ``pattern`` whole."""
+    compiled = full(pattern)
+
+    def check(text: str) -> str:
+        if compiled.match(text) is None:
+            raise failure(code, message)
+        return text
+
+    return AfterValidator(check), WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern}){END}"})
+
+
+Name = Annotated[
+    str,
+    *matching(
+        NAME, "name", "a name is 1 to 128 letters, digits, '.', '_' or '-', and starts with a letter or digit"
+    ),
+]
+SecretName = Annotated[
+    str,
+    *matching(
+        SECRET_NAME, "secret-name", "a secret's name is letters, digits and '_', and starts with no digit"
+    ),
+]
+BaseUrl = Annotated[
+    str,
+    *matching(
+        BASE_URL,
+        "url",
+        "an address is http:// or https://, a host and a path, without user information or query",
+    ),
+]
+
+
+class _NotNull:
+    """Refuses null: the field may be left out, but null says nothing here."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_before_validator_function(_refuse_null, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchema:
+        choices = handler(schema)["anyOf"]
+        [only] = [choice for choice in choices if choice != {"type": "null"}]
+        return dict(only)
+
+
+def _refuse_null(value: Any) -> Any:
+    if value is None:
+        raise failure("null", "null has no meaning here", "leave the field out")
+    return value
+
+
+T = TypeVar("T")
+Omittable = Annotated[T | None, _NotNull()]
+"""A field that may be left out (then it is None), and that is never null in a file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Amount:
+    """The number of a price as written, and its unit where one stands beside it."""
+
+    number: Decimal
+    unit: Unit | None = None
+
+
+_NUMBER: Final = r"(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,2})?"
+
+
+def _price(*dimensions: str, example: str) -> Any:
+    """A price whose unit is in one of ``dimensions``; bare numbers only for tokens (``pricing.unit``)."""
+    bare = "token" in dimensions
+    pattern = rf"{_NUMBER} */ *{unit_pattern(*dimensions)}"
+    compiled = full(pattern)
+    form = f"a price reads '{example}'" + (
+        ", or is a number where pricing.unit says its unit" if bare else ""
+    )
+
+    def check(value: Any) -> Amount:
+        if isinstance(value, Amount):
+            return value
+        if isinstance(value, int | Decimal) and not isinstance(value, bool):
+            if value < 0:
+                raise failure("price", "a price is not negative")
+            if not bare:
+                raise failure("price-unit", f"a price without a unit; {form}", f"write {value} / …")
+            return Amount(Decimal(value))
+        if not isinstance(value, str):
+            raise failure("price", form)
+        if compiled.match(value) is None:
+            raise failure("price", f"'{value}' is not a price here; {form}")
+        number, _, unit = value.partition("/")
+        return Amount(Decimal(number.strip()), parse_unit(unit.strip()))
+
+    text: JsonSchema = {"type": "string", "pattern": f"^(?:{pattern}){END}"}
+    schema = {"anyOf": [{"type": "number", "minimum": 0}, text]} if bare else text
+    return Annotated[Amount, PlainValidator(check), WithJsonSchema(schema)]
+
+
+TokenPrice = _price("token", example="0.15 / 1M tokens")
+ImagePrice = _price("image", example="0.04 / image")
+SecondPrice = _price("second", example="0.10 / second")
+SearchPrice = _price("search", example="10 / 1K searches")
+
+
+def _token_unit(value: Any) -> Unit:
+    if isinstance(value, Unit):
+        return value
+    if not isinstance(value, str) or full(unit_pattern("token")).match(value) is None:
+        raise failure("unit", "pricing.unit is a number of tokens: 1M tokens, 1K tokens, token")
+    return parse_unit(value)
+
+
+TokenUnit = Annotated[
+    Unit,
+    PlainValidator(_token_unit),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "pattern": f"^(?:{unit_pattern('token')}){END}",
+            "examples": ["1M tokens", "1K tokens"],
+        }
+    ),
+]
+
+Currency = Annotated[
+    str, *matching(r"[A-Z]{3}", "currency", "a currency is three capital letters (ISO 4217), as USD")
+]
+
+
+def one_of(words: tuple[str, ...], what: str, hint: str = "") -> Any:
+    """One of a closed set of words, with the nearest one suggested."""
+
+    def check(value: str) -> str:
+        if value not in words:
+            raise PydanticCustomError(
+                "unknown-word",
+                "{text}",
+                {
+                    "text": f"'{value}' is not a known {what}",
+                    "word": value,
+                    "known": list(words),
+                    "hint": hint,
+                },
+            )
+        return value
+
+    return Annotated[str, AfterValidator(check), WithJsonSchema({"type": "string", "enum": list(words)})]
+
+
+ModelType = one_of(
+    MODEL_TYPES, "type of model", "a type that only one kind of registry has goes under `native`"
+)
+
+
+def _secret(value: Any) -> SecretRef:
+    if isinstance(value, SecretRef):
+        return value
+    problem = secret_shape_problem(value)
+    if problem:
+        raise failure("secret-literal", problem, "name it in reconciler.yaml and write {secret: NAME}")
+    return SecretRef(value["secret"])
+
+
+def secret_shape_problem(value: Any) -> str | None:
+    """What is wrong with ``value`` as a secret reference, or None. Never repeats the value."""
+    if not isinstance(value, dict):
+        return "a secret is never written in a manifest"
+    if set(value) != {"secret"} or not isinstance(value["secret"], str):
+        return "a secret is a reference with the one key `secret`"
+    if full(SECRET_NAME).match(value["secret"]) is None:
+        return "a secret's name is letters, digits and '_', and starts with no digit"
+    return None
+
+
+SECRET_SCHEMA: Final[JsonSchema] = {
+    "type": "object",
+    "properties": {"secret": {"type": "string", "pattern": f"^(?:{SECRET_NAME}){END}"}},
+    "required": ["secret"],
+    "additionalProperties": False,
+    "description": "A secret by the name that reconciler.yaml gives it; never the secret itself.",
+}
+SecretReference = Annotated[SecretRef, PlainValidator(_secret), WithJsonSchema(SECRET_SCHEMA)]

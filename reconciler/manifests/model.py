@@ -1,0 +1,207 @@
+"""The `Model` manifest: every portable field, its type, its meaning.
+
+These classes are the one source of the portable vocabulary: the published schema, the manifest
+reference, the flat paths of the diff and the "did you mean" of an unknown field are read from them.
+`native` stays unchecked here; only the tables of the registries know it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from annotated_types import Ge
+from pydantic import BaseModel, Field, model_validator
+
+from reconciler.manifests.fields import (
+    Amount,
+    BaseUrl,
+    Currency,
+    ImagePrice,
+    ModelType,
+    Name,
+    Omittable,
+    SearchPrice,
+    SecondPrice,
+    SecretReference,
+    Strict,
+    TokenPrice,
+    TokenUnit,
+    failure,
+)
+from reconciler.manifests.vocabulary import TIER
+
+Tokens = Annotated[int, Ge(1)]
+TierName = Annotated[str, Field(pattern=f"^{TIER}$")]
+
+
+class Endpoint(Strict):
+    """An OpenAI-compatible upstream of your own."""
+
+    base_url: BaseUrl | None = Field(None, description="Its address, up to the version: https://host/v1.")
+    region: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="Where it runs; any label that the registry shows, as europe."
+    )
+    api_key: SecretReference | None = Field(
+        None, description="The key that the registry calls it with; write-only."
+    )
+
+
+class Limits(Strict):
+    """Sizes in tokens."""
+
+    context_window: Tokens | None = Field(None, description="Input and output together, in tokens.")
+    max_output_tokens: Tokens | None = Field(None, description="The longest answer, in tokens.")
+
+
+class InOut(Strict):
+    """A pair of token prices."""
+
+    input: TokenPrice | None = Field(None, description="Per input token.")
+    output: TokenPrice | None = Field(None, description="Per output token.")
+
+
+class TierPrices(InOut):
+    """Token prices that hold once the input is longer than the tier's name says."""
+
+    cache_read: TokenPrice | None = Field(None, description="Per input token read from the cache.")
+    cache_write: TokenPrice | None = Field(None, description="Per input token written to the cache.")
+
+
+class PricingPatch(InOut):
+    """Prices as `overrides` may change them: unit and currency may come from the base."""
+
+    unit: Omittable[TokenUnit] = Field(
+        None, description="What every bare number here is per: 1M tokens, 1K tokens."
+    )
+    currency: Omittable[Currency] = Field(None, description="ISO 4217 code of every price here, as USD.")
+    cache_read: TokenPrice | None = Field(None, description="Per input token read from the cache.")
+    cache_write: TokenPrice | None = Field(None, description="Per input token written to the cache.")
+    cache_write_5m: TokenPrice | None = Field(
+        None, description="Per input token written to the cache for five minutes."
+    )
+    cache_write_1h: TokenPrice | None = Field(
+        None, description="Per input token written to the cache for one hour."
+    )
+    reasoning: TokenPrice | None = Field(None, description="Per reasoning token.")
+    batch: Omittable[InOut] = Field(None, description="Prices of the batch API.")
+    audio: Omittable[InOut] = Field(None, description="Prices of audio tokens.")
+    tiers: Omittable[dict[TierName, TierPrices]] = Field(
+        None, description="Prices past a length of input: above_128k, above_200k."
+    )
+    image: ImagePrice | None = Field(None, description="Per image made, as 0.04 / image.")
+    video_second: SecondPrice | None = Field(None, description="Per second of video made, as 0.10 / second.")
+    video_second_1080p: SecondPrice | None = Field(
+        None, description="Per second of video made in 1080p, as 0.10 / second."
+    )
+    search: SearchPrice | None = Field(None, description="Per web search, as 10 / 1K searches.")
+
+
+class Pricing(PricingPatch):
+    """Prices. A bare number needs `unit`; any price needs `currency`."""
+
+    @model_validator(mode="after")
+    def _complete(self) -> Pricing:
+        for code, message, hint in pricing_gaps(_declared(self)):
+            raise failure(code, message, hint)
+        return self
+
+
+def pricing_gaps(pricing: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
+    """What `pricing` as a whole lacks: code, message and hint.
+
+    Takes a raw mapping too, so that a document with other mistakes is told of these as well.
+    """
+    prices = list(_prices(pricing))
+    bare = [path for path, has_unit in prices if not has_unit]
+    if bare and "unit" not in pricing:
+        yield "price-unit", f"pricing.{bare[0]} has no unit", "add `unit: 1M tokens` to pricing"
+    if prices and "currency" not in pricing:
+        yield "currency", f"pricing.{prices[0][0]} has no currency", "add `currency: USD` to pricing"
+
+
+def _declared(model: BaseModel) -> dict[str, Any]:
+    return {name: getattr(model, name) for name in type(model).model_fields if name in model.model_fields_set}
+
+
+def _prices(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, bool]]:
+    """Every price by its path, and whether it has a unit of its own."""
+    for key, value in tree.items():
+        if isinstance(value, Amount):
+            yield above + key, value.unit is not None
+        elif isinstance(value, Mapping | BaseModel):
+            below = value if isinstance(value, Mapping) else _declared(value)
+            yield from _prices(below, f"{above}{key}.")
+        elif isinstance(value, int | Decimal) and not isinstance(value, bool):
+            yield above + key, False
+
+
+class Capabilities(Strict):
+    """What the model can do."""
+
+    tools: bool | None = Field(None, description="Function calling.")
+    vision: bool | None = Field(None, description="Images as input.")
+    streaming: bool | None = Field(None, description="Answers as a stream.")
+    reasoning: bool | None = Field(None, description="Reasoning before the answer.")
+    strict_tools: bool | None = Field(None, description="Tool arguments held to their schema.")
+    image_edit: bool | None = Field(None, description="Editing of images.")
+    json_schema: bool | None = Field(None, description="Answers held to a JSON Schema.")
+
+
+class SpecPatch(Strict):
+    """The part of `spec` that `overrides` may change."""
+
+    display_name: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
+        None, description="The name that people see."
+    )
+    description: str | None = Field(None, description="What the model is for.")
+    type: ModelType | None = Field(None, description="What it does.")
+    developer: Annotated[str, Field(min_length=1)] | None = Field(None, description="Who made the model.")
+    family: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="The family that it belongs to, as gpt-4o."
+    )
+    provider: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="Who serves it, in our word; see the table of providers."
+    )
+    model: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
+        None, description="Its id at that provider."
+    )
+    endpoint: Omittable[Endpoint] = Field(None, description="An OpenAI-compatible upstream of your own.")
+    limits: Omittable[Limits] = Field(None, description="Sizes in tokens.")
+    pricing: Omittable[PricingPatch] = Field(None, description="Prices, each with its unit.")
+    capabilities: Omittable[Capabilities] = Field(None, description="What the model can do.")
+    native: Omittable[dict[str, dict[str, Any]]] = Field(
+        None, description="What only one kind of registry has, in its own field names."
+    )
+
+
+class Spec(SpecPatch):
+    """What a registry shall hold. A field that is left out is not managed; null must not be set."""
+
+    registries: Omittable[Annotated[list[Name], Field(min_length=1)]] = Field(
+        None,
+        description="The registries of reconciler.yaml that shall hold it; default_registries if left out.",
+    )
+    pricing: Omittable[Pricing] = Field(None, description="Prices, each with its unit.")
+    overrides: Omittable[dict[Name, SpecPatch]] = Field(
+        None, description="Changes to this spec for one registry, by its name; null must not be set there."
+    )
+
+
+class Metadata(Strict):
+    """Who the manifest is, on our side."""
+
+    name: Name = Field(description="Unique in the folder.")
+    labels: dict[str, str] = Field(
+        default_factory=dict, description="For --only and --except, as team=support."
+    )
+
+
+class Model(Strict):
+    """One model, as every registry that is named in it shall hold it."""
+
+    apiVersion: Literal["reconciler/v1"]  # noqa: N815 - the field's name is given
+    kind: Literal["Model"]
+    metadata: Metadata
+    spec: Spec

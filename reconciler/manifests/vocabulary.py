@@ -1,0 +1,80 @@
+"""The words that mean the same in every registry and that are not field names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+API_VERSION: Final = "reconciler/v1"
+
+MODEL_TYPES: Final = (
+    "chat",
+    "completion",
+    "embedding",
+    "image",
+    "moderation",
+    "ocr",
+    "rerank",
+    "stt",
+    "tts",
+    "vision",
+)
+
+PROVIDERS: Final = (
+    "anthropic",
+    "azure-openai",
+    "bedrock",
+    "bytedance",
+    "cerebras",
+    "cohere",
+    "contextualai",
+    "deepseek",
+    "elevenlabs",
+    "fal",
+    "gemini",
+    "groq",
+    "huggingface",
+    "jina",
+    "leonardoai",
+    "litellm",
+    "mistral",
+    "moonshotai",
+    "nvidia",
+    "ollama",
+    "openai",
+    "openrouter",
+    "perplexity",
+    "stability-ai",
+    "together-ai",
+    "vertex-ai",
+    "watsonx",
+    "xai",
+)
+"""Who serves a model, in our words; ``registries/providers.py`` has each kind's own."""
+
+AMBIGUOUS_PROVIDERS: Final[Mapping[str, tuple[str, ...]]] = {"google": ("vertex-ai", "gemini")}
+"""Words that mean one system here and another there: never guessed."""
+
+NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
+"""Names of models and registries; they stand in addresses, file names and tables."""
+
+SECRET_NAME: Final = r"[A-Za-z_][A-Za-z0-9_]{0,127}"  # noqa: S105 - the form of a name
+
+TIER: Final = r"above_[1-9][0-9]{0,5}[km]"
+"""A price that holds past so many tokens of input: ``above_200k``."""
+
+_PORT: Final = r"(?:[1-9][0-9]{0,3}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+
+BASE_URL: Final = (
+    r"https?://(?:[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9_.])?|\[[0-9A-Fa-f:.]+\])"
+    rf"(?::{_PORT})?(?:/[!$-.0->@-\[\]-~/]*)?"
+)
+"""Absolute, without user information, query or fragment: addresses are logged, by us and by servers."""
+
+HOST: Final = rf"(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::{_PORT})?"
+
+
+def full(pattern: str) -> re.Pattern[str]:
+    """``pattern`` anchored at both ends, without the newline that ``$`` would let through."""
+    return re.compile(rf"(?:{pattern})\Z")

@@ -1,0 +1,256 @@
+"""The plan: a frozen, serialisable list of actions. It holds no secret by construction.
+
+These classes are the plan document: `plan -o json` and `plan --out` write them, schemas/plan.schema.json
+is generated from them. Values stand in them as JSON (numbers as Decimal or int), in the manifest's
+vocabulary and units; requests hold what goes on the wire.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cache
+from typing import Any, Literal
+
+import simplejson
+
+from reconciler import __version__
+from reconciler.money import Price, amount_text
+from reconciler.registries.codecs import Json, Unreadable
+from reconciler.registries.rows import Contradiction, Edit
+from reconciler.secrets import SecretRef
+
+FORMAT = 1
+"""The version of the document; a reader refuses one that it does not know."""
+
+JsonValue = Any
+Operation = Literal["create", "update", "none", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class PlanPlace:
+    """Where something is written; line and column count from 1."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """One value in the manifest's vocabulary.
+
+    ``form`` says how to read ``value``: `value` any JSON, `unset` nothing, `price` with amount, currency
+    and per, `secret` the name of a reference, `unreadable` a text about what the registry holds.
+    """
+
+    form: Literal["value", "unset", "price", "secret", "unreadable"]
+    value: JsonValue = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One field that differs. ``wire`` are the raw values, for those who check the translation."""
+
+    path: str
+    live: Shown
+    desired: Shown
+    place: PlanPlace | None
+    wire_live: JsonValue
+    wire_desired: JsonValue
+    default: bool = False
+    note: str | None = None
+    details: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an action is not taken: a stable code, what is wrong, how to go on, the fields it is about.
+
+    ``acknowledge`` holds the lines for acknowledgements.yaml where an acknowledgement lets it through.
+    """
+
+    code: str
+    message: str
+    fix: str | None
+    paths: tuple[str, ...]
+    acknowledge: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedEdit:
+    """One point of a request's body: a value, a secret by name, or a key that is left out."""
+
+    path: tuple[str, ...]
+    value: JsonValue = None
+    secret: str | None = None
+    cleared: bool = False
+
+    @classmethod
+    def of(cls, edit: Edit) -> PlannedEdit:
+        return cls(edit.path, edit.value, edit.secret.name if edit.secret else None, edit.cleared)
+
+    def edit(self) -> Edit:
+        return Edit(self.path, self.value, SecretRef(self.secret) if self.secret else None, self.cleared)
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedRequest:
+    """One call, as edits: the body is composed when it is sent, from what is live then."""
+
+    call: str
+    method: str
+    path: str
+    edits: tuple[PlannedEdit, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unmanaged:
+    """A field that is set live and that the manifest leaves out; it stays."""
+
+    path: str
+    live: Shown
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What shall happen to one resource in one registry.
+
+    ``id`` is the live object's, or the one that a create sends; ``rests_on`` the fingerprint of what was
+    read; ``after`` the names of the actions that come first.
+    """
+
+    registry: str
+    resource: str
+    name: str
+    operation: Operation
+    variant: str
+    id: str | None
+    place: PlanPlace
+    changes: tuple[Change, ...] = ()
+    requests: tuple[PlannedRequest, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    notes: tuple[str, ...] = ()
+    unverified: tuple[str, ...] = ()
+    unmanaged: tuple[Unmanaged, ...] = ()
+    after: tuple[str, ...] = ()
+    rests_on: str = ""
+    digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotHeld:
+    """A declared field for which this kind has no place, and the manifests that declare it."""
+
+    path: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LeftAlone:
+    """A live object of ours that no manifest names. Never touched."""
+
+    id: str
+    display_name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why nothing can be said of a registry, or why a request failed."""
+
+    code: str
+    message: str
+    hint: str | None = None
+    request: str | None = None
+    status: int | None = None
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryPlan:
+    """One registry's part. With ``failure`` it could not be read, and ``actions`` is empty."""
+
+    name: str
+    kind: str
+    target: str
+    failure: Failure | None = None
+    actions: tuple[Action, ...] = ()
+    not_held: tuple[NotHeld, ...] = ()
+    left_alone: tuple[LeftAlone, ...] = ()
+    vendor_owned: int = 0
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The whole. ``digest`` is the hash of the sorted digests of its actions."""
+
+    registries: tuple[RegistryPlan, ...]
+    digest: str
+    notes: tuple[str, ...] = ()
+    apiVersion: Literal["reconciler/v1"] = "reconciler/v1"  # noqa: N815 - the field's name is given
+    kind: Literal["Plan"] = "Plan"
+    format: int = FORMAT
+    tool: str = __version__
+
+    def actions(self, *operations: Operation) -> list[Action]:
+        """Every action with one of ``operations``; all where none is given."""
+        return [
+            action
+            for registry in self.registries
+            for action in registry.actions
+            if not operations or action.operation in operations
+        ]
+
+    @property
+    def failed(self) -> bool:
+        return any(registry.failure for registry in self.registries)
+
+
+UNSET = Shown("unset")
+
+
+def shown(value: Any) -> Shown:
+    """A normal form as the plan shows it."""
+    if value is None or value == ():
+        return UNSET
+    if isinstance(value, Price):
+        return Shown(
+            "price",
+            {"amount": amount_text(value.amount), "currency": value.currency, "per": str(value.unit)},
+        )
+    if isinstance(value, SecretRef):
+        return Shown("secret", value.name)
+    if isinstance(value, Unreadable | Contradiction):
+        return Shown("unreadable", str(value))
+    if isinstance(value, Json):
+        return Shown("value", value.value)
+    return Shown("value", list(value) if isinstance(value, tuple) else value)
+
+
+def canonical(value: Any) -> str:
+    """JSON with sorted keys and exact numbers: what digests are taken of."""
+    return simplejson.dumps(value, use_decimal=True, sort_keys=True, separators=(",", ":"), default=str)
+
+
+def digest_of(*parts: Any) -> str:
+    """A digest over JSON values; the same on any machine."""
+    return hashlib.sha256(canonical(parts).encode()).hexdigest()
+
+
+def plan_digest(registries: Iterable[RegistryPlan]) -> str:
+    """The hash of the sorted digests of every action that does or refuses something."""
+    digests = sorted(action.digest for registry in registries for action in registry.actions if action.digest)
+    return digest_of(digests)
+
+
+@cache
+def adapter() -> Any:
+    """pydantic's reader and writer of plan documents; late, because building it takes a while."""
+    from pydantic import TypeAdapter  # noqa: PLC0415
+
+    return TypeAdapter(Plan)

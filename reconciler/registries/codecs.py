@@ -1,0 +1,432 @@
+"""Codecs: one field between the manifest's vocabulary and the wire. Pure, no float.
+
+A *normal form* is what both sides are compared in: the same value always has the same one. The law
+that every echoed row keeps: ``decode(encode(normal(x))) == normal(x)``.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import simplejson
+
+from reconciler.manifests.fields import SECRET_SCHEMA, JsonSchema, secret_shape_problem
+from reconciler.money import InexactPrice, Price, Unit, as_double, plain
+from reconciler.secrets import SecretRef
+
+Value = Any
+"""A normal form: str, bool, int, Decimal, Price, Json, a sorted tuple, SecretRef, or None for unset."""
+
+Wire = Any
+"""JSON as a registry speaks it, numbers with a point as Decimal."""
+
+
+class BadValue(ValueError):
+    """A manifest's native value has the wrong type or range: a mistake in the file."""
+
+
+class CannotExpress(ValueError):
+    """The registry has the field, but it cannot take this value."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A live value of a type that the field never has. Equal to nothing that a manifest can ask for."""
+
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+@dataclass(frozen=True, slots=True)
+class Json:
+    """Any JSON value by its canonical text, so that 1 is not true, and 1.0 is 1."""
+
+    text: str
+
+    @property
+    def value(self) -> Wire:
+        return json.loads(self.text, parse_float=Decimal)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def json_of(value: Wire, *, drop_empty: bool = False) -> Json:
+    """The canonical form of ``value``; ``drop_empty`` leaves out what Go's ``omitempty`` would."""
+    return Json(simplejson.dumps(_canonical(value, drop_empty=drop_empty), use_decimal=True, sort_keys=True))
+
+
+def _canonical(value: Wire, *, drop_empty: bool) -> Wire:
+    if isinstance(value, Mapping):
+        pairs = ((key, _canonical(item, drop_empty=drop_empty)) for key, item in value.items())
+        return {key: item for key, item in pairs if not (drop_empty and item in (False, None, "", [], {}))}
+    if isinstance(value, list | tuple):
+        return [_canonical(item, drop_empty=drop_empty) for item in value]
+    if isinstance(value, bool) or not isinstance(value, int | Decimal):
+        return value
+    number = as_double(value)
+    return int(number) if number == number.to_integral_value() else number
+
+
+def _unreadable(wire: Wire) -> Unreadable:
+    return Unreadable(json_of(wire).text)
+
+
+class Codec:
+    """The protocol of a codec, and what most have in common."""
+
+    __slots__ = ()
+
+    def schema(self) -> JsonSchema:
+        """The JSON Schema of the native value."""
+        raise NotImplementedError
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        """The normal form of a manifest's value.
+
+        ``native`` tells a value in the registry's own words from a portable one, whose type the
+        manifest's model has checked. Raises BadValue or CannotExpress.
+        """
+        raise NotImplementedError
+
+    def encode(self, value: Value) -> Wire:
+        """The wire form of a normal form."""
+        return value
+
+    def decode(self, wire: Wire) -> Value:
+        """The normal form of a live value; Unreadable where the type is not the field's."""
+        raise NotImplementedError
+
+    def shown(self, value: Value, *, native: bool) -> Value:
+        """The value in the words of the manifest's path."""
+        del native
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class Text(Codec):
+    """A text. With ``empty_is_unset``, ``""`` is what the registry answers for none."""
+
+    max_length: int | None = None
+    empty_is_unset: bool = False
+
+    def schema(self) -> JsonSchema:
+        length = {} if self.max_length is None else {"maxLength": self.max_length}
+        return {"type": "string", "minLength": 0 if self.empty_is_unset else 1, **length}
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        if not isinstance(value, str):
+            raise BadValue("must be a text")
+        if not value and not self.empty_is_unset:
+            raise BadValue("must not be empty")
+        if self.max_length is not None and len(value) > self.max_length:
+            raise (BadValue if native else CannotExpress)(f"must have at most {self.max_length} characters")
+        return self.decode(value)
+
+    def decode(self, wire: Wire) -> Value:
+        if wire is None or (self.empty_is_unset and wire == ""):
+            return None
+        return wire if isinstance(wire, str) else _unreadable(wire)
+
+    def encode(self, value: Value) -> Wire:
+        return "" if value is None else value
+
+
+@dataclass(frozen=True, slots=True)
+class Flag(Codec):
+    """True or false."""
+
+    def schema(self) -> JsonSchema:
+        return {"type": "boolean"}
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        del native
+        if not isinstance(value, bool):
+            raise BadValue("must be true or false")
+        return value
+
+    def decode(self, wire: Wire) -> Value:
+        return wire if isinstance(wire, bool) else _unreadable(wire)
+
+
+@dataclass(frozen=True, slots=True)
+class Whole(Codec):
+    """A whole number from 0 that a signed 64-bit field and a double both keep."""
+
+    LARGEST = 2**53
+
+    def schema(self) -> JsonSchema:
+        return {"type": "integer", "minimum": 0, "maximum": self.LARGEST}
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        if not isinstance(value, int) or isinstance(value, bool):
+            raise BadValue("must be a whole number")
+        if value < 0:
+            raise BadValue("must not be negative")
+        if value > self.LARGEST:
+            raise (BadValue if native else CannotExpress)(f"must be at most {self.LARGEST}")
+        return value
+
+    def decode(self, wire: Wire) -> Value:
+        number = _number(wire)
+        if number is None or number != number.to_integral_value():
+            return _unreadable(wire)
+        return int(number)
+
+
+@dataclass(frozen=True, slots=True)
+class Number(Codec):
+    """A number without a published unit."""
+
+    def schema(self) -> JsonSchema:
+        return {"type": "number", "minimum": 0}
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        del native
+        if not isinstance(value, int | Decimal) or isinstance(value, bool):
+            raise BadValue("must be a number")
+        if value < 0:
+            raise BadValue("must not be negative")
+        number = plain(Decimal(value))
+        if as_double(number) != number:
+            raise CannotExpress("has more than 15 significant digits, which is all a registry keeps")
+        return number
+
+    def decode(self, wire: Wire) -> Value:
+        number = _number(wire)
+        return _unreadable(wire) if number is None else number
+
+    def encode(self, value: Value) -> Wire:
+        return whole_if_exact(value)
+
+
+def _number(wire: Wire) -> Decimal | None:
+    """A number of the wire, also where it stands as a text; None for anything else."""
+    if isinstance(wire, bool) or not isinstance(wire, int | Decimal | str):
+        return None
+    try:
+        number = Decimal(wire)
+    except ArithmeticError:
+        return None
+    return as_double(number) if number.is_finite() else None
+
+
+def whole_if_exact(number: Decimal) -> Wire:
+    """``number`` as an int where it is one, so that it is written without exponent or point."""
+    return int(number) if number == number.to_integral_value() else number
+
+
+@dataclass(frozen=True, slots=True)
+class Money(Codec):
+    """A price that the wire keeps per ``unit`` in ``currency``; its normal form is for exactly that unit.
+
+    ``native_unit`` is what a bare native number is per, where that is not the wire's unit.
+    """
+
+    unit: Unit
+    currency: str = "USD"
+    native_unit: Unit | None = None
+
+    def schema(self) -> JsonSchema:
+        return {
+            "type": "number",
+            "minimum": 0,
+            "description": f"{self.currency} / {self.native_unit or self.unit}",
+        }
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        if native:
+            number = Number().normal(value, native=True)
+            value = Price(number, self.currency, self.native_unit or self.unit)
+        if value.currency != self.currency:
+            raise CannotExpress(f"holds prices in {self.currency}, not in {value.currency}")
+        try:
+            return Price(value.wire(self.unit), self.currency, self.unit)
+        except InexactPrice as error:
+            raise CannotExpress(str(error)) from None
+
+    def encode(self, value: Value) -> Wire:
+        return whole_if_exact(value.wire(self.unit))
+
+    def decode(self, wire: Wire) -> Value:
+        number = _number(wire)
+        return _unreadable(wire) if number is None else Price(number, self.currency, self.unit)
+
+    def shown(self, value: Value, *, native: bool) -> Value:
+        if native and self.native_unit is not None and isinstance(value, Price):
+            return value.to(self.native_unit)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class SetOf(Codec):
+    """A set that the wire keeps as a list: its order means nothing."""
+
+    item: type[str] | type[int]
+
+    def schema(self) -> JsonSchema:
+        kind = {"type": "string"} if self.item is str else {"type": "integer"}
+        return {"type": "array", "items": kind, "uniqueItems": True}
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        del native
+        if not isinstance(value, list) or any(type(item) is not self.item for item in value):
+            raise BadValue(f"must be a list of {'texts' if self.item is str else 'whole numbers'}")
+        if len(set(value)) != len(value):
+            raise BadValue("names one thing twice")
+        return self.decode(list(value))
+
+    def decode(self, wire: Wire) -> Value:
+        if wire is None:
+            return ()
+        if not isinstance(wire, list) or any(type(item) is not self.item for item in wire):
+            return _unreadable(wire)
+        return tuple(sorted(set(wire)))
+
+    def encode(self, value: Value) -> Wire:
+        return list(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Tree(Codec):
+    """Any JSON value, compared whole. ``shape`` is the schema of its keys where they are known."""
+
+    shape: Mapping[str, Any] | None = None
+    drop_empty: bool = False
+
+    def schema(self) -> JsonSchema:
+        return dict(self.shape or {})
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        del native
+        if self.shape is not None:
+            check_shape(value, self.shape)
+        normal = json_of(value, drop_empty=self.drop_empty)
+        return None if self.drop_empty and normal.text in ("{}", "[]", "null") else normal
+
+    def decode(self, wire: Wire) -> Value:
+        normal = json_of(wire, drop_empty=self.drop_empty)
+        return None if self.drop_empty and normal.text in ("{}", "[]", "null") else normal
+
+    def encode(self, value: Value) -> Wire:
+        return None if value is None else value.value
+
+
+def check_shape(value: Any, schema: Mapping[str, Any], path: str = "") -> None:
+    """Checks ``value`` against the small part of JSON Schema that the tables use.
+
+    Raises BadValue, which names the key. jsonschema would cost the start-up of every command.
+    """
+    kinds: dict[str, Any] = {
+        "object": dict,
+        "array": list,
+        "string": str,
+        "number": (int, Decimal),
+        "integer": int,
+    }
+    kind = schema.get("type")
+    where = f"'{path}' " if path else ""
+    if kind is not None and (not isinstance(value, kinds[kind]) or isinstance(value, bool)):
+        names = {"object": "a mapping", "array": "a list", "string": "a text", "integer": "a whole number"}
+        raise BadValue(f"{where}must be {names.get(kind, 'a number')}")
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        for key, item in value.items():
+            below = f"{path}.{key}" if path else key
+            if key not in known:
+                raise BadValue(f"has no key '{below}'; known: {', '.join(known)}")
+            check_shape(item, known[key], below)
+        for key in schema.get("required", ()):
+            if key not in value:
+                raise BadValue(f"{where}needs the key '{key}'")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            check_shape(item, schema["items"], f"{path}[{index}]")
+
+
+@dataclass(frozen=True, slots=True)
+class TreeOrSecret(Tree):
+    """Any JSON value, or a secret by reference."""
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        if secret_shape_problem(value) is None:
+            return SecretRef(value["secret"])
+        return Tree.normal(self, value, native=native)
+
+
+@dataclass(frozen=True, slots=True)
+class EmptyMapping(Codec):
+    """`{}` written where keys could stand: sent on create, asks nothing of what is live."""
+
+    def schema(self) -> JsonSchema:
+        return {"type": "object", "maxProperties": 0}
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        del native
+        if value != {} or not isinstance(value, dict):
+            raise BadValue("must be a mapping")
+        return Json("{}")
+
+    def decode(self, wire: Wire) -> Value:
+        return Json("{}") if wire is None or isinstance(wire, Mapping) else _unreadable(wire)
+
+    def encode(self, value: Value) -> Wire:
+        del value
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Word(Codec):
+    """A portable word with a spelling of the registry's own; natively, any text.
+
+    The normal form is the registry's spelling.
+    """
+
+    spellings: Mapping[str, str]
+    kind: str
+
+    def schema(self) -> JsonSchema:
+        return {"type": "string", "minLength": 1}
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        if not isinstance(value, str) or not value:
+            raise BadValue("must be a text")
+        if native:
+            return value
+        if value not in self.spellings:
+            raise CannotExpress(f"kind {self.kind} has no word for '{value}'")
+        return self.spellings[value]
+
+    def decode(self, wire: Wire) -> Value:
+        return wire if isinstance(wire, str) else _unreadable(wire)
+
+    def shown(self, value: Value, *, native: bool) -> Value:
+        if native:
+            return value
+        return next((word for word, spelling in self.spellings.items() if spelling == value), value)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretText(Codec):
+    """A secret: a reference on our side, never read back."""
+
+    def schema(self) -> JsonSchema:
+        return SECRET_SCHEMA
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        del native
+        if isinstance(value, SecretRef):
+            return value
+        problem = secret_shape_problem(value)
+        if problem:
+            raise BadValue(problem)
+        return SecretRef(value["secret"])
+
+    def decode(self, wire: Wire) -> Value:
+        raise CannotExpress(f"a secret is never read back, and here is a {type(wire).__name__}")

@@ -1,0 +1,132 @@
+"""The calls of Orq.ai: read the list whole, send one request. Decides nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+from reconciler.errors import UnexpectedAnswer
+from reconciler.http import ReadTransport, Settings, Transport, quote_segment
+from reconciler.registries.interface import (
+    Answer,
+    Connection,
+    LiveObject,
+    Observation,
+    OutgoingRequest,
+)
+from reconciler.registries.orq.fields import GENERIC, ours, variant_of, without_secrets
+from reconciler.registries.wire import body_bytes
+
+_LIST = "/v2/models"
+
+
+class OrqReader:
+    """Reads the models of one workspace."""
+
+    def __init__(self, registry: str, transport: ReadTransport) -> None:
+        self.registry = registry
+        self._transport = transport
+
+    async def observe(self) -> Observation:
+        """Every model, built-in ones included, from `GET /v2/models`, which has no pages.
+
+        Raises RegistryError; UnexpectedAnswer for any shape but a list of models or null.
+        """
+        reply = await self._transport.read("GET", _LIST)
+        documents = self._documents(reply.data)
+        objects = tuple(live_object(document) for document in documents)
+        return Observation(self.registry, objects, time.monotonic())
+
+    def _documents(self, data: Any) -> list[Mapping[str, Any]]:
+        if data is None:
+            return []  # documented: `ModelDocument[] | null`
+        if isinstance(data, Mapping) and data.get("object") == "list":
+            raise self._unexpected(
+                "answered with the older list of {id, created, type, owned_by}, which holds too little to "
+                "compare a model with",
+                "ask Orq for an account on the current API, or check `url` in reconciler.yaml",
+            )
+        if not isinstance(data, list) or not all(_is_model(item) for item in data):
+            raise self._unexpected(
+                "answered with something that is not a list of models",
+                "check `url` in reconciler.yaml",
+            )
+        return data
+
+    def _unexpected(self, message: str, hint: str) -> UnexpectedAnswer:
+        return UnexpectedAnswer(message, registry=self.registry, request=f"GET {_LIST}", hint=hint)
+
+
+class OrqWriter(OrqReader):
+    """Reads and writes the models of one workspace."""
+
+    def __init__(self, registry: str, transport: Transport) -> None:
+        super().__init__(registry, transport)
+        self._writing = transport
+
+    async def send(self, request: OutgoingRequest) -> Answer:
+        path = request.path if request.id is None else request.path.format(id=quote_segment(request.id))
+        body = body_bytes(request.body, request.secrets)
+        secrets = tuple(request.secrets.values())
+        reply = await self._writing.write(request.method, path, body, secrets=secrets)
+        live = live_object(reply.data) if _is_model(reply.data) else None
+        return Answer(live, reply.request_id)
+
+
+def _is_model(item: Any) -> bool:
+    return isinstance(item, Mapping) and isinstance(item.get("id"), str) and "provider" in item
+
+
+def live_object(document: Mapping[str, Any]) -> LiveObject:
+    """One ModelDocument, without anything that could be a credential."""
+    raw = GENERIC.unwrapped(without_secrets(document))
+    return LiveObject(str(document["id"]), raw, ours(document), variant_of(document))
+
+
+def explain(data: Any) -> str | None:
+    """Orq's own words in an error body; four shapes are in use, none of them everywhere.
+
+    Sources: the vendor's Terraform provider; docs.orq.ai/reference/errors.
+    """
+    if not isinstance(data, Mapping):
+        return None
+    error = data.get("error")
+    if isinstance(error, str):
+        return error
+    inner = error if isinstance(error, Mapping) else data
+    message, code = inner.get("message"), inner.get("code")
+    if not isinstance(message, str):
+        return None
+    return f"{message} ({code})" if isinstance(code, str) else message
+
+
+def _settings(connection: Connection) -> Settings:
+    return Settings(requests_per_minute=connection.requests_per_minute, concurrency=connection.concurrency)
+
+
+@asynccontextmanager
+async def reader(connection: Connection) -> AsyncIterator[OrqReader]:
+    async with ReadTransport(
+        registry=connection.registry,
+        base_url=connection.url,
+        token=connection.token,
+        settings=_settings(connection),
+        explain=explain,
+        wire=connection.wire,
+    ) as transport:
+        yield OrqReader(connection.registry, transport)
+
+
+@asynccontextmanager
+async def writer(connection: Connection) -> AsyncIterator[OrqWriter]:
+    async with Transport(
+        registry=connection.registry,
+        base_url=connection.url,
+        token=connection.token,
+        settings=_settings(connection),
+        explain=explain,
+        wire=connection.wire,
+    ) as transport:
+        yield OrqWriter(connection.registry, transport)

@@ -1,0 +1,573 @@
+"""Rows and tables: what a kind of registry holds, as data.
+
+A ``Row`` joins the manifest's paths of one field with its points on the wire. A ``Table`` (one for each
+kind and variant) is the single source for sending, reading, capability checks, the reference pages and
+the JSON Schema of ``native``. Everything here is pure: values in, values out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from functools import cached_property
+from typing import Any, Final
+
+from reconciler.errors import InternalError
+from reconciler.registries.codecs import Codec, SecretText, Unreadable, Value, Wire
+from reconciler.secrets import SecretRef
+
+Path = tuple[str, ...]
+"""Steps from ``spec`` of a manifest (``("pricing", "input")``) or from the top of a wire object."""
+
+ANY: Final = "*"
+"""One step of a row's path: any name."""
+REST: Final = "**"
+"""The last step of a row's path: one or more names."""
+
+
+class Echo(Enum):
+    """How a value that was sent reads back."""
+
+    ECHOED = "echoed"
+    EFFECTIVE = "effective"
+    """An inherited value may read back where none was sent."""
+    WRITE_ONLY = "write-only"
+
+
+class Clear(Enum):
+    """How a field becomes unset."""
+
+    NEVER = "never"
+    OMITTED = "left out of the container that an update replaces whole"
+    NULL = "sent as null"
+
+
+class _Absent(Enum):
+    ABSENT = "absent"
+
+
+ABSENT: Final = _Absent.ABSENT
+"""No such key on the wire."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Where a row stands on the wire, and which calls write it there.
+
+    A ``derived`` point is computed by the server from the row's first point: it is sent along only
+    where its container is replaced anyway (or the server contradicts itself), so that it is never stale.
+    """
+
+    path: Path
+    create: bool = True
+    update: bool = True
+    read: bool = True
+    derived: bool = False
+    codec: Codec | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What a default may depend on: the manifest's name and the normal forms that it declares."""
+
+    name: str
+    values: Mapping[Path, Value]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One field.
+
+    ``portable`` is its path in ``spec``, ``native`` its paths below ``native.<kind>``; the paths of one
+    row are names of the same thing. ``absent`` is the normal form that a missing key means. ``demanded``
+    fields must be in a create; ``default`` gives one where the manifest has none (None: incomplete).
+    ``existing`` rows live in an object that an update cannot make. ``upstream`` values are addresses
+    that the object's secrets are used at.
+    """
+
+    codec: Codec
+    points: tuple[Point, ...]
+    portable: Path | None = None
+    native: tuple[Path, ...] = ()
+    echo: Echo = Echo.ECHOED
+    absent: Value = None
+    clear: Clear = Clear.NEVER
+    demanded: bool = False
+    default: Callable[[Declared], Value] | None = None
+    default_text: str = ""
+    existing: bool = False
+    upstream: bool = False
+    identity: bool = False
+    note: str = ""
+
+    @property
+    def secret(self) -> bool:
+        return isinstance(self.codec, SecretText)
+
+    @property
+    def updatable(self) -> bool:
+        return any(point.update for point in self.points)
+
+
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """A live object that says two things about one field. Equal to nothing."""
+
+    parts: tuple[tuple[str, Value], ...]
+
+    def __str__(self) -> str:
+        return "contradicts itself: " + ", ".join(f"{path} is {value}" for path, value in self.parts)
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """A row as one manifest path reaches it, patterns filled in."""
+
+    path: Path
+    row: Row
+    native: bool
+    points: tuple[Point, ...]
+
+    def read(self, raw: Mapping[str, Any]) -> Value:
+        """The normal form of the live value, or a Contradiction between the row's points."""
+        found: list[tuple[Point, Value]] = []
+        for point in self.points:
+            if not point.read:
+                continue
+            wire = dig(raw, point.path)
+            if wire is ABSENT:
+                if not point.derived:
+                    found.append((point, self.row.absent))
+            else:
+                found.append((point, (point.codec or self.row.codec).decode(wire)))
+        if not found:
+            return self.row.absent
+        first = found[0][1]
+        if all(value == first for _, value in found[1:]):
+            return first
+        return Contradiction(tuple((".".join(point.path), value) for point, value in found))
+
+    def normal(self, value: Any) -> Value:
+        """The normal form of a manifest's value; null means unset. Raises BadValue, CannotExpress."""
+        if value is None:
+            return self.row.absent
+        return self.row.codec.normal(value, native=self.native)
+
+    def is_unset(self, value: Value) -> bool:
+        return value is None or (value == self.row.absent and not isinstance(value, bool))
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """One point of a request's body: a value to set, a secret to set, or a key to leave out."""
+
+    path: Path
+    value: Wire = None
+    secret: SecretRef | None = None
+    cleared: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One documented request. ``path`` may hold ``{id}``; ``replaces`` are the containers of the body
+    that the server replaces whole, so that the body must carry everything else of them."""
+
+    name: str
+    method: str
+    path: str
+    replaces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Keyed:
+    """A container that the wire keeps as a list of objects and that we read as a mapping.
+
+    ``key`` names the item, ``demanded`` are the keys that a new item must have, ``stripped`` those that
+    the server makes and no update takes.
+    """
+
+    key: str
+    demanded: tuple[str, ...] = ()
+    stripped: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """How a manifest finds its live object.
+
+    ``pin`` is the native path that names it outright. ``client_chosen``: a create sends that id; else
+    the server makes it and a pinned id that is missing is an error. ``natural`` are the paths that
+    together adopt an object of ours where no id matches; ``resembles`` those of which one alone makes
+    a create look like a rename.
+    """
+
+    pin: Path
+    client_chosen: bool
+    natural: tuple[Path, ...]
+    resembles: tuple[Path, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    """Everything that we know of one variant of one kind of registry, as rows and a few facts.
+
+    ``spelled`` are keys that a replaced container must always hold, with what their absence means.
+    ``volatile`` are top-level keys that the server moves on its own.
+    """
+
+    kind: str
+    variant: str
+    title: str
+    resource: str
+    rows: tuple[Row, ...]
+    identity: Identity
+    create: Call
+    update: Call
+    spelled: Mapping[Path, Wire] = field(default_factory=dict)
+    lists: Mapping[str, Keyed] = field(default_factory=dict)
+    volatile: frozenset[str] = frozenset()
+
+    # ---- lookups
+
+    @cached_property
+    def _exact(self) -> dict[Path, Field]:
+        fields: dict[Path, Field] = {}
+        for row in self.rows:
+            for path, native in self._paths(row):
+                if ANY in path or REST in path:
+                    continue
+                if path in fields:
+                    raise InternalError(f"{self.kind}/{self.variant}: two rows for {'.'.join(path)}")
+                fields[path] = Field(path, row, native, row.points)
+        return fields
+
+    @cached_property
+    def _patterns(self) -> list[tuple[Path, Row]]:
+        return [
+            (path, row) for row in self.rows for path, _ in self._paths(row) if ANY in path or REST in path
+        ]
+
+    def _paths(self, row: Row) -> Iterator[tuple[Path, bool]]:
+        if row.portable is not None:
+            yield row.portable, False
+        for path in row.native:
+            yield ("native", self.kind, *path), True
+
+    def find(self, path: Path) -> Field | None:
+        """The field at a manifest path, or None: not held."""
+        found = self._exact.get(path)
+        if found is not None or not self._patterns:
+            return found
+        for pattern, row in self._patterns:
+            taken = _match(pattern, path)
+            if taken is not None:
+                points = tuple(replace(point, path=_fill(point.path, taken)) for point in row.points)
+                return Field(path, row, native=True, points=points)
+        return None
+
+    def native_words(self, above: Path) -> list[str]:
+        """The keys that may stand below a native path, for "did you mean"."""
+        words = {
+            path[len(above)]
+            for row in self.rows
+            for path, native in self._paths(row)
+            if native and len(path) > len(above) and _starts(path, above)
+        }
+        return sorted(words - {ANY, REST})
+
+    @cached_property
+    def _inner(self) -> frozenset[Path]:
+        """Every path that lies above a row's path; those of patterns hold wildcards."""
+        return frozenset(
+            path[:length]
+            for row in self.rows
+            for path, _ in self._paths(row)
+            for length in range(1, len(path))
+        )
+
+    @cached_property
+    def _inner_patterns(self) -> tuple[Path, ...]:
+        return tuple(path for path in self._inner if ANY in path)
+
+    def has_below(self, path: Path) -> bool:
+        """Whether some row lies deeper than ``path``."""
+        return path in self._inner or any(_match(known, path) is not None for known in self._inner_patterns)
+
+    def fields(self) -> Iterable[Field]:
+        """Every field without a pattern, once for each of its paths."""
+        return self._exact.values()
+
+    @cached_property
+    def readable(self) -> tuple[Field, ...]:
+        """The portable fields that read back: what `unmanaged` looks through."""
+        return tuple(
+            item
+            for item in self._exact.values()
+            if not item.native and item.row.echo is not Echo.WRITE_ONLY and not item.row.secret
+        )
+
+    # ---- bodies
+
+    def create_edits(self, declared: Mapping[Path, tuple[Field, Value]], name: str) -> Created:
+        """What a create sends: the declared fields, our defaults, and what the registry still demands."""
+        values = {path: value for path, (_, value) in declared.items()}
+        context = Declared(name, values)
+        nulled = {id(item.row) for item, value in declared.values() if value is None}
+        edits: list[Edit] = []
+        for item, value in declared.values():
+            edits += self._edits(item, value, creating=True)
+        written = {edit.path for edit in edits}
+        defaults: list[tuple[Field, Value]] = []
+        missing = list(self._missing_in_items(edits))
+        for item in self._demanded:
+            if item.points[0].path in written:
+                continue
+            default = item.row.default
+            value = default(context) if default is not None and id(item.row) not in nulled else None
+            if value is not None:
+                defaults.append((item, value))
+            else:
+                missing.append(item.path)
+        ours = [edit for item, value in defaults for edit in self._edits(item, value, creating=True)]
+        # Ours first: a default for a whole container must not wipe what the manifest puts into it.
+        return Created((*ours, *edits), tuple(defaults), tuple(missing))
+
+    def _missing_in_items(self, edits: Iterable[Edit]) -> Iterator[Path]:
+        for container, keyed in self.lists.items():
+            items: dict[str, set[str]] = {}
+            for edit in edits:
+                if edit.path[0] == container and len(edit.path) > 1:
+                    items.setdefault(edit.path[1], set()).update(edit.path[2:3])
+            for name, keys in items.items():
+                for key in keyed.demanded:
+                    if key not in keys:
+                        yield ("native", self.kind, container, name, key)
+
+    @cached_property
+    def _demanded(self) -> tuple[Field, ...]:
+        paths = (next(self._paths(row))[0] for row in self.rows if row.demanded)
+        return tuple(self._exact[path] for path in paths)
+
+    def update_edits(self, item: Field, value: Value, raw: Mapping[str, Any]) -> list[Edit]:
+        """What an update sends to bring one field to ``value``."""
+        edits = self._edits(item, value, creating=False)
+        derived = {point.path for point in item.points if point.derived}
+        plain = [edit for edit in edits if edit.path not in derived]
+        if any(_differs(edit, dig(raw, edit.path), item) for edit in plain):
+            # The server derives the rest from this; where the container goes along, `body` adds it.
+            return plain
+        return edits
+
+    @staticmethod
+    def _edits(item: Field, value: Value, *, creating: bool) -> list[Edit]:
+        edits = []
+        for point in item.points:
+            if not (point.create if creating else point.update):
+                continue
+            if isinstance(value, SecretRef):
+                edits.append(Edit(point.path, secret=value))
+            elif value is None:
+                if creating:
+                    continue
+                edits.append(
+                    Edit(point.path, cleared=True) if item.row.clear is Clear.OMITTED else Edit(point.path)
+                )
+            else:
+                edits.append(Edit(point.path, (point.codec or item.row.codec).encode(value)))
+        return edits
+
+    def body(self, call: Call, edits: Iterable[Edit], raw: Mapping[str, Any]) -> dict[str, Any]:
+        """The body of ``call``: the edits, laid over what is live where a container is replaced whole.
+
+        ``raw`` is the live object as it was read just now, empty for a create. Secrets stand in the
+        body as SecretRef.
+        """
+        body: dict[str, Any] = {}
+        edits = list(edits)
+        for container in call.replaces:
+            if any(edit.path[0] == container for edit in edits):
+                body[container] = self._carried(container, raw)
+        in_force = self._derived_edits(edits, raw, body)
+        for edit in [*in_force, *edits]:
+            _lay(body, edit)
+        for path, meaning in self.spelled.items():
+            holder = body.get(path[0])
+            if isinstance(holder, dict) and path[0] in call.replaces:
+                holder.setdefault(path[1], meaning)
+        return {key: self._as_list(key, value) for key, value in body.items()}
+
+    def _carried(self, container: str, raw: Mapping[str, Any]) -> dict[str, Any]:
+        live = raw.get(container)
+        carried = _deep_copy(live) if isinstance(live, Mapping) else {}
+        keyed = self.lists.get(container)
+        if keyed is None:
+            return carried
+        # Keys that are null on read are refused on write.
+        return {
+            name: {k: v for k, v in item.items() if k not in keyed.stripped and v is not None}
+            if isinstance(item, dict)
+            else item
+            for name, item in carried.items()
+        }
+
+    def _derived_edits(
+        self, edits: list[Edit], raw: Mapping[str, Any], body: Mapping[str, Any]
+    ) -> Iterator[Edit]:
+        """The derived keys of every container that is replaced, from the value that will be in force."""
+        given = {edit.path: edit for edit in edits}
+        for row, derived in self._derived:
+            if derived.path[0] not in body:
+                continue
+            source = row.points[0]
+            edit = given.get(source.path)
+            wire = edit.value if edit is not None else dig(raw, source.path)
+            value = None if wire is ABSENT or wire is None else row.codec.decode(wire)
+            if value is None or isinstance(value, Unreadable):
+                yield Edit(derived.path, cleared=True)
+            else:
+                yield Edit(derived.path, (derived.codec or row.codec).encode(value))
+
+    @cached_property
+    def _derived(self) -> tuple[tuple[Row, Point], ...]:
+        points = {point.path: (row, point) for row in self.rows for point in row.points if point.derived}
+        return tuple(points.values())
+
+    @cached_property
+    def derived_paths(self) -> frozenset[Path]:
+        """The wire paths that the server computes from another one."""
+        return frozenset(point.path for _, point in self._derived)
+
+    def upstreams(self, edits: Iterable[Edit]) -> Iterator[str]:
+        """The addresses among ``edits`` that the object's secrets are used at."""
+        for edit in edits:
+            row, _ = self._by_point.get(edit.path) or self._by_pattern(edit.path)
+            if row.upstream and isinstance(edit.value, str):
+                yield edit.value
+
+    def _as_list(self, container: str, value: Any) -> Any:
+        keyed = self.lists.get(container)
+        if keyed is None or not isinstance(value, Mapping):
+            return value
+        return [
+            {keyed.key: name, **item} if isinstance(item, Mapping) else item for name, item in value.items()
+        ]
+
+    def unwrapped(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+        """``raw`` with its lists of objects as mappings by their key.
+
+        A second item with the same key is kept under a name that no manifest can write.
+        """
+        result = dict(raw)
+        for container, keyed in self.lists.items():
+            items = result.get(container)
+            if not isinstance(items, list):
+                continue
+            named: dict[str, Any] = {}
+            for index, item in enumerate(items):
+                name = item.get(keyed.key) if isinstance(item, Mapping) else None
+                named[name if isinstance(name, str) and name not in named else f"\0{index}"] = item
+            result[container] = named
+        return result
+
+    # ---- proof
+
+    @cached_property
+    def _by_point(self) -> dict[Path, tuple[Row, Point]]:
+        return {
+            point.path: (row, point)
+            for row in self.rows
+            for point in row.points
+            if ANY not in point.path and REST not in point.path
+        }
+
+    def holds(self, edit: Edit, raw: Mapping[str, Any]) -> bool | None:
+        """Whether a live object holds what ``edit`` asked for; None where it does not read back."""
+        row, point = self._by_point.get(edit.path) or self._by_pattern(edit.path)
+        if edit.secret is not None or not point.read or point.derived or row.echo is Echo.WRITE_ONLY:
+            return None
+        codec = point.codec or row.codec
+        wire = dig(raw, edit.path)
+        live = row.absent if wire is ABSENT else codec.decode(wire)
+        wanted = row.absent if edit.cleared or edit.value is None else codec.decode(edit.value)
+        return bool(live == wanted)
+
+    def _by_pattern(self, path: Path) -> tuple[Row, Point]:
+        for row in self.rows:
+            for point in row.points:
+                if _match(point.path, path) is not None:
+                    return row, point
+        raise InternalError(f"{self.kind}/{self.variant}: no row writes {'.'.join(path)}")
+
+
+@dataclass(frozen=True, slots=True)
+class Created:
+    """What a create sends, the defaults among it, and the demanded fields that nothing gives."""
+
+    edits: tuple[Edit, ...]
+    defaults: tuple[tuple[Field, Value], ...]
+    missing: tuple[Path, ...]
+
+
+def dig(raw: Any, path: Path) -> Any:
+    """The value at a wire path, or ABSENT."""
+    for step in path:
+        if not isinstance(raw, Mapping) or step not in raw:
+            return ABSENT
+        raw = raw[step]
+    return raw
+
+
+def _lay(body: dict[str, Any], edit: Edit) -> None:
+    target: Any = body
+    for step in edit.path[:-1]:
+        below = target.get(step)
+        if not isinstance(below, dict):
+            below = target[step] = {}
+        target = below
+    if edit.cleared:
+        target.pop(edit.path[-1], None)
+    else:
+        target[edit.path[-1]] = _deep_copy(edit.value) if edit.secret is None else edit.secret
+
+
+def _differs(edit: Edit, wire: Any, item: Field) -> bool:
+    live = item.row.absent if wire is ABSENT else item.row.codec.decode(wire)
+    wanted = item.row.absent if edit.cleared or edit.value is None else item.row.codec.decode(edit.value)
+    return bool(live != wanted)
+
+
+def _deep_copy(value: Any) -> Any:
+    """A copy that shares nothing mutable. Wire values hold nothing but mappings, lists and scalars."""
+    if isinstance(value, Mapping):
+        return {key: _deep_copy(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_deep_copy(item) for item in value]
+    return value
+
+
+def _match(pattern: Path, path: Path) -> tuple[Path, ...] | None:
+    """What the wildcards of ``pattern`` stand for in ``path``, in order; None where it does not fit."""
+    taken: list[Path] = []
+    for index, step in enumerate(pattern):
+        if step == REST:
+            return (*taken, path[index:]) if len(path) > index else None
+        if index >= len(path):
+            return None
+        if step == ANY:
+            taken.append((path[index],))
+        elif step != path[index]:
+            return None
+    return tuple(taken) if len(path) == len(pattern) else None
+
+
+def _fill(pattern: Path, taken: tuple[Path, ...]) -> Path:
+    steps: list[str] = []
+    values = iter(taken)
+    for step in pattern:
+        steps.extend(next(values) if step in (ANY, REST) else (step,))
+    return tuple(steps)
+
+
+def _starts(path: Path, above: Path) -> bool:
+    return all(step in (ANY, given) for step, given in zip(path, above, strict=False))
