@@ -9,7 +9,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -24,19 +24,33 @@ from reconciler.secrets import EnvSource, SecretRule
 EnvName = Annotated[
     str,
     *matching(
-        r"[A-Za-z_][A-Za-z0-9_]{0,255}", "env-name", "the name of an environment variable, not its value"
+        r"[A-Za-z_][A-Za-z0-9_]{0,255}",
+        "env-name",
+        "the name of an environment variable stands here, never its value",
+        "ORQ_API_KEY",
+        hint="letters, digits and '_', and no digit first",
     ),
 ]
 Host = Annotated[
     str,
-    *matching(HOST, "host", "a host is a name or address in small letters, with a port if it matters"),
+    *matching(
+        HOST,
+        "host",
+        "a host is a name or an address in small letters, with a port if it matters",
+        "llm.example.com",
+        "10.0.0.7:8443",
+        hint="without https:// and without a path",
+    ),
+]
+LocalPath = Annotated[
+    str, *matching(r"[^\x00-\x1f\x7f]+", "path", "a path is not empty and has no control characters")
 ]
 
 
 class FromEnv(Strict):
     """A secret in an environment variable."""
 
-    env: EnvName = Field(description="The variable's name.")
+    env: EnvName = Field(description="The variable's name, never its value.")
 
 
 class SecretEntry(FromEnv):
@@ -51,18 +65,26 @@ class SecretEntry(FromEnv):
 class RegistryEntry(Strict):
     """One live registry. `url` for a server, or `embedded` for one in a local file."""
 
-    kind: str = Field(description="The adapter that speaks to it, as orq.")
-    url: Omittable[BaseUrl] = Field(None, description="Its address, without the API's own path.")
-    embedded: Omittable[Annotated[str, Field(min_length=1)]] = Field(
-        None, description="A SQLite file, relative to reconciler.yaml; needs no server and no token."
+    kind: str = Field(description="The adapter that speaks to it.", examples=["orq"])
+    url: Omittable[BaseUrl] = Field(
+        None, description="Its address, without the API's own path.", examples=["https://api.orq.ai"]
     )
-    token: Omittable[FromEnv] = Field(None, description="The bearer token; only for `url`.")
+    embedded: Omittable[LocalPath] = Field(
+        None,
+        description="A SQLite file, relative to reconciler.yaml; needs no server and no token.",
+        examples=[".reconciler/registry.db"],
+    )
+    token: Omittable[FromEnv] = Field(
+        None, description="Where the bearer token comes from; only for `url`.", examples=[{"env": "ORQ_API_KEY"}]
+    )
     requests_per_minute: Omittable[Annotated[int, Field(ge=1, le=600_000)]] = Field(
-        None, description="Never more in any minute; the kind's own default if left out."
+        None, description="Never more in any minute; the kind's own default if left out.", examples=[300]
     )
     concurrency: Annotated[int, Field(ge=1, le=64)] = Field(8, description="Calls in flight at once.")
     unheld: Literal["report", "refuse"] = Field(
-        "report", description="What to do with a declared field that this kind has no place for."
+        "report",
+        description="What to do with a declared field that this kind has no place for: "
+        "name it in the plan, or refuse the action.",
     )
     insecure_http: bool = Field(
         default=False,
@@ -73,22 +95,23 @@ class RegistryEntry(Strict):
     def _one_target(self) -> RegistryEntry:
         given = self.model_fields_set
         if ("url" in given) == ("embedded" in given):
-            raise failure("registry-target", "a registry has either `url` or `embedded`")
+            hint = "keep one of them" if "url" in given else "add the address of the server as `url`"
+            raise failure("registry-target", "a registry has either `url` or `embedded`", hint)
         if "embedded" in given and "token" in given:
-            raise failure("registry-target", "an embedded registry needs no `token`")
+            raise failure("registry-target", "an embedded registry needs no `token`", "remove it")
         return self
 
 
 class Config(Strict):
-    """`reconciler.yaml`."""
+    """`reconciler.yaml`: which registries there are, and which secrets may go where."""
 
-    apiVersion: Literal["reconciler/v1"]  # noqa: N815 - the field's name is given
-    kind: Literal["Config"]
-    manifests: Annotated[str, Field(min_length=1)] = Field(
-        "models/", description="The folder of manifests, relative to this file."
+    apiVersion: Literal["reconciler/v1"] = Field(  # noqa: N815 - the field's name is given
+        description="The version of this format."
     )
+    kind: Literal["Config"] = Field(description="The kind of document.")
+    manifests: LocalPath = Field("models/", description="The folder of manifests, relative to this file.")
     default_registries: Omittable[Annotated[list[Name], Field(min_length=1)]] = Field(
-        None, description="For manifests that name none."
+        None, description="Where a manifest goes that names no registries."
     )
     registries: Annotated[dict[Name, RegistryEntry], Field(min_length=1)] = Field(
         description="Every registry, by the name that manifests use."
@@ -140,10 +163,14 @@ def load_config(path: Path, shown_as: str) -> LoadedConfig:
         reason = error.strerror or "cannot be read"
         hint = "run in the folder that holds reconciler.yaml, or give --config FILE"
         raise InputError([Problem("config-unreadable", reason, Place(shown_as), hint)]) from None
+    if len(data) > Limits().file_bytes:
+        message = f"the file has more than {Limits().file_bytes:,} bytes"
+        raise InputError([Problem("file-too-large", message, Place(shown_as))])
     documents, problems = parse(data, shown_as)
     if not problems and len(documents) != 1:
         place = Place(shown_as) if not documents else Place(shown_as, documents[1].line, documents[1].column)
-        problems = [Problem("config-documents", "reconciler.yaml holds exactly one document", place)]
+        hint = "remove the other ones" if documents else "it needs apiVersion, kind and registries"
+        problems = [Problem("config-documents", "reconciler.yaml holds exactly one document", place, hint)]
     if problems:
         raise InputError(problems)
     config, problems = validate(Config, documents[0])
@@ -157,8 +184,17 @@ def load_config(path: Path, shown_as: str) -> LoadedConfig:
 
 
 def _cross_checks(config: LoadedConfig) -> Iterator[Problem]:
-    yield from _same_system(config)
-    yield from _plain_http(config)
+    addresses: dict[str, _Address] = {}
+    for name, entry in config.value.registries.items():
+        if entry.url:
+            try:
+                addresses[name] = _address(entry.url)
+            except ValueError:
+                place = config.place("registries", name, "url")
+                hint = "in brackets stands an IPv6 address, as http://[::1]:8080"
+                yield Problem("url", "the host is not an address", place, hint, f"registries.{name}.url")
+    yield from _same_system(config, addresses)
+    yield from _plain_http(config, addresses)
     yield from _token_as_secret(config)
     for index, name in enumerate(config.value.default_registries or ()):
         if name not in config.value.registries:
@@ -176,10 +212,33 @@ def unknown_registry(config: LoadedConfig, name: str, place: Place) -> Problem:
     )
 
 
-def _same_system(config: LoadedConfig) -> Iterator[Problem]:
+class _Address(NamedTuple):
+    scheme: str
+    host: str
+    port: int | None
+    """None for the scheme's own."""
+    path: str
+
+
+def _address(url: str) -> _Address:
+    """Raises ValueError for a host in brackets that is no IPv6 address."""
+    parts = urlsplit(url)
+    default = 443 if parts.scheme == "https" else 80
+    host = (parts.hostname or "").rstrip(".")
+    return _Address(parts.scheme, host, None if parts.port == default else parts.port, parts.path.rstrip("/"))
+
+
+def _same_system(config: LoadedConfig, addresses: Mapping[str, _Address]) -> Iterator[Problem]:
     seen: dict[Any, str] = {}
     for name, entry in config.value.registries.items():
-        target: Any = (entry.kind, _address(entry.url)) if entry.url else config.database(name).resolve()
+        if name in addresses:
+            _, host, port, path = addresses[name]
+            # Every name of this machine is the same one; http and https on their own ports are one server.
+            target: Any = (entry.kind, "this machine" if is_loopback(host) else host, port, path)
+        elif entry.embedded:
+            target = config.database(name).resolve()
+        else:
+            continue
         first = seen.setdefault(target, name)
         if first != name:
             yield Problem(
@@ -187,31 +246,21 @@ def _same_system(config: LoadedConfig) -> Iterator[Problem]:
                 f"'{name}' reaches the same system as '{first}'",
                 config.place("registries", name, key=True),
                 "keep one of them: two would overwrite each other",
-                related=(config.place("registries", first, key=True),),
+                f"registries.{name}",
+                (config.place("registries", first, key=True),),
             )
 
 
-def _address(url: str) -> tuple[str, str | None, int, str]:
-    parts = urlsplit(url)
-    default = 443 if parts.scheme == "https" else 80
-    return parts.scheme, parts.hostname, parts.port or default, parts.path.rstrip("/")
-
-
-def _plain_http(config: LoadedConfig) -> Iterator[Problem]:
-    for name, entry in config.value.registries.items():
-        if not entry.url:
-            continue
-        try:
-            scheme, host, _, _ = _address(entry.url)
-        except ValueError as error:
-            yield Problem("url", f"not an address: {error}", config.place("registries", name, "url"))
-            continue
-        if scheme == "http" and not is_loopback(host or "") and not entry.insecure_http:
+def _plain_http(config: LoadedConfig, addresses: Mapping[str, _Address]) -> Iterator[Problem]:
+    for name, address in addresses.items():
+        allowed = config.value.registries[name].insecure_http or is_loopback(address.host)
+        if address.scheme == "http" and not allowed:
             yield Problem(
                 "plain-http",
                 "http:// would send the token in clear",
                 config.place("registries", name, "url"),
                 "use https://, or set `insecure_http: true` on this registry",
+                f"registries.{name}.url",
             )
 
 
@@ -234,5 +283,6 @@ def _token_as_secret(config: LoadedConfig) -> Iterator[Problem]:
                 f"{entry.env} is the token of registry '{tokens[entry.env]}'; no manifest may name it",
                 config.place("secrets", name, "env"),
                 "use another variable",
-                related=(config.place("registries", tokens[entry.env], "token"),),
+                f"secrets.{name}.env",
+                (config.place("registries", tokens[entry.env], "token", "env"),),
             )

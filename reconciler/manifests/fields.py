@@ -6,6 +6,7 @@ same verdict on it.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeVar
@@ -21,7 +22,16 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
-from reconciler.manifests.vocabulary import BASE_URL, MODEL_TYPES, NAME, SECRET_NAME, full
+from reconciler.manifests.vocabulary import (
+    AMBIGUOUS_PROVIDERS,
+    BASE_URL,
+    MODEL_TYPES,
+    NAME,
+    PROVIDERS,
+    SECRET_NAME,
+    TIER,
+    full,
+)
 from reconciler.money import Unit, parse_unit, unit_pattern
 from reconciler.secrets import SecretRef
 
@@ -43,16 +53,26 @@ def failure(code: str, message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError(code, "{text}", {"text": message, "hint": hint})
 
 
-def matching(pattern: str, code: str, message: str) -> tuple[Any, WithJsonSchema]:
+def matching(pattern: str, code: str, message: str, *examples: str, hint: str = "") -> tuple[Any, Any]:
     """A check and a schema for texts that match ``pattern`` whole."""
     compiled = full(pattern)
 
     def check(text: str) -> str:
         if compiled.match(text) is None:
-            raise failure(code, message)
+            raise failure(code, message, hint)
         return text
 
-    return AfterValidator(check), WithJsonSchema({"type": "string", "pattern": f"^(?:{pattern}){END}"})
+    return AfterValidator(check), WithJsonSchema(text_schema(pattern, message, *examples))
+
+
+def text_schema(pattern: str, message: str, *examples: str) -> JsonSchema:
+    """The schema of texts that match ``pattern`` whole. Editors show ``message`` for one that does not."""
+    schema: JsonSchema = {
+        "type": "string",
+        "pattern": f"^(?:{pattern}){END}",
+        "patternErrorMessage": message,
+    }
+    return {**schema, "examples": list(examples)} if examples else schema
 
 
 Name = Annotated[
@@ -65,6 +85,12 @@ SecretName = Annotated[
     str,
     *matching(
         SECRET_NAME, "secret-name", "a secret's name is letters, digits and '_', and starts with no digit"
+    ),
+]
+TierName = Annotated[
+    str,
+    *matching(
+        TIER, "tier", "a tier is named by the tokens that it starts above: above_128k, above_200k, above_1m"
     ),
 ]
 BaseUrl = Annotated[
@@ -116,6 +142,7 @@ def _price(*dimensions: str, example: str) -> Any:
     bare = "token" in dimensions
     pattern = rf"{_NUMBER} */ *{unit_pattern(*dimensions)}"
     compiled = full(pattern)
+    unit_text = example.partition("/")[2].strip()
     form = f"a price reads '{example}'" + (
         ", or is a number where pricing.unit says its unit" if bare else ""
     )
@@ -125,19 +152,27 @@ def _price(*dimensions: str, example: str) -> Any:
             return value
         if isinstance(value, int | Decimal) and not isinstance(value, bool):
             if value < 0:
-                raise failure("price", "a price is not negative")
+                raise failure("price", "a price is not negative", "write null to say that it must not be set")
             if not bare:
-                raise failure("price-unit", f"a price without a unit; {form}", f"write {value} / …")
+                raise failure("price-unit", f"a price without a unit; {form}", f"write {value} / {unit_text}")
             return Amount(Decimal(value))
         if not isinstance(value, str):
             raise failure("price", form)
         if compiled.match(value) is None:
-            raise failure("price", f"'{value}' is not a price here; {form}")
+            hint = "remove the quotes" if bare and full(_NUMBER).match(value) else ""
+            raise failure("price", f"'{value}' is not a price here; {form}", hint)
         number, _, unit = value.partition("/")
         return Amount(Decimal(number.strip()), parse_unit(unit.strip()))
 
-    text: JsonSchema = {"type": "string", "pattern": f"^(?:{pattern}){END}"}
-    schema = {"anyOf": [{"type": "number", "minimum": 0}, text]} if bare else text
+    schema: JsonSchema = {
+        "type": ["number", "string"] if bare else "string",
+        "minimum": 0,
+        "pattern": f"^(?:{pattern}){END}",
+        "patternErrorMessage": form,
+        "examples": [0.15, example] if bare else [example],
+    }
+    if not bare:
+        del schema["minimum"]
     return Annotated[Amount, PlainValidator(check), WithJsonSchema(schema)]
 
 
@@ -146,54 +181,53 @@ ImagePrice = _price("image", example="0.04 / image")
 SecondPrice = _price("second", example="0.10 / second")
 SearchPrice = _price("search", example="10 / 1K searches")
 
+_UNIT_FORM: Final = "pricing.unit is a number of tokens: 1M tokens, 1K tokens, token"
+
 
 def _token_unit(value: Any) -> Unit:
     if isinstance(value, Unit):
         return value
     if not isinstance(value, str) or full(unit_pattern("token")).match(value) is None:
-        raise failure("unit", "pricing.unit is a number of tokens: 1M tokens, 1K tokens, token")
+        raise failure("unit", _UNIT_FORM, "prices per image, second or search name their unit themselves")
     return parse_unit(value)
 
 
 TokenUnit = Annotated[
     Unit,
     PlainValidator(_token_unit),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "pattern": f"^(?:{unit_pattern('token')}){END}",
-            "examples": ["1M tokens", "1K tokens"],
-        }
-    ),
+    WithJsonSchema(text_schema(unit_pattern("token"), _UNIT_FORM, "1M tokens", "1K tokens")),
 ]
 
 Currency = Annotated[
-    str, *matching(r"[A-Z]{3}", "currency", "a currency is three capital letters (ISO 4217), as USD")
+    str, *matching(r"[A-Z]{3}", "currency", "a currency is three capital letters (ISO 4217), as USD", "USD")
 ]
 
 
-def one_of(words: tuple[str, ...], what: str, hint: str = "") -> Any:
-    """One of a closed set of words, with the nearest one suggested."""
+def _word(words: tuple[str, ...], what: str, hint: str, ask: Mapping[str, tuple[str, ...]]) -> Any:
+    """One of a closed set of words, with the nearest one suggested. Those in ``ask`` are never guessed."""
 
     def check(value: str) -> str:
-        if value not in words:
-            raise PydanticCustomError(
-                "unknown-word",
-                "{text}",
-                {
-                    "text": f"'{value}' is not a known {what}",
-                    "word": value,
-                    "known": list(words),
-                    "hint": hint,
-                },
+        if value in ask:
+            raise failure(
+                "unknown-word", f"'{value}' means different systems", f"write {' or '.join(ask[value])}"
             )
+        if value not in words:
+            text = f"'{value}' is not a known {what}"
+            context = {"text": text, "word": value, "known": list(words), "hint": hint}
+            raise PydanticCustomError("unknown-word", "{text}", context)
         return value
 
     return Annotated[str, AfterValidator(check), WithJsonSchema({"type": "string", "enum": list(words)})]
 
 
-ModelType = one_of(
-    MODEL_TYPES, "type of model", "a type that only one kind of registry has goes under `native`"
+ModelType = _word(
+    MODEL_TYPES, "type of model", "a type that only one kind of registry has goes under `native`", {}
+)
+Provider = _word(
+    PROVIDERS,
+    "provider",
+    "docs/manifest.md lists them; a registry's own word goes into native.<kind>.provider",
+    AMBIGUOUS_PROVIDERS,
 )
 
 
@@ -219,9 +253,16 @@ def secret_shape_problem(value: Any) -> str | None:
 
 SECRET_SCHEMA: Final[JsonSchema] = {
     "type": "object",
-    "properties": {"secret": {"type": "string", "pattern": f"^(?:{SECRET_NAME}){END}"}},
+    "properties": {
+        "secret": {
+            "type": "string",
+            "pattern": f"^(?:{SECRET_NAME}){END}",
+            "description": "Its name in `secrets:` of reconciler.yaml.",
+        }
+    },
     "required": ["secret"],
     "additionalProperties": False,
     "description": "A secret by the name that reconciler.yaml gives it; never the secret itself.",
+    "examples": [{"secret": "UPSTREAM_KEY"}],
 }
 SecretReference = Annotated[SecretRef, PlainValidator(_secret), WithJsonSchema(SECRET_SCHEMA)]

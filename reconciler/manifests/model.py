@@ -22,26 +22,27 @@ from reconciler.manifests.fields import (
     ModelType,
     Name,
     Omittable,
+    Provider,
     SearchPrice,
     SecondPrice,
     SecretReference,
     Strict,
+    TierName,
     TokenPrice,
     TokenUnit,
     failure,
 )
-from reconciler.manifests.vocabulary import TIER
-
 Tokens = Annotated[int, Ge(1)]
-TierName = Annotated[str, Field(pattern=f"^{TIER}$")]
 
 
 class Endpoint(Strict):
     """An OpenAI-compatible upstream of your own."""
 
-    base_url: BaseUrl | None = Field(None, description="Its address, up to the version: https://host/v1.")
+    base_url: BaseUrl | None = Field(
+        None, description="Its address, up to the version.", examples=["https://llm.example.com/v1"]
+    )
     region: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="Where it runs; any label that the registry shows, as europe."
+        None, description="Where it runs; any label that the registry shows.", examples=["europe"]
     )
     api_key: SecretReference | None = Field(
         None, description="The key that the registry calls it with; write-only."
@@ -51,8 +52,12 @@ class Endpoint(Strict):
 class Limits(Strict):
     """Sizes in tokens."""
 
-    context_window: Tokens | None = Field(None, description="Input and output together, in tokens.")
-    max_output_tokens: Tokens | None = Field(None, description="The longest answer, in tokens.")
+    context_window: Tokens | None = Field(
+        None, description="Input and output together, in tokens.", examples=[128000]
+    )
+    max_output_tokens: Tokens | None = Field(
+        None, description="The longest answer, in tokens.", examples=[16384]
+    )
 
 
 class InOut(Strict):
@@ -73,9 +78,9 @@ class PricingPatch(InOut):
     """Prices as `overrides` may change them: unit and currency may come from the base."""
 
     unit: Omittable[TokenUnit] = Field(
-        None, description="What every bare number here is per: 1M tokens, 1K tokens."
+        None, description="What every bare number here is per; bare numbers are always for tokens."
     )
-    currency: Omittable[Currency] = Field(None, description="ISO 4217 code of every price here, as USD.")
+    currency: Omittable[Currency] = Field(None, description="ISO 4217 code of every price here.")
     cache_read: TokenPrice | None = Field(None, description="Per input token read from the cache.")
     cache_write: TokenPrice | None = Field(None, description="Per input token written to the cache.")
     cache_write_5m: TokenPrice | None = Field(
@@ -88,14 +93,14 @@ class PricingPatch(InOut):
     batch: Omittable[InOut] = Field(None, description="Prices of the batch API.")
     audio: Omittable[InOut] = Field(None, description="Prices of audio tokens.")
     tiers: Omittable[dict[TierName, TierPrices]] = Field(
-        None, description="Prices past a length of input: above_128k, above_200k."
+        None, description="Prices past a length of input, by names such as above_200k."
     )
-    image: ImagePrice | None = Field(None, description="Per image made, as 0.04 / image.")
-    video_second: SecondPrice | None = Field(None, description="Per second of video made, as 0.10 / second.")
+    image: ImagePrice | None = Field(None, description="Per image made, with its unit.")
+    video_second: SecondPrice | None = Field(None, description="Per second of video made, with its unit.")
     video_second_1080p: SecondPrice | None = Field(
-        None, description="Per second of video made in 1080p, as 0.10 / second."
+        None, description="Per second of video made in 1080p, with its unit."
     )
-    search: SearchPrice | None = Field(None, description="Per web search, as 10 / 1K searches.")
+    search: SearchPrice | None = Field(None, description="Per web search, with its unit.")
 
 
 class Pricing(PricingPatch):
@@ -108,16 +113,19 @@ class Pricing(PricingPatch):
         return self
 
 
-def pricing_gaps(pricing: Mapping[str, Any]) -> Iterator[tuple[str, str, str]]:
-    """What `pricing` as a whole lacks: code, message and hint.
+def pricing_gaps(
+    pricing: Mapping[str, Any], base: Mapping[str, Any] | None = None
+) -> Iterator[tuple[str, str, str]]:
+    """What `pricing` as a whole lacks: code, message and hint. ``base`` is what it is laid over.
 
-    Takes a raw mapping too, so that a document with other mistakes is told of these as well.
+    Takes raw mappings too, so that a document with other mistakes is told of these as well.
     """
+    known = {*pricing, *(base or {})}
     prices = list(_prices(pricing))
     bare = [path for path, has_unit in prices if not has_unit]
-    if bare and "unit" not in pricing:
+    if bare and "unit" not in known:
         yield "price-unit", f"pricing.{bare[0]} has no unit", "add `unit: 1M tokens` to pricing"
-    if prices and "currency" not in pricing:
+    if prices and "currency" not in known:
         yield "currency", f"pricing.{prices[0][0]} has no currency", "add `currency: USD` to pricing"
 
 
@@ -135,6 +143,8 @@ def _prices(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, boo
             yield from _prices(below, f"{above}{key}.")
         elif isinstance(value, int | Decimal) and not isinstance(value, bool):
             yield above + key, False
+        elif isinstance(value, str) and "/" in value:
+            yield above + key, True
 
 
 class Capabilities(Strict):
@@ -153,26 +163,28 @@ class SpecPatch(Strict):
     """The part of `spec` that `overrides` may change."""
 
     display_name: Annotated[str, Field(min_length=1, max_length=128)] | None = Field(
-        None, description="The name that people see."
+        None, description="The name that people see.", examples=["Support mini"]
     )
     description: str | None = Field(None, description="What the model is for.")
-    type: ModelType | None = Field(None, description="What it does.")
-    developer: Annotated[str, Field(min_length=1)] | None = Field(None, description="Who made the model.")
-    family: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="The family that it belongs to, as gpt-4o."
+    type: ModelType | None = Field(None, description="What it does.", examples=["chat"])
+    developer: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="Who made the model.", examples=["OpenAI"]
     )
-    provider: Annotated[str, Field(min_length=1)] | None = Field(
-        None, description="Who serves it, in our word; see the table of providers."
+    family: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="The family that it belongs to.", examples=["gpt-4o"]
+    )
+    provider: Provider | None = Field(
+        None, description="Who serves it, in our word; each kind has its own.", examples=["azure-openai"]
     )
     model: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
-        None, description="Its id at that provider."
+        None, description="Its id at that provider.", examples=["gpt-4o-mini-2024-07-18"]
     )
     endpoint: Omittable[Endpoint] = Field(None, description="An OpenAI-compatible upstream of your own.")
     limits: Omittable[Limits] = Field(None, description="Sizes in tokens.")
     pricing: Omittable[PricingPatch] = Field(None, description="Prices, each with its unit.")
     capabilities: Omittable[Capabilities] = Field(None, description="What the model can do.")
     native: Omittable[dict[str, dict[str, Any]]] = Field(
-        None, description="What only one kind of registry has, in its own field names."
+        None, description="What only one kind of registry has, by kind, in that registry's own field names."
     )
 
 
@@ -185,23 +197,27 @@ class Spec(SpecPatch):
     )
     pricing: Omittable[Pricing] = Field(None, description="Prices, each with its unit.")
     overrides: Omittable[dict[Name, SpecPatch]] = Field(
-        None, description="Changes to this spec for one registry, by its name; null must not be set there."
+        None, description="Changes to this spec for one registry, by its name; null: must not be set there."
     )
 
 
 class Metadata(Strict):
     """Who the manifest is, on our side."""
 
-    name: Name = Field(description="Unique in the folder.")
+    name: Name = Field(description="Unique in the folder.", examples=["support-mini"])
     labels: dict[str, str] = Field(
-        default_factory=dict, description="For --only and --except, as team=support."
+        default_factory=dict,
+        description="Words of your own; --only and --except choose by them.",
+        examples=[{"team": "support"}],
     )
 
 
 class Model(Strict):
     """One model, as every registry that is named in it shall hold it."""
 
-    apiVersion: Literal["reconciler/v1"]  # noqa: N815 - the field's name is given
-    kind: Literal["Model"]
-    metadata: Metadata
-    spec: Spec
+    apiVersion: Literal["reconciler/v1"] = Field(  # noqa: N815 - the field's name is given
+        description="The version of this format."
+    )
+    kind: Literal["Model"] = Field(description="The kind of manifest.")
+    metadata: Metadata = Field(description="Who the manifest is, on our side; sent nowhere but as a default.")
+    spec: Spec = Field(description="What a registry shall hold. Left out: not managed. null: must not be set.")
