@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from pathlib import Path
 
 import pytest
@@ -46,20 +45,11 @@ def test_unknown_paths_are_404_as_json(registry: Client, path: str) -> None:
     assert refusal(registry.send("GET", path), 404) == "Not Found"
 
 
-def test_ten_thousand_models_are_listed_without_decoding_them(registry: Client, database: Path) -> None:
+def test_models_are_listed_without_decoding_them(registry: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     registry.create()
-    with sqlite3.connect(database) as connection:
-        connection.execute(
-            """
-            INSERT INTO orq_model (id, document)
-            WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 10000)
-            SELECT 'copy-' || i, document FROM n, orq_model WHERE orq_model.id = 'support'
-            """
-        )
-    connection.close()
-    registry.send("GET", "/v2/models")
-    started = time.perf_counter()
-    answer = registry.send("GET", "/v2/models")
-    elapsed = time.perf_counter() - started
-    assert answer.text.count('"id":"support"') == 10_001
-    assert elapsed < 1  # measured 0.04 s; decoding and encoding the same models takes over 1 s
+
+    def loads(_data: bytes) -> None:
+        raise AssertionError("the list decodes a document")
+
+    monkeypatch.setattr("reconciler.embedded.wire.loads", loads)
+    assert [model["id"] for model in registry.send("GET", "/v2/models").json()][-1] == "support"

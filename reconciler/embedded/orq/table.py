@@ -1,7 +1,7 @@
 """Where models are kept: each document as the very text that the list shows.
 
-The list is what clients ask for most, and it holds everything. Joining texts that are ready costs a few
-milliseconds for thousands of models; decoding and encoding them again would cost hundreds.
+The list is what clients ask for most, and it holds everything. Joining texts that are ready costs next
+to nothing beside decoding and encoding thousands of models again.
 """
 
 from __future__ import annotations
