@@ -14,15 +14,15 @@ LARGEST = 10_000_000
 """Bytes."""
 
 
-async def read(request: Request) -> bytes:
-    """The body. Raises Refused: 413 above ``LARGEST``, 415 where it is not declared as JSON.
+async def read(request: Request, *, expected: str = "application/json") -> bytes:
+    """The body. Raises Refused: 413 above ``LARGEST``, 415 where it is not declared as ``expected``.
 
     Without the second, any web page could make a browser post to a registry on localhost that has no
     token: browsers send text/plain anywhere, and ask before they send JSON.
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if media_type != "application/json":
-        raise Refused(415, "Content-Type must be application/json")
+    if media_type != expected:
+        raise Refused(415, f"Content-Type must be {expected}")
     body = bytearray()
     size = 0
     # Read to the end, but not kept: a client that is cut off while it sends sees a reset, not the answer.

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import hmac
 import logging
 import traceback
 import uuid
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import ClientDisconnect
-from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from reconciler.embedded.answers import fault_answer, unauthorised_answer
+from reconciler.embedded import dialects
+from reconciler.embedded.tokens import Tokens
 from reconciler.errors import StorageError
 
 _log = logging.getLogger("reconciler.embedded")
-
-_OPEN_TO_ALL = ("GET", "/healthz")
 
 
 class Envelope:
@@ -27,9 +24,9 @@ class Envelope:
     again, which in-process callers see as an exception in place of the 500.
     """
 
-    def __init__(self, app: ASGIApp, *, token: str | None) -> None:
+    def __init__(self, app: ASGIApp, *, tokens: Tokens) -> None:
         self._app = app
-        self._token = None if token is None else token.encode()
+        self._tokens = tokens
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,9 +39,12 @@ class Envelope:
                 MutableHeaders(scope=message)["x-request-id"] = request_id
             await send(message)
 
-        denied = self._denial(scope)
+        dialect = dialects.of(scope["path"])
+        denied = self._tokens.denial(
+            scope["method"], scope["path"], Headers(scope=scope).get("authorization")
+        )
         if denied is not None:
-            await denied(scope, receive, send_with_id)
+            await dialect.unauthorised(denied)(scope, receive, send_with_id)
             return
         try:
             await self._app(scope, receive, send_with_id)
@@ -53,21 +53,7 @@ class Envelope:
         except Exception as fault:  # noqa: BLE001 - the last stop: every fault becomes a 500 and a log line
             _log.error("%s %s", request_id, _describe(fault))
             # Answers are sent whole, once they are made: at a fault, nothing has been sent yet.
-            await fault_answer()(scope, receive, send_with_id)
-
-    def _denial(self, scope: Scope) -> Response | None:
-        if self._token is None or (scope["method"], scope["path"]) == _OPEN_TO_ALL:
-            return None
-        header = Headers(scope=scope).get("authorization")
-        if header is None:
-            return unauthorised_answer(
-                "authentication_required", "Send the header Authorization: Bearer <token>"
-            )
-        # Starlette reads header bytes as Latin-1; back to the bytes, which is what a token is compared as.
-        scheme, _, sent = header.partition(" ")
-        if scheme.lower() != "bearer" or not hmac.compare_digest(sent.strip().encode("latin-1"), self._token):
-            return unauthorised_answer("invalid_api_key", "The token is not valid for this registry")
-        return None
+            await dialect.fault()(scope, receive, send_with_id)
 
 
 def _describe(fault: Exception) -> str:

@@ -5,8 +5,12 @@ from __future__ import annotations
 import sqlite3
 
 from reconciler.embedded import settings
-from reconciler.embedded.orq import builtin, table
+from reconciler.embedded.orq import builtin, deployments, table
+from reconciler.embedded.respan import builtin as respan_builtin
+from reconciler.embedded.respan import table as respan_table
 from reconciler.embedded.store import Migration
+from reconciler.embedded.watsonx import builtin as watsonx_builtin
+from reconciler.embedded.watsonx import table as watsonx_table
 
 
 def _first(connection: sqlite3.Connection) -> None:
@@ -15,4 +19,13 @@ def _first(connection: sqlite3.Connection) -> None:
     builtin.add_all(connection)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first,)
+def _second(connection: sqlite3.Connection) -> None:
+    """Orq's deployments, Respan and watsonx Orchestrate."""
+    deployments.create_table(connection)
+    respan_table.create(connection)
+    respan_builtin.add_all(connection)
+    watsonx_table.create(connection)
+    watsonx_builtin.add_all(connection)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first, _second)

@@ -11,6 +11,7 @@ from pathlib import Path
 import uvicorn
 
 from reconciler.embedded import create_app
+from reconciler.embedded.options import DEFAULT, Options
 from reconciler.errors import StorageError
 
 _GRACE_SECONDS = 5
@@ -18,7 +19,13 @@ _HIGHEST_PORT = 65_535
 
 
 def serve(
-    database: Path, *, host: str, port: int, token: str | None, on_ready: Callable[[str], None]
+    database: Path,
+    *,
+    host: str,
+    port: int,
+    token: str | None,
+    on_ready: Callable[[str], None],
+    options: Options = DEFAULT,
 ) -> None:
     """Serves the registry in ``database`` until SIGINT or SIGTERM, then returns.
 
@@ -28,7 +35,7 @@ def serve(
 
     Raises StorageError: the address cannot be taken, or the database cannot be used (``create_app``).
     """
-    app = create_app(database, token=token)
+    app = create_app(database, token=token, options=options)
     try:
         with contextlib.closing(_listen(host, port)) as listener:
             config = uvicorn.Config(

@@ -1,16 +1,17 @@
 """Checks for JSON values, to be put together into tables of what a route accepts.
 
 A check is called with the path of a value (``metadata.region``) and the value. It returns nothing, or
-raises Refused 400 with a message that names the path and never shows the value. JSON's types are kept
+raises Mismatch with a message that names the path and never shows the value. JSON's types are kept
 apart: ``true`` is not a number, ``1`` is not a boolean, ``1.0`` is not an integer.
 """
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping
 from decimal import Decimal
 
-from reconciler.embedded.answers import Refused
+from reconciler.embedded.answers import Mismatch
 
 Check = Callable[[str, object], None]
 
@@ -35,7 +36,7 @@ def text_up_to(longest: int) -> Check:
         text(path, value)
         assert isinstance(value, str)
         if len(value) > longest:
-            raise Refused(400, f"{path}: longer than {longest} characters ({len(value)})")
+            raise Mismatch(path, f"longer than {longest} characters ({len(value)})")
 
     return check
 
@@ -49,7 +50,7 @@ def identifier(path: str, value: object) -> None:
     text(path, value)
     assert isinstance(value, str)
     if not value or not value.isprintable():
-        raise Refused(400, f"{path}: empty, or holds characters that cannot be printed")
+        raise Mismatch(path, "empty, or holds characters that cannot be printed")
 
 
 def amount(path: str, value: object) -> None:
@@ -68,7 +69,7 @@ def integer(path: str, value: object) -> None:
     if isinstance(value, bool) or not isinstance(value, int):
         raise _mismatch(path, "an integer", value)
     if not -_INT64 <= value < _INT64:
-        raise Refused(400, f"{path}: does not fit in 64 bits")
+        raise Mismatch(path, "does not fit in 64 bits")
 
 
 def count(path: str, value: object) -> None:
@@ -102,33 +103,87 @@ def array(item: Check) -> Check:
     return check
 
 
+def map_of(item: Check) -> Check:
+    """An object with any keys, whose values all pass ``item``."""
+
+    def check(path: str, value: object) -> None:
+        free_object(path, value)
+        assert isinstance(value, dict)
+        for key, element in value.items():
+            item(f"{path}.{_short(key)}", element)
+
+    return check
+
+
 def closed_object(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
     """An object with all keys of ``required``, any of ``optional``, and no other."""
     checks = {**required, **(optional or {})}
 
     def check(path: str, value: object) -> None:
         if not isinstance(value, dict):
-            raise _mismatch(path or "the body", "an object", value)
+            raise _mismatch(path, "an object", value)
         prefix = f"{path}." if path else ""
         for key in value:
             if key not in checks:
-                raise Refused(400, f"{prefix}{_short(key)}: not a known field")
-        for key in required:
-            if key not in value:
-                raise Refused(400, f"{prefix}{key}: required")
-        for key, item in value.items():
-            checks[key](prefix + key, item)
+                raise Mismatch(prefix + _short(key), "not a known field", kind="extra_forbidden")
+        _check_fields(prefix, value, required, checks)
 
     return check
 
 
+def open_object(required: Mapping[str, Check], optional: Mapping[str, Check] | None = None) -> Check:
+    """An object with all keys of ``required``, any of ``optional``, and any other, which nobody reads."""
+    checks = {**required, **(optional or {})}
+
+    def check(path: str, value: object) -> None:
+        if not isinstance(value, dict):
+            raise _mismatch(path, "an object", value)
+        _check_fields(f"{path}." if path else "", value, required, checks)
+
+    return check
+
+
+def one_of(*choices: str) -> Check:
+    """One of a few strings."""
+
+    def check(path: str, value: object) -> None:
+        text(path, value)
+        if value not in choices:
+            raise Mismatch(path, f"must be one of {', '.join(choices)}")
+
+    return check
+
+
+def either(*checks: Check) -> Check:
+    """What any of ``checks`` takes; the refusal is that of the last."""
+
+    def check(path: str, value: object) -> None:
+        for alternative in checks[:-1]:
+            with contextlib.suppress(Mismatch):
+                return alternative(path, value)
+        return checks[-1](path, value)
+
+    return check
+
+
+def _check_fields(
+    prefix: str, value: dict[str, object], required: Mapping[str, Check], checks: Mapping[str, Check]
+) -> None:
+    for key in required:
+        if key not in value:
+            raise Mismatch(prefix + key, "required", kind="missing")
+    for key, item in value.items():
+        if key in checks:
+            checks[key](prefix + key, item)
+
+
 def _refuse_negative(path: str, value: int | Decimal) -> None:
     if value < 0:
-        raise Refused(400, f"{path}: must not be negative")
+        raise Mismatch(path, "must not be negative")
 
 
-def _mismatch(path: str, wanted: str, value: object) -> Refused:
-    return Refused(400, f"{path}: expected {wanted}, got {_kind(value)}")
+def _mismatch(path: str, wanted: str, value: object) -> Mismatch:
+    return Mismatch(path, f"expected {wanted}, got {_kind(value)}", kind="type_error")
 
 
 def _kind(value: object) -> str:

@@ -31,6 +31,12 @@ class Client:
 
         return asyncio.run(exchange())
 
+    def call(self, method: str, path: str, body: object = None, **options: Any) -> httpx.Response:
+        """Sends ``body`` as JSON, where there is one."""
+        if body is not None:
+            options |= {"content": encode(body), "headers": {**JSON_HEADERS, **options.get("headers", {})}}
+        return self.send(method, path, **options)
+
     def post(self, body: object) -> httpx.Response:
         return self.send("POST", "/v2/models", content=encode(body), headers=JSON_HEADERS)
 

@@ -1,15 +1,30 @@
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
-from reconciler.embedded import create_app
+from reconciler.embedded import Options, create_app
+from reconciler.embedded.options import DEFAULT
 
 from .client import Client
+from .upstream import Upstream
 
 Open = Callable[..., Client]
+
+
+@pytest.fixture
+def tmp_path(tmp_path: Path) -> Iterator[Path]:
+    """In memory where the system has a place for it: every commit waits for the disk, a thousand times."""
+    memory = Path("/dev/shm")
+    if not os.access(memory, os.W_OK):
+        yield tmp_path
+        return
+    with TemporaryDirectory(prefix="embedded-", dir=memory) as folder:
+        yield Path(folder)
 
 
 @pytest.fixture
@@ -22,8 +37,8 @@ def open_registry(database: Path) -> Iterator[Open]:
     """Opens the database as a new process would; may be called more than once."""
     opened: list[Client] = []
 
-    def open_one(path: Path = database, token: str | None = None) -> Client:
-        opened.append(Client(create_app(path, token=token)))
+    def open_one(path: Path = database, token: str | None = None, options: Options = DEFAULT) -> Client:
+        opened.append(Client(create_app(path, token=token, options=options)))
         return opened[-1]
 
     yield open_one
@@ -34,3 +49,15 @@ def open_registry(database: Path) -> Iterator[Open]:
 @pytest.fixture
 def registry(open_registry: Open) -> Client:
     return open_registry()
+
+
+@pytest.fixture
+def unprobed(open_registry: Open) -> Client:
+    """A registry that believes every endpoint."""
+    return open_registry(options=Options(probe=False))
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    with Upstream() as running:
+        yield running

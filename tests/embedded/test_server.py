@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from reconciler.embedded import Options, server
 from reconciler.embedded.server import serve
 from reconciler.errors import StorageError
 
@@ -116,6 +117,22 @@ def test_the_url_is_one_to_connect_to_and_signal_handlers_are_given_back(
     (url,) = urls
     assert url.startswith(f"http://{shown}:")
     assert not url.endswith(":0")
+
+
+def test_the_options_reach_the_registry(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def create(_database: Path, *, token: str | None, options: Options) -> None:
+        raise StorageError(f"{token} {options.probe}")
+
+    monkeypatch.setattr(server, "create_app", create)
+    with pytest.raises(StorageError, match="secret False"):
+        serve(
+            database,
+            host="127.0.0.1",
+            port=0,
+            token="secret",
+            on_ready=no_ready,
+            options=Options(probe=False),
+        )
 
 
 def no_ready(_url: str) -> None:

@@ -36,6 +36,27 @@ def test_importing_the_package_loads_no_server_and_no_crypto() -> None:
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
 
 
+def test_a_registry_that_probes_nothing_loads_no_http_client() -> None:
+    program = (
+        "import sys, reconciler.embedded.app, reconciler.embedded.seed\n"
+        "loaded = {'httpx', 'cryptography'} & set(sys.modules)\n"
+        "assert not loaded, loaded\n"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
+
+
+def test_a_database_of_the_first_version_gets_the_other_vendors_and_keeps_its_models(
+    open_registry: Open, database: Path
+) -> None:
+    Store(database, MIGRATIONS[:1]).close()
+    run_sql(database, "UPDATE orq_model SET document = json_set(document, '$.display_name', 'Mine')")
+    registry = open_registry()
+    assert {model["display_name"] for model in registry.models()} == {"Mine"}
+    for path in ("/v2/deployments", "/api/models/", "/api/providers/", "/api/v1/models/list"):
+        assert registry.send("GET", path).status_code == 200
+    assert run_sql(database, "PRAGMA user_version") == len(MIGRATIONS)
+
+
 def test_the_folder_of_the_database_is_made(open_registry: Open, tmp_path: Path) -> None:
     open_registry(tmp_path / "a" / "b" / "registry.db")
     assert (tmp_path / "a" / "b" / "registry.db").is_file()

@@ -1,8 +1,12 @@
-"""Orq's generic models: ``GET /v2/models``, ``POST /v2/models``, ``PATCH /v2/models/{id}``.
+"""Orq: ``/v2/models``, ``/v2/models/openai-like``, ``/v2/workspace-models``, ``/v2/deployments``.
 
-- ``fields``: what the two bodies may hold, as tables
+- ``fields``, ``metadata``: what the bodies of the generic routes may hold, as tables
 - ``document``: from a body to the document that answers show; pure
+- ``openai_like``: the same two for models behind an OpenAI-compatible endpoint
+- ``probe``: asks such an endpoint before a model of it is stored
 - ``table``: where documents are kept
 - ``builtin``: the vendor's models that every new registry has
-- ``routes``: the HTTP side
+- ``routes``, ``openai_like_routes``, ``workspace_models``, ``deployments``: the HTTP side
+- ``errors``: the shapes of error answers
+- ``seed``: what clients cannot create
 """

@@ -41,38 +41,40 @@ class NewModel:
 def new_model(body: Document, *, owner: str) -> NewModel:
     """The model that a checked body of ``POST /v2/models`` makes. ``owner`` is ``SYSTEM`` or a workspace."""
     shown, credentials = _split_configuration(body["configuration"], body["provider"])
-    reference = f"{body['provider']}/{body['model_id']}"
-    now = _now()
     document = {
+        **skeleton(body["provider"], body["model_id"], owner=owner),
+        **body,
         "configuration": shown,
+        "parameters": _new_parameters(body["parameters"]),
+    }
+    return NewModel(with_metadata_as_read(document), credentials)
+
+
+def skeleton(provider: str, model_id: str, *, owner: str) -> Document:
+    """What every new model has and no client can send."""
+    now = current_time()
+    return {
         "created": now,
         "description": None,
-        "display_name": body["display_name"],
         "docs_url": None,
         "enabled": True,
         "enabled_for_endpoints": True,
         "enabled_for_playground": True,
         "has_cpu_pricing": False,
-        "has_functions": body["has_functions"],
-        "id": body["id"],
-        "input_cost": body["input_cost"],
         "input_currency": "USD",
         "is_active": True,
-        "metadata": body["metadata"],
-        "model_developer": body["model_developer"],
-        "model_family": body["model_family"],
-        "model_id": body["model_id"],
-        "model_type": body["model_type"],
-        "output_cost": body["output_cost"],
         "output_currency": "USD",
         "owner": owner,
-        "parameters": _new_parameters(body["parameters"]),
         "pricing_url": None,
-        "provider": body["provider"],
-        "refId": reference if owner == SYSTEM else f"{WORKSPACE_KEY}@{reference}",
+        "refId": reference(provider, model_id, owner=owner),
         "updated": now,
     }
-    return NewModel(_with_metadata_as_read(document), credentials)
+
+
+def reference(provider: str, model_id: str, *, owner: str) -> str:
+    """The ``refId``, which need not be unique."""
+    name = f"{provider}/{model_id}"
+    return name if owner == SYSTEM else f"{WORKSPACE_KEY}@{name}"
 
 
 def updated_model(document: Document, body: Document) -> Document:
@@ -81,13 +83,14 @@ def updated_model(document: Document, body: Document) -> Document:
     What the body names is replaced, ``metadata`` and ``parameters`` as a whole. Raises Refused 400 for a
     parameter whose id the model does not have.
     """
-    changed = {**document, **body, "updated": _now()}
+    changed = {**document, **body, "updated": current_time()}
     if "parameters" in body:
         changed["parameters"] = _replaced_parameters(document["parameters"] or [], body["parameters"])
-    return _with_metadata_as_read(changed)
+    return with_metadata_as_read(changed)
 
 
-def _with_metadata_as_read(document: Document) -> Document:
+def with_metadata_as_read(document: Document) -> Document:
+    """``document`` with the metadata that the server makes of it: prices derived, empty values dropped."""
     # The server derives the prices per million from the prices per thousand [T]. Whether a price that was
     # sent would win over the derived one is not stated; two prices that contradict each other help nobody.
     derived = {key: _per_million(document[cost]) for cost, key in _DERIVED.items()}
@@ -134,7 +137,7 @@ def _split_configuration(configuration: Document, provider: str) -> tuple[Docume
 def _new_parameters(sent: list[Document] | None) -> list[Document] | None:
     if sent is None:
         return None
-    return [_parameter(item, identity=str(uuid.uuid4()), is_active=True) for item in sent]
+    return [new_parameter(item, identity=str(uuid.uuid4())) for item in sent]
 
 
 def _replaced_parameters(live: list[Document], sent: list[Document]) -> list[Document]:
@@ -144,13 +147,15 @@ def _replaced_parameters(live: list[Document], sent: list[Document]) -> list[Doc
         current = by_id.pop(item["id"], None)
         if current is None:
             raise Refused(400, f"parameters[{index}].id: not a parameter of this model, or named twice")
-        replaced.append(_parameter(item, identity=item["id"], is_active=current["is_active"]))
+        replaced.append(new_parameter(item, identity=item["id"], is_active=current["is_active"]))
     return replaced
 
 
-def _parameter(sent: Document, *, identity: str, is_active: bool) -> Document:
+def new_parameter(sent: Document, *, identity: str, is_active: bool = True) -> Document:
+    """A parameter as answers show it."""
     return {"description": None, **sent, "id": identity, "is_active": is_active}
 
 
-def _now() -> str:
+def current_time() -> str:
+    """Now, as documents hold it."""
     return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -11,9 +11,11 @@ from starlette.routing import Route
 
 from reconciler.embedded import bodies, wire
 from reconciler.embedded.answers import Refused, json_answer
-from reconciler.embedded.orq import document, fields, table
+from reconciler.embedded.orq import document, fields, openai_like, table
 from reconciler.embedded.store import Store
 from reconciler.embedded.vault import Vault
+
+NOT_FOUND = "Model not found or not accessible in this workspace"
 
 
 def routes(store: Store, vault: Vault) -> Sequence[Route]:
@@ -68,5 +70,9 @@ class _Models:
         with self._store.writing() as connection:
             live = table.find_own(connection, identity)
             if live is None:
-                raise Refused(404, "Model not found or not accessible in this workspace")
+                raise Refused(404, NOT_FOUND)
+            if live["provider"] == openai_like.PROVIDER:
+                # No source states it. The two updates differ in what they replace and what they may
+                # change, so a server that took either for every model would break one of its promises.
+                raise Refused(400, "An openai-like model: use PATCH /v2/models/openai-like/{id}")
             return table.replace(connection, document.updated_model(live, body))

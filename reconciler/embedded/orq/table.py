@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sqlite3
 import uuid
-from typing import Any, cast
+from typing import cast
 
 from reconciler.embedded import settings, wire
 from reconciler.embedded.orq.document import SYSTEM, Document
@@ -48,11 +48,25 @@ def exists(connection: sqlite3.Connection, identity: str) -> bool:
 
 def find_own(connection: sqlite3.Connection, identity: str) -> Document | None:
     """The workspace's model with this id. The vendor's models are not the workspace's, so not found."""
+    document = find(connection, identity)
+    return None if document is None or document["owner"] == SYSTEM else document
+
+
+def find(connection: sqlite3.Connection, identity: str) -> Document | None:
+    """The model with this id, whoever owns it."""
     row = connection.execute("SELECT document FROM orq_model WHERE id = ?", (identity,)).fetchone()
-    if row is None:
-        return None
-    document: dict[str, Any] = wire.loads(row[0])
-    return None if document["owner"] == SYSTEM else document
+    return None if row is None else cast("Document", wire.loads(row[0]))
+
+
+def sealed(connection: sqlite3.Connection, identity: str) -> bytes | None:
+    """The sealed credentials of a model."""
+    row = connection.execute("SELECT sealed FROM orq_model WHERE id = ?", (identity,)).fetchone()
+    return None if row is None else row[0]
+
+
+def remove(connection: sqlite3.Connection, identity: str) -> None:
+    """For ``seed``, which replaces what is there. No route does."""
+    connection.execute("DELETE FROM orq_model WHERE id = ?", (identity,))
 
 
 def insert(connection: sqlite3.Connection, document: Document, *, sealed: bytes | None) -> str:
