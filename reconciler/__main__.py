@@ -7,9 +7,13 @@ import sys
 
 def main() -> None:
     """Runs the command line and ends the process with its exit code."""
-    from reconciler.cli.app import run  # noqa: PLC0415 - so that importing the package stays cheap
+    try:
+        from reconciler.cli.app import run  # noqa: PLC0415 - so that importing the package stays cheap
 
-    sys.exit(run(sys.argv[1:]))
+        code = run(sys.argv[1:])
+    except KeyboardInterrupt:  # while it loads, or while it says how it ended
+        code = 130
+    sys.exit(code)
 
 
 if __name__ == "__main__":

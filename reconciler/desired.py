@@ -6,14 +6,15 @@ come back as Problems. What this kind of registry cannot take is no mistake: it 
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel
 
+from reconciler.destinations import destinations
+from reconciler.draft import Draft, above
 from reconciler.errors import Place, Problem
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.fields import Amount
@@ -22,28 +23,19 @@ from reconciler.manifests.model import SpecPatch
 from reconciler.manifests.problems import did_you_mean, dotted
 from reconciler.manifests.yamltree import Document, locate
 from reconciler.money import Price, Unit
+from reconciler.native import literal_secret, native_leaves
 from reconciler.plan import Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.codecs import (
     BadValue,
     CannotExpress,
-    EmptyMapping,
-    SecretText,
-    TreeOrSecret,
     Value,
     Word,
 )
 from reconciler.registries.interface import Kind, Unsupported
 from reconciler.registries.providers import ASK_WHICH, PROVIDERS
-from reconciler.registries.rows import REST, Clear, Field, Path, Table
+from reconciler.registries.rows import Field, Path, Table, upstreams
 from reconciler.secrets import SecretRef, SecretRule
-
-_SECRET_KEY: Final = re.compile(
-    r"(?:^|_)(?:api_?key|secret|password|passphrase|private_?key|credentials?|token"
-    r"|access_?key|service_?account(?:_json)?)$",
-    re.IGNORECASE,
-)
-"""Keys of a free object whose value is a credential, by how vendors name theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,40 +61,7 @@ class Desired:
 
     def place(self, path: Path) -> Place:
         """Where the value of ``path`` is written."""
-        return _place(self.manifest.document, self.registry, path, overridden=path in self.overridden)
-
-
-@dataclass(slots=True)
-class _Draft:
-    """One manifest for one registry while it is put together."""
-
-    document: Document
-    registry: str
-    kind: Kind
-    overridden: frozenset[Path]
-    problems: list[Problem] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
-
-    def problem(
-        self,
-        code: str,
-        message: str,
-        path: Path,
-        hint: str | None = None,
-        *,
-        key: bool = False,
-        related: tuple[Place, ...] = (),
-    ) -> None:
-        place = _place(self.document, self.registry, path, overridden=path in self.overridden, key=key)
-        self.problems.append(Problem(code, message, place, hint, dotted(("spec", *path)), related))
-
-    def refuse(self, path: Path, message: str, fix: str | None = None) -> None:
-        self.refusals.append(Refusal("cannot-express", f"{dotted(path)}: {message}", fix, (dotted(path),)))
-
-
-def _place(document: Document, registry: str, path: Path, *, overridden: bool, key: bool = False) -> Place:
-    above = ("spec", "overrides", registry) if overridden else ("spec",)
-    return locate(document, (*above, *path), key=key)
+        return self.manifest.place(*above(self.registry, overridden=path in self.overridden), *path)
 
 
 def desire_all(config: LoadedConfig, loaded: Loaded) -> tuple[list[Desired], list[Problem]]:
@@ -111,19 +70,21 @@ def desire_all(config: LoadedConfig, loaded: Loaded) -> tuple[list[Desired], lis
     problems: list[Problem] = list(_config_problems(config))
     rules = config.secret_rules()
     for document in loaded.broken:
-        problems += _broken_problems(document)
+        problems += _native_problems(document, checked={})
     for manifest in loaded.manifests:
         problems += _override_problems(manifest)
-        kinds: set[str] = set()
+        checked: dict[str, set[str]] = defaultdict(set)
         for registry in manifest.registries:
             kind = KINDS.get(config.value.registries[registry].kind)
             if kind is None:
                 continue
-            kinds.add(kind.name)
             one, found = _desire(config, manifest, registry, kind, rules)
             problems += found
             desired.append(one)
-        problems += _unused_native_problems(manifest, kinds)
+            if one.table is not None:
+                checked[""].add(kind.name)
+                checked[registry].add(kind.name)
+        problems += _native_problems(manifest.document, checked=checked)
     return desired, problems
 
 
@@ -147,35 +108,36 @@ def _override_problems(manifest: Manifest) -> Iterator[Problem]:
             )
 
 
-def _unused_native_problems(manifest: Manifest, used: set[str]) -> Iterator[Problem]:
-    """`native` parts for kinds that this manifest does not go to: checked all the same."""
-    for kind_name, tree in (manifest.value.spec.native or {}).items():
-        if kind_name not in used:
-            yield from _native_problems(manifest.document, kind_name, tree)
+def _native_problems(document: Document, *, checked: Mapping[str, Collection[str]]) -> Iterator[Problem]:
+    """Mistakes in the native parts of a document, by the default table of each kind.
 
-
-def _broken_problems(document: Document) -> Iterator[Problem]:
-    """What the tables can say of a document whose own shape is wrong elsewhere."""
+    ``checked`` are the kinds whose part of a place has been checked against the right table: by the
+    name of an override, and ``""`` for the base.
+    """
     root: Any = document.root
     spec = root.get("spec") if isinstance(root, dict) else None
-    native = spec.get("native") if isinstance(spec, dict) else None
-    for kind_name, tree in native.items() if isinstance(native, dict) else ():
-        if isinstance(tree, dict):
-            yield from _native_problems(document, kind_name, tree)
-
-
-def _native_problems(document: Document, kind_name: str, tree: Mapping[str, Any]) -> Iterator[Problem]:
-    kind = KINDS.get(kind_name)
-    if kind is None:
-        hint = did_you_mean(kind_name, KINDS) or f"known: {', '.join(KINDS)}"
-        place = locate(document, ("spec", "native", kind_name), key=True)
-        path = f"spec.native.{kind_name}"
-        yield Problem("unknown-kind", f"'{kind_name}' is not a kind of registry", place, hint, path)
+    if not isinstance(spec, dict):
         return
-    draft = _Draft(document, "", kind, frozenset())
-    leaves = dict(_native_leaves(draft, kind.default_table, tree, ("native", kind_name)))
-    _normalise(draft, kind.default_table, leaves)
-    yield from draft.problems
+    overrides = spec.get("overrides")
+    places = {"": spec, **(overrides if isinstance(overrides, dict) else {})}
+    for registry, holder in places.items():
+        native = holder.get("native") if isinstance(holder, dict) else None
+        for kind, tree in native.items() if isinstance(native, dict) else ():
+            if kind not in checked.get(registry, ()):
+                yield from _native_tree_problems(document, registry, kind, tree)
+
+
+def _native_tree_problems(document: Document, registry: str, name: str, tree: object) -> Iterator[Problem]:
+    kind = KINDS.get(name)
+    if kind is None:
+        hint = did_you_mean(name, KINDS) or f"known: {', '.join(KINDS)}"
+        shown = (*above(registry, overridden=bool(registry)), "native", name)
+        place = locate(document, shown, key=True)
+        yield Problem("unknown-kind", f"'{name}' is not a kind of registry", place, hint, dotted(shown))
+    elif isinstance(tree, dict):
+        draft = Draft(document, registry, kind, in_override=bool(registry))
+        _normalise(draft, kind.default_table, dict(native_leaves(draft, kind.default_table, tree)))
+        yield from draft.problems
 
 
 def _desire(
@@ -189,17 +151,16 @@ def _desire(
     patch = (spec.overrides or {}).get(registry)
     declared = dict(_portable_leaves(spec, ()))
     over = dict(_portable_leaves(patch, ())) if patch is not None else {}
-    draft = _Draft(manifest.document, registry, kind, frozenset())
+    draft = Draft(manifest.document, registry, kind)
     table = kind.choose({path: value for path, value in {**declared, **over}.items() if value is not None})
     if isinstance(table, Unsupported):
         refusal = Refusal("unsupported", table.message, None, ())
         return Desired(registry, manifest, None, {}, refusals=(refusal,)), []
-    above = ("native", kind.name)
-    declared.update(_native_leaves(draft, table, (spec.native or {}).get(kind.name, {}), above))
+    declared.update(native_leaves(draft, table, (spec.native or {}).get(kind.name, {})))
     if patch is not None:
-        draft.overridden = frozenset(over)
-        patched = dict(_native_leaves(draft, table, (patch.native or {}).get(kind.name, {}), above))
-        over.update(patched)
+        draft.in_override = True
+        over.update(native_leaves(draft, table, (patch.native or {}).get(kind.name, {})))
+        draft.in_override = False
         _lay_over(declared, over)
         draft.overridden = frozenset(over)
     _compose_prices(draft, declared)
@@ -247,7 +208,7 @@ _NOT_PORTABLE: Final = frozenset({"native", "registries", "overrides"})
 PORTABLE_GROUPS: Final = tuple(name for name in SpecPatch.model_fields if name not in _NOT_PORTABLE)
 
 
-def _compose_prices(draft: _Draft, declared: dict[Path, Any]) -> None:
+def _compose_prices(draft: Draft, declared: dict[Path, Any]) -> None:
     """Numbers, units and the currency become prices."""
     unit = declared.pop(("pricing", "unit"), None)
     currency = declared.pop(("pricing", "currency"), None)
@@ -264,53 +225,7 @@ def _compose_prices(draft: _Draft, declared: dict[Path, Any]) -> None:
             declared[path] = Price(value.number, currency, per)
 
 
-def _native_leaves(draft: _Draft, table: Table, tree: Any, above: Path) -> Iterator[tuple[Path, Any]]:
-    """Every native value, flat down to what a row takes; unknown keys become Problems."""
-    for key, value in tree.items():
-        path = (*above, key)
-        item = table.find(path)
-        if isinstance(value, dict) and value and _goes_deeper(table, path, item, value):
-            yield from _native_leaves(draft, table, value, path)
-        elif item is None:
-            _unknown_native(draft, table, path, value)
-        elif value is None and isinstance(item.row.codec, EmptyMapping) and item.row.clear is Clear.NEVER:
-            draft.problem("native-value", "must be a mapping; null stands for single keys", path)
-        else:
-            yield path, value
-
-
-def _goes_deeper(table: Table, path: Path, item: Field | None, value: Mapping[str, Any]) -> bool:
-    """Whether a mapping is a group of fields rather than the value of one."""
-    if _is_secret(item, value):
-        return False
-    free = item is not None and any(known[-1] == REST for known in item.row.native)
-    return free or table.has_below(path)
-
-
-def _is_secret(item: Field | None, value: Mapping[str, Any]) -> bool:
-    if item is None:
-        return False
-    if isinstance(item.row.codec, SecretText):
-        return True
-    return isinstance(item.row.codec, TreeOrSecret) and set(value) == {"secret"}
-
-
-def _unknown_native(draft: _Draft, table: Table, path: Path, value: Any) -> None:
-    if table.has_below(path):
-        hint = "null stands for single keys" if value is None else None
-        draft.problem("native-value", "must be a mapping", path, hint)
-        return
-    known = table.native_words(path[:-1])
-    hint = did_you_mean(path[-1], known)
-    if hint is None and len(known) <= 30:
-        hint = f"known here: {', '.join(known)}"
-    elif hint is None:
-        hint = f"docs/manifest.md lists the {len(known)} keys that may stand here"
-    message = f"{dotted(path[:-1])} has no field '{path[-1]}'"
-    draft.problem("unknown-field", message, path, hint, key=True)
-
-
-def _check_twins(draft: _Draft, table: Table, declared: Mapping[Path, Any]) -> None:
+def _check_twins(draft: Draft, table: Table, declared: Mapping[Path, Any]) -> None:
     """Two names of one field in one manifest, both with a value."""
     seen: dict[Path, Path] = {}
     for path, value in declared.items():
@@ -321,9 +236,7 @@ def _check_twins(draft: _Draft, table: Table, declared: Mapping[Path, Any]) -> N
         for point in points:
             first = seen.setdefault(point, path)
             if first != path:
-                other = _place(
-                    draft.document, draft.registry, first, overridden=first in draft.overridden, key=True
-                )
+                other = draft.place(first, key=True)
                 draft.problem(
                     "twin",
                     f"{dotted(path)} and {dotted(first)} (line {other.line}) are the same field",
@@ -335,7 +248,7 @@ def _check_twins(draft: _Draft, table: Table, declared: Mapping[Path, Any]) -> N
                 break
 
 
-def _unspellable(draft: _Draft, item: Field, value: Any, declared: Mapping[Path, Any]) -> bool:
+def _unspellable(draft: Draft, item: Field, value: Any, declared: Mapping[Path, Any]) -> bool:
     """A portable word that this kind has no spelling for, where a native one stands in for it."""
     codec = item.row.codec
     return (
@@ -347,7 +260,7 @@ def _unspellable(draft: _Draft, item: Field, value: Any, declared: Mapping[Path,
 
 
 def _normalise(
-    draft: _Draft, table: Table, declared: Mapping[Path, Any]
+    draft: Draft, table: Table, declared: Mapping[Path, Any]
 ) -> tuple[dict[Path, tuple[Field, Value]], list[Path]]:
     fields: dict[Path, tuple[Field, Value]] = {}
     unheld: list[Path] = []
@@ -363,7 +276,7 @@ def _normalise(
             except CannotExpress as error:
                 _cannot_express(draft, item, path, value, str(error))
             else:
-                if not _literal_secret(draft, item, path, value):
+                if not literal_secret(draft, item, path, value):
                     fields[path] = (item, normal)
     for path, (item, normal) in list(fields.items()):
         # A null beside the same field's other name says nothing that the value does not overrule.
@@ -377,7 +290,7 @@ def _named_twice(fields: Mapping[Path, tuple[Field, Value]], path: Path, item: F
     return any(other != path and it.points[0].path == first for other, (it, _) in fields.items())
 
 
-def _not_held(draft: _Draft, table: Table, path: Path, value: Any, unheld: list[Path]) -> None:
+def _not_held(draft: Draft, table: Table, path: Path, value: Any, unheld: list[Path]) -> None:
     if value is None:
         return
     if path[:2] == ("pricing", "tiers") and table.has_below(path[:2]):
@@ -389,7 +302,7 @@ def _not_held(draft: _Draft, table: Table, path: Path, value: Any, unheld: list[
         unheld.append(path)
 
 
-def _bad_value(draft: _Draft, item: Field, path: Path, message: str) -> None:
+def _bad_value(draft: Draft, item: Field, path: Path, message: str) -> None:
     if item.row.secret:
         hint = "name it in reconciler.yaml and write {secret: NAME}"
         draft.problem("secret-literal", message, path, hint)
@@ -397,8 +310,8 @@ def _bad_value(draft: _Draft, item: Field, path: Path, message: str) -> None:
         draft.problem("native-value", f"{path[-1]} {message}", path)
 
 
-def _cannot_express(draft: _Draft, item: Field, path: Path, value: Any, message: str) -> None:
-    if not isinstance(item.row.codec, Word):
+def _cannot_express(draft: Draft, item: Field, path: Path, value: Any, message: str) -> None:
+    if item.native or not isinstance(item.row.codec, Word):
         draft.refuse(path, message)
         return
     native = f"native.{draft.kind.name}.{item.row.native[0][-1]}"
@@ -413,51 +326,28 @@ def _cannot_express(draft: _Draft, item: Field, path: Path, value: Any, message:
         draft.problem("unknown-word", f"'{value}' is not a known provider", path, hint)
 
 
-def _literal_secret(draft: _Draft, item: Field, path: Path, value: Any) -> bool:
-    """A credential written out below a free object. Its value is never repeated."""
-    if not isinstance(item.row.codec, TreeOrSecret) or value is None:
-        return False
-    if not _holds_literal(path[-1], value):
-        return False
-    draft.problem(
-        "secret-literal",
-        f"{path[-1]}: a secret is never written in a manifest",
-        path,
-        "name it in reconciler.yaml and write {secret: NAME}",
-    )
-    return True
-
-
-def _holds_literal(key: str, value: Any) -> bool:
-    if isinstance(value, dict):
-        if set(value) == {"secret"}:
-            return False
-        return any(_holds_literal(name, item) for name, item in value.items())
-    if isinstance(value, list):
-        return any(
-            _holds_literal(key, item) or (isinstance(item, dict) and "secret" in item) for item in value
-        )
-    return isinstance(value, str) and _SECRET_KEY.search(key) is not None
-
-
 def _check_secrets(
-    draft: _Draft,
+    draft: Draft,
     config: LoadedConfig,
     rules: Mapping[str, SecretRule],
     fields: Mapping[Path, tuple[Field, Value]],
 ) -> None:
     entry = config.value.registries[draft.registry]
-    hosts = destinations(
-        (value for item, value in fields.values() if item.row.upstream and isinstance(value, str)),
-        entry.url,
+    addresses = (
+        address for item, value in fields.values() for address in upstreams(item.row, item.path, value)
     )
+    hosts = destinations(addresses, entry.url)
     for path, (_, value) in fields.items():
         if not isinstance(value, SecretRef):
             continue
         rule = rules.get(value.name)
         if rule is None:
             hint = did_you_mean(value.name, rules) or "add it to `secrets:` in reconciler.yaml"
-            draft.problem("unknown-secret", f"no secret is named '{value.name}'", path, hint)
+            if value.name.isupper():
+                draft.problem("unknown-secret", f"no secret is named '{value.name}'", path, hint)
+            else:
+                # It may be the secret itself, pasted where its name belongs.
+                draft.problem("secret-literal", "this is not the name of a secret", path, hint)
             continue
         refused = rule.refuse_hosts(hosts)
         if refused:
@@ -468,26 +358,3 @@ def _check_secrets(
                 f"its hosts in reconciler.yaml are {', '.join(sorted(rule.hosts))}",
                 related=(config.place("secrets", value.name, "hosts"),),
             )
-
-
-def destinations(upstreams: Iterator[str], registry_url: str | None) -> tuple[str, ...]:
-    """The hosts that an object's secrets reach: its upstreams, else the registry that uses them itself.
-
-    An embedded registry without an upstream sends them nowhere.
-    """
-    hosts = sorted({_host(url) for url in upstreams})
-    if hosts:
-        return tuple(hosts)
-    return (_host(registry_url),) if registry_url else ()
-
-
-def _host(url: str) -> str:
-    """``host`` or ``host:port`` in small letters; the whole text where it is no address."""
-    try:
-        parts = urlsplit(url if "//" in url else f"//{url}")
-        port = parts.port
-    except ValueError:
-        return url
-    host = (parts.hostname or url).lower()
-    host = f"[{host}]" if ":" in host else host
-    return host if port is None else f"{host}:{port}"

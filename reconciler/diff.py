@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from reconciler.desired import Desired, destinations
+from reconciler.desired import Desired
+from reconciler.destinations import destinations
 from reconciler.errors import InternalError
 from reconciler.manifests.problems import dotted
 from reconciler.money import PER_1M_TOKENS, InexactPrice, Price, Unit
@@ -36,8 +37,7 @@ def compare(desired: Desired, table: Table, live: LiveObject) -> Difference:
     differing: list[tuple[Path, Field, Value, Value]] = []
     for path, (item, value) in desired.fields.items():
         if item.row.echo is Echo.WRITE_ONLY:
-            if value is not None:
-                unverified.append(dotted(path))
+            unverified.append(dotted(path))
             continue
         there = item.read(raw)
         if there != value:

@@ -153,7 +153,10 @@ class Rejected(RegistryError):
 
 
 class RateLimited(RegistryError):
+    """Not processed. ``wait``: seconds after which the same call may go out again; None: give up."""
+
     code = "rate-limited"
+    wait: float | None = None
 
 
 class UnexpectedAnswer(RegistryError):

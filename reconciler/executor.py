@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
-from reconciler.desired import destinations
-from reconciler.errors import InternalError, RegistryError, Rejected, UnknownOutcome
+from reconciler.destinations import destinations
+from reconciler.errors import InternalError, RateLimited, RegistryError, Rejected, UnknownOutcome
 from reconciler.outcome import ActionResult, Outcome, Status
 from reconciler.plan import Action, Failure, Plan, PlannedRequest, RegistryPlan
 from reconciler.planner import failure_of, fingerprint
@@ -29,16 +30,22 @@ from reconciler.registries.interface import (
     OutgoingRequest,
     Writer,
 )
-from reconciler.registries.rows import ABSENT, Call, Edit, Table, dig
+from reconciler.registries.rows import ABSENT, Edit, Table, dig
 from reconciler.secrets import Secret, SecretRef, SecretStore
 
 _log = logging.getLogger("reconciler.executor")
 
 FRESH_SECONDS: Final = 30.0
-"""How old a read may be when an update lays its fields over it."""
+"""How old a read may be when a write rests on it."""
 
-ATTEMPTS: Final = 3
-"""How often a write is sent at most, each time only after a look showed that it had not happened."""
+PAUSES: Final = (1.0, 4.0, 16.0)
+"""Seconds from a lost answer to the look for what became of the write: one for each time that it is sent.
+
+The write may still be under way, and a look that comes too early would have it sent twice."""
+
+
+LIMITED_TRIES: Final = 5
+"""How often a write that a rate limit keeps turning away is made anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,50 +77,50 @@ async def execute(
     Raises SecretError before anything is written.
     """
     stop = stop or Stop()
+    runs = [
+        _RegistryRun(part, targets[part.name], stop, on_result)
+        for part in plan.registries
+        if any(action.requests for action in part.actions)
+    ]
+    for run in runs:
+        run.resolve_secrets(secrets)
     async with AsyncExitStack() as stack:
-        runs = [
-            await stack.enter_async_context(_registry_run(part, targets[part.name], stop, on_result))
-            for part in plan.registries
-            if any(action.requests for action in part.actions)
-        ]
         for run in runs:
-            run.resolve_secrets(secrets)
+            await run.open(stack)
         await asyncio.gather(*(run.read() for run in runs))
-        moved = [result for run in runs for result in run.moved()]
-        if moved:
-            results = {(result.registry, result.resource, result.name): result for result in moved}
-            reason = "another action of this plan is stale"
-            return _outcome(plan, results, Stop(), otherwise=("stale", reason))
-        try:
-            await asyncio.gather(*(run.run() for run in runs))
-        except asyncio.CancelledError:
-            if not stop.requested:
-                raise
-            for run in runs:
-                run.abandon()
+        checked = [run.check() for run in runs]
+        as_planned = all(checked)
+        if as_planned:
+            await _write(runs, stop)
     results = {key: result for run in runs for key, result in run.results.items()}
-    return _outcome(plan, results, stop, otherwise=("skipped", "interrupted"))
+    rest: tuple[Status, str] = ("skipped", "interrupted")
+    if not as_planned:
+        rest = ("stale", "not tried, because something else that this plan rests on has changed")
+    return Outcome(tuple(_settled(action, results, rest) for action in plan.actions()), stop.requested)
 
 
-Key = tuple[str, str, str]
+async def _write(runs: Sequence[_RegistryRun], stop: Stop) -> None:
+    try:
+        await asyncio.gather(*(run.run() for run in runs))
+    except asyncio.CancelledError:
+        if not stop.requested:
+            raise
+        for run in runs:
+            run.abandon()
 
 
-def _outcome(
-    plan: Plan, results: Mapping[Key, ActionResult], stop: Stop, *, otherwise: tuple[Status, str]
-) -> Outcome:
-    """One result for each action of the plan, also for those that nobody tried."""
-    every = []
-    for action in plan.actions():
-        key = (action.registry, action.resource, action.name)
-        if key in results:
-            every.append(results[key])
-        elif action.operation == "none":
-            every.append(_result(action, "unchanged"))
-        elif action.operation == "refused":
-            every.append(_result(action, "refused", reason=action.refusals[0].message))
-        else:
-            every.append(_result(action, otherwise[0], reason=otherwise[1]))
-    return Outcome(tuple(every), stop.requested)
+Key = tuple[str, str]
+"""A registry, and the key of an action in it."""
+
+
+def _settled(action: Action, results: Mapping[Key, ActionResult], rest: tuple[Status, str]) -> ActionResult:
+    """The result of one action of the plan, also where nobody tried it."""
+    if action.operation == "none":
+        return _result(action, "unchanged")
+    if action.operation == "refused":
+        return _result(action, "refused", reason=action.refusals[0].message)
+    status, reason = rest
+    return results.get((action.registry, action.key)) or _result(action, status, reason=reason)
 
 
 def _result(action: Action, status: Status, **more: Any) -> ActionResult:
@@ -121,40 +128,43 @@ def _result(action: Action, status: Status, **more: Any) -> ActionResult:
     return ActionResult(action.registry, action.resource, action.name, status, **more)
 
 
-@asynccontextmanager
-async def _registry_run(
-    part: RegistryPlan, target: Target, stop: Stop, on_result: Callable[[ActionResult], None]
-) -> AsyncIterator[_RegistryRun]:
-    async with target.kind.client().writer(target.connection) as writer:
-        yield _RegistryRun(part, target, writer, stop, on_result)
-
-
 class _Live:
-    """What one registry holds, read again when it has become too old to lay changes over."""
+    """What one registry holds, read again when it has become too old to write on."""
 
     def __init__(self, writer: Writer, observation: Observation | None) -> None:
-        self._writer = writer
+        self.writer = writer
         self._lock = asyncio.Lock()
         self._read_at = float("-inf")
-        self._objects: dict[str, LiveObject] = {}
+        self.known: dict[str, LiveObject] = {}
+        """Everything by id, as it was last read or answered."""
         if observation is not None:
             self._take(observation)
 
     def _take(self, observation: Observation) -> None:
-        self._objects = {live.id: live for live in observation.objects}
+        self.known = {live.id: live for live in observation.objects}
         self._read_at = observation.read_at
 
-    async def objects(self, *, newer_than: float | None = None) -> Mapping[str, LiveObject]:
-        """Everything by id, read at most FRESH_SECONDS ago, or after ``newer_than`` (monotonic)."""
+    async def fresh(self) -> Mapping[str, LiveObject]:
+        """Everything by id, read at most FRESH_SECONDS ago."""
+        return await self._newer_than(time.monotonic() - FRESH_SECONDS)
+
+    async def now(self) -> Mapping[str, LiveObject]:
+        """Everything by id, from a read that begins after this call."""
+        return await self._newer_than(time.monotonic())
+
+    async def _newer_than(self, limit: float) -> Mapping[str, LiveObject]:
         async with self._lock:
-            limit = time.monotonic() - FRESH_SECONDS if newer_than is None else newer_than
             if self._read_at < limit:
-                self._take(await self._writer.observe())
-            return self._objects
+                self._take(await self.writer.observe())
+            return self.known
+
+    def age(self) -> float:
+        """Seconds since the read began."""
+        return time.monotonic() - self._read_at
 
     def learn(self, live: LiveObject) -> None:
         """Puts the answer of a write in the place of what was read before."""
-        self._objects[live.id] = live
+        self.known[live.id] = live
 
 
 @dataclass(slots=True)
@@ -163,22 +173,18 @@ class _RegistryRun:
 
     part: RegistryPlan
     target: Target
-    writer: Writer
     stop: Stop
     on_result: Callable[[ActionResult], None]
+    actions: list[Action] = field(init=False)
+    live: _Live = field(init=False)
     results: dict[Key, ActionResult] = field(default_factory=dict)
     secrets: dict[SecretRef, Secret] = field(default_factory=dict)
     failed: RegistryError | None = None
-    live: _Live = field(init=False)
     finished: dict[str, asyncio.Event] = field(default_factory=dict)
     in_flight: dict[str, Action] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.live = _Live(self.writer, self.target.observation)
-
-    @property
-    def actions(self) -> list[Action]:
-        return [action for action in self.part.actions if action.requests]
+        self.actions = _in_order([action for action in self.part.actions if action.requests])
 
     # ---- before the first write
 
@@ -186,54 +192,56 @@ class _RegistryRun:
         """Every secret of every request, each only for the hosts that its object makes it reach."""
         url = None if self.target.connection.wire else self.target.connection.url
         for action in self.actions:
-            table = self.target.kind.tables[action.variant]
             for request in action.requests:
                 edits = [edit.edit() for edit in request.edits]
-                hosts = destinations(table.upstreams(edits), url)
+                hosts = destinations(self.table(action).upstreams(edits), url)
                 for edit in edits:
                     if edit.secret is not None:
                         self.secrets[edit.secret] = store.resolve(edit.secret, hosts)
 
+    def table(self, action: Action) -> Table:
+        return self.target.kind.tables[action.variant]
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Opens the connection; a registry whose address or network is wrong stops no other one."""
+        try:
+            writer = await stack.enter_async_context(self.target.kind.client().writer(self.target.connection))
+        except RegistryError as error:
+            self.failed = error
+        else:
+            self.live = _Live(writer, self.target.observation)
+
     async def read(self) -> None:
         """Reads the registry again where the plan's own read has become too old."""
+        if self.failed is not None:
+            return
         try:
-            await self.live.objects()
+            await self.live.fresh()
         except RegistryError as error:
             self.failed = error
 
-    def moved(self) -> list[ActionResult]:
-        """The actions that rest on something that is no longer so. Nothing has been written yet."""
-        if self.failed is not None:
-            return []
-        objects = self.live._objects  # noqa: SLF001 - read just before, in the same step
-        return [
-            _result(action, "stale", reason=why)
-            for action in self.actions
-            if (why := self._moved(action, objects)) is not None
-        ]
+    def check(self) -> bool:
+        """Whether everything is as the plan saw it. Nothing has been written yet.
 
-    def _moved(self, action: Action, objects: Mapping[str, LiveObject]) -> str | None:
-        live = objects.get(action.id or "")
-        if action.operation == "create":
-            return None if live is None else f"'{action.id}' has been created since the plan was made"
-        if live is None:
-            return f"'{action.id}' is no longer there"
-        table = self.target.kind.tables[action.variant]
-        edits = [edit.edit() for request in action.requests for edit in request.edits]
-        if fingerprint(table.update, edits, live) != action.rests_on:
-            return f"'{action.id}' has changed since the plan was made"
-        return None
+        Reports what is not, and every action of a registry that cannot be read.
+        """
+        if self.failed is not None:
+            for action in self.actions:
+                self._skip(action, self.failed)
+            return True
+        moved = [(action, _moved(self.table(action), action, self.live.known)) for action in self.actions]
+        for action, why in moved:
+            if why is not None:
+                self._finish(_result(action, "stale", reason=why))
+        return not any(why for _, why in moved)
 
     # ---- writing
 
     async def run(self) -> None:
         """Every action of this registry, as many at once as its concurrency allows."""
         if self.failed is not None:
-            failure = failure_of(self.failed)
-            for action in self.actions:
-                self._finish(_result(action, "skipped", failure=failure, reason=self.failed.message))
             return
-        self.finished = {action.name: asyncio.Event() for action in self.actions}
+        self.finished = {action.key: asyncio.Event() for action in self.actions}
         queue = iter(self.actions)
 
         async def worker() -> None:
@@ -249,16 +257,16 @@ class _RegistryRun:
             blocked = await self._blocked_by(action)
             if self.stop.requested:
                 return
-            if blocked is not None:
-                self._finish(
-                    _result(action, "skipped", reason=f"'{blocked}', which comes first, was not done")
-                )
+            if self.failed is not None:
+                self._skip(action, self.failed)
+            elif blocked is not None:
+                reason = f"'{blocked}', which comes first, was not done"
+                self._finish(_result(action, "skipped", reason=reason))
             else:
-                self.in_flight[action.name] = action
                 self._finish(await self._run_action(action))
-                del self.in_flight[action.name]
+                self.in_flight.pop(action.key, None)
         finally:
-            self.finished[action.name].set()
+            self.finished[action.key].set()
 
     async def _run_action(self, action: Action) -> ActionResult:
         try:
@@ -266,7 +274,8 @@ class _RegistryRun:
         except Exception as error:  # noqa: BLE001 - a bug in one action must not lose what others did
             _log.exception("%s: %s", action.registry, action.name)
             failure = Failure(InternalError.code, f"a bug in reconciler: {type(error).__name__}")
-            return _result(action, "unproven", failure=failure, reason=failure.message)
+            status: Status = "unproven" if action.key in self.in_flight else "failed"
+            return _result(action, status, failure=failure, reason=failure.message)
 
     def abandon(self) -> None:
         """Reports what a second signal cut off: it may or may not have happened."""
@@ -274,163 +283,255 @@ class _RegistryRun:
             self._finish(_result(action, "unproven", reason="cut off while its call was in flight"))
 
     async def _blocked_by(self, action: Action) -> str | None:
-        for name in action.after:
-            if name in self.finished:
-                await self.finished[name].wait()
-                result = self.results.get((action.registry, action.resource, name))
-                if result is None or result.status != "done":
-                    return name
+        """The first action that had to come before this one and does not stand as declared."""
+        unchanged = {known.key for known in self.part.actions if known.operation == "none"}
+        for key in action.after:
+            if key in self.finished:
+                await self.finished[key].wait()
+            result = self.results.get((action.registry, key))
+            if key not in unchanged and (result is None or result.status != "done"):
+                return key
         return None
 
+    def _skip(self, action: Action, error: RegistryError) -> None:
+        failure = failure_of(error)
+        self._finish(_result(action, "skipped", failure=failure, reason=failure.message))
+
     def _finish(self, result: ActionResult) -> None:
-        self.results[result.registry, result.resource, result.name] = result
+        self.results[result.registry, result.key] = result
         self.on_result(result)
 
 
-@dataclass(slots=True)
+def _in_order(actions: Sequence[Action]) -> list[Action]:
+    """``actions``, each behind those that it comes after: a worker never waits for what nobody has begun."""
+    by_key = {action.key: action for action in actions}
+    before = {action.key: [key for key in action.after if key in by_key] for action in actions}
+    try:
+        return [by_key[key] for key in TopologicalSorter(before).static_order()]
+    except CycleError as error:
+        raise InternalError(f"actions of the plan wait for each other: {', '.join(error.args[1])}") from None
+
+
+def _moved(table: Table, action: Action, objects: Mapping[str, LiveObject]) -> str | None:
+    """Why ``action`` rests on something that is no longer so, or None."""
+    live = None if action.id is None else objects.get(action.id)
+    if action.operation == "create":
+        return None if live is None else f"'{action.id}' has been created since the plan was made"
+    if live is None:
+        return f"'{action.id}' is no longer there"
+    edits = [edit.edit() for request in action.requests for edit in request.edits]
+    if fingerprint(table.update, edits, live) != action.rests_on:
+        return f"'{action.id}' has changed since the plan was made"
+    return None
+
+
+class _Ended(Exception):
+    """The end of an action, short of done."""
+
+    def __init__(self, status: Status, reason: str, error: RegistryError | None = None) -> None:
+        super().__init__(reason)
+        self.status: Status = status
+        self.reason = reason
+        self.failure = None if error is None else failure_of(error)
+
+
 class _ActionRun:
     """One action: its requests in order, each proven by what the registry shows afterwards."""
 
-    registry: _RegistryRun
-    action: Action
-    id: str | None = None
-    remarks: list[str] = field(default_factory=list)
-    request_ids: list[str] = field(default_factory=list)
-
-    @property
-    def table(self) -> Table:
-        return self.registry.target.kind.tables[self.action.variant]
+    def __init__(self, registry: _RegistryRun, action: Action) -> None:
+        self.registry = registry
+        self.action = action
+        self.table = registry.table(action)
+        self.live = registry.live
+        self.id = action.id
+        self.remarks: list[str] = []
+        self.request_ids: list[str] = []
 
     async def run(self) -> ActionResult:
-        self.id = self.action.id
-        for request in self.action.requests:
-            result = await self._request(request)
-            if result is not None:
-                return result
-        return self._result("done")
-
-    def _result(self, status: Status, **more: Any) -> ActionResult:
+        status: Status = "done"
+        reason = failure = None
+        try:
+            for number, request in enumerate(self.action.requests):
+                await _RequestRun(self, request, first=number == 0).run()
+        except _Ended as end:
+            status, reason, failure = end.status, end.reason, end.failure
+            if number > 0:
+                status, reason = "unproven", f"done in part: {reason}"
         return _result(
             self.action,
             status,
             id=self.id,
+            reason=reason,
+            failure=failure,
             remarks=tuple(self.remarks),
             request_ids=tuple(self.request_ids),
-            **more,
         )
 
-    async def _request(self, request: PlannedRequest) -> ActionResult | None:
-        """Sends one request. None when it took effect, else the action's result."""
-        edits = [edit.edit() for edit in request.edits]
-        unknown: UnknownOutcome | None = None
-        for _ in range(ATTEMPTS):
-            before, problem = await self._before(edits, unknown)
-            if problem is not None:
-                return problem
-            sent_at = time.monotonic()
+
+class _RequestRun:
+    """One request of an action: sent until it took effect, or until it is clear that it does not."""
+
+    def __init__(self, action_run: _ActionRun, request: PlannedRequest, *, first: bool) -> None:
+        self.of = action_run
+        self.table = action_run.table
+        self.live = action_run.live
+        self.creating = request.call == self.table.create.name
+        self.call = self.table.create if self.creating else self.table.update
+        if self.call.name != request.call:
+            raise InternalError(f"{self.table.title} has no call '{request.call}'")
+        self.edits = [edit.edit() for edit in request.edits]
+        self.first = first
+        self.before: LiveObject | None = None
+        self.there: frozenset[str] = frozenset()
+        self.lost: UnknownOutcome | None = None
+
+    async def run(self) -> None:
+        """Returns when it took effect. Raises _Ended."""
+        times = 0
+        for pause in PAUSES:
+            times += 1
+            await self._ground()
+            live = await self._attempt(pause)
+            if live is not None:
+                self._prove(live)
+                return
+            if self.of.registry.stop.requested:
+                break
+        often = "once" if times == 1 else f"{times} times"
+        raise _Ended("failed", f"sent {often}; by what the registry shows, it has not happened", self.lost)
+
+    async def _ground(self) -> None:
+        """What the body is laid over: read just now, and still what the plan rests on."""
+        try:
+            objects = await self.live.fresh()
+        except RegistryError as error:
+            self.of.registry.failed = error
+            raise _Ended("unproven" if self.lost else "skipped", error.message, error) from None
+        why = _moved(self.table, self.of.action, objects) if self.first else None
+        if why is not None:
+            raise _Ended("unproven" if self.lost else "stale", why, self.lost)
+        if self.lost is None:
+            self.there = frozenset(objects)
+        self.before = None if self.creating or self.of.id is None else objects.get(self.of.id)
+
+    async def _attempt(self, pause: float) -> LiveObject | None:
+        """Sends once. The object as the registry shows it then; None where nothing happened."""
+        try:
+            answer = await self._send_in_turn()
+        except UnknownOutcome as error:
+            self.lost = error
+            await asyncio.sleep(pause)
+            return await self._look(error)
+        except RegistryError as error:
+            return await self._turned_down(error)
+        if answer.request_id:
+            self.of.request_ids.append(answer.request_id)
+        return answer.live or await self._read_back()
+
+    async def _send_in_turn(self) -> Answer:
+        """Sends. A limit that outlasts what the body rests on is waited out, and the body made anew."""
+        for _ in range(LIMITED_TRIES - 1):
             try:
-                answer = await self._send(request, edits, before)
-            except UnknownOutcome as error:
-                unknown = error
-                found = await self._look(edits, sent_at)
-                if isinstance(found, ActionResult):
-                    return found
-                if found is not None:
-                    self.remarks.append(f"the answer was lost ({error.message}); found done by reading")
-                    return self._proof(edits, before, found)
-                continue
-            except RegistryError as error:
-                return await self._failed(error)
-            if answer.request_id:
-                self.request_ids.append(answer.request_id)
-            live = answer.live
-            if live is None:
-                live = await self._read_back(sent_at)
-            return self._proof(edits, before, live)
-        assert unknown is not None
-        return self._result(
-            "failed",
-            failure=failure_of(unknown),
-            reason=f"sent {ATTEMPTS} times; a look showed each time that it had not happened",
-        )
+                return await self._send()
+            except RateLimited as error:
+                if error.wait is None or self.of.registry.stop.requested:
+                    raise
+                await asyncio.sleep(error.wait)
+                await self._ground()
+        return await self._send()
 
-    async def _before(
-        self, edits: Sequence[Edit], unknown: UnknownOutcome | None
-    ) -> tuple[LiveObject | None, ActionResult | None]:
-        """The object that the body is laid over, fresh, and still the one that the plan rests on."""
-        if self.action.operation == "create":
-            return None, None
+    async def _send(self) -> Answer:
+        body = self.table.body(self.call, self.edits, self.before.raw if self.before else {})
+        secrets = {edit.secret: self.of.registry.secrets[edit.secret] for edit in self.edits if edit.secret}
+        own_id = None if self.creating else self.of.id
+        patience = max(0.0, FRESH_SECONDS - self.live.age())
+        outgoing = OutgoingRequest(self.call.method, self.call.path, body, own_id, secrets, patience)
+        self.of.registry.in_flight[self.of.action.key] = self.of.action
+        return await self.live.writer.send(outgoing)
+
+    async def _look(self, error: UnknownOutcome) -> LiveObject | None:
+        """Whether a write with an unknown outcome happened: the object, or None."""
         try:
-            objects = await self.registry.live.objects()
-        except RegistryError as error:
-            return None, self._result("skipped", failure=failure_of(error), reason=error.message)
-        live = objects.get(self.id or "")
-        if live is None:
-            return None, self._result("skipped", reason=f"'{self.id}' is no longer there")
-        if unknown is None and fingerprint(self.table.update, edits, live) != self.action.rests_on:
-            return None, self._result("skipped", reason=f"'{self.id}' has changed since the plan was made")
-        return live, None
+            live = self._find(await self.live.now())
+        except RegistryError as failure:
+            reason = f"the answer was lost, and reading it back failed: {failure.message}"
+            raise _Ended("unproven", reason, failure) from None
+        if live is None or (self.before is not None and not self._updated(self.before, live)):
+            return None
+        self.of.remarks.append(f"the answer was lost ({error.message}); found done by reading")
+        return live
 
-    async def _send(
-        self, request: PlannedRequest, edits: Sequence[Edit], before: LiveObject | None
-    ) -> Answer:
-        raw = before.raw if before is not None else {}
-        creating = self.action.operation == "create"
-        call: Call = self.table.create if creating else self.table.update
-        if call.name != request.call:
-            raise InternalError(f"{self.action.name}: the plan's call {request.call} is not {call.name}")
-        body = self.table.body(call, edits, raw)
-        secrets = {edit.secret: self.registry.secrets[edit.secret] for edit in edits if edit.secret}
-        outgoing = OutgoingRequest(call.method, call.path, body, None if creating else self.id, secrets)
-        return await self.registry.writer.send(outgoing)
+    def _updated(self, before: LiveObject, live: LiveObject) -> bool:
+        """Whether an update turned ``before`` into ``live``. Raises _Ended where that cannot be seen."""
+        if not any(self.table.holds(edit, live.raw) is not None for edit in self.edits):
+            raise _Ended("unproven", "the answer was lost, and what was sent does not read back", self.lost)
+        unmoved = fingerprint(self.call, self.edits, live) == fingerprint(self.call, self.edits, before)
+        return not unmoved and not self._not_held(live)
 
-    async def _look(self, edits: Sequence[Edit], sent_at: float) -> LiveObject | ActionResult | None:
-        """Whether a write with an unknown outcome happened: the object, None, or that we cannot tell."""
+    async def _turned_down(self, error: RegistryError) -> LiveObject:
+        """What a clear no means. Raises _Ended, but for a create that an earlier try had made after all."""
+        reason = error.message
+        if self.creating and isinstance(error, Rejected):
+            # No source states what a create of an existing id answers: look instead of reading words.
+            found = await self._find_or_none()
+            if found is not None and self.lost is not None:
+                self.of.remarks.append(f"an earlier try, whose answer was lost, had made it ({reason})")
+                return found
+            if found is not None:
+                reason = f"'{found.id}' is there by now: somebody else made it; plan again ({reason})"
+        raise _Ended("failed", reason, error)
+
+    async def _find_or_none(self) -> LiveObject | None:
         try:
-            objects = await self.registry.live.objects(newer_than=sent_at)
-        except RegistryError as error:
-            reason = f"the answer was lost, and reading it back failed: {error.message}"
-            return self._result("unproven", failure=failure_of(error), reason=reason)
-        live = objects.get(self.id or "")
-        if self.action.operation == "create":
-            return live
-        if live is not None and all(self.table.holds(edit, live.raw) is not False for edit in edits):
-            return live
-        return None
-
-    async def _read_back(self, sent_at: float) -> LiveObject | None:
-        try:
-            objects = await self.registry.live.objects(newer_than=sent_at)
+            return self._find(await self.live.now())
         except RegistryError:
             return None
-        return objects.get(self.id or "")
 
-    def _proof(
-        self, edits: Sequence[Edit], before: LiveObject | None, live: LiveObject | None
-    ) -> ActionResult | None:
-        """None when the registry shows what was asked for, else why that is not proven."""
+    async def _read_back(self) -> LiveObject:
+        try:
+            live = self._find(await self.live.now())
+        except RegistryError as error:
+            reason = f"accepted, but reading it back failed: {error.message}"
+            raise _Ended("unproven", reason, error) from None
         if live is None:
-            return self._result("unproven", reason="accepted, but it cannot be read back")
-        if self.id is not None and live.id != self.id:
-            reason = f"asked for the id '{self.id}', and the registry answered with '{live.id}'"
-            return self._result("unproven", reason=reason)
-        self.id = live.id
-        self.registry.live.learn(live)
-        lost = [".".join(edit.path) for edit in edits if self.table.holds(edit, live.raw) is False]
-        if lost:
-            return self._result("unproven", reason=f"accepted, not stored: {', '.join(lost)}")
-        if before is not None:
-            self.remarks += _besides(self.table, edits, before.raw, live.raw)
-        return None
+            raise _Ended("unproven", "accepted, but it is not in the registry's list")
+        return live
 
-    async def _failed(self, error: RegistryError) -> ActionResult:
-        reason = error.message
-        if isinstance(error, Rejected) and self.action.operation == "create" and self.id:
-            # No source states what a create of an existing id answers: look instead of reading words.
-            found = await self._read_back(time.monotonic())
-            if found is not None:
-                reason = f"'{self.id}' is there by now: somebody else made it; plan again ({reason})"
-        return self._result("failed", failure=failure_of(error), reason=reason)
+    def _find(self, objects: Mapping[str, LiveObject]) -> LiveObject | None:
+        """The object of this request: by its id, or where the server makes that, the new one like it."""
+        if self.of.id is not None:
+            return objects.get(self.of.id)
+        natural = {edit.path: edit.value for edit in self.edits if edit.path in self.table.identity.natural}
+        found = [
+            live
+            for live in objects.values()
+            if live.id not in self.there
+            and live.ours
+            and live.variant == self.table.variant
+            and all(dig(live.raw, path) == value for path, value in natural.items())
+        ]
+        if len(found) > 1:
+            ids = ", ".join(live.label for live in found)
+            raise _Ended("unproven", f"several new models could be the one that was made: {ids}", self.lost)
+        return found[0] if found else None
+
+    def _not_held(self, live: LiveObject) -> list[str]:
+        """The wire paths that ``live`` shows otherwise than this request asked for."""
+        return [".".join(edit.path) for edit in self.edits if self.table.holds(edit, live.raw) is False]
+
+    def _prove(self, live: LiveObject) -> None:
+        """Returns where the registry shows what was asked for. Raises _Ended."""
+        wanted = self.of.id
+        if wanted is not None and live.id != wanted:
+            reason = f"asked for the id '{wanted}', and the registry answered with '{live.id}'"
+            raise _Ended("unproven", reason)
+        self.of.id = live.id
+        self.live.learn(live)
+        lost = self._not_held(live)
+        if lost:
+            raise _Ended("unproven", f"accepted, not stored: {', '.join(lost)}", self.lost)
+        if self.before is not None:
+            self.of.remarks += _besides(self.table, self.edits, self.before.raw, live.raw)
 
 
 def _besides(

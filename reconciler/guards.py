@@ -7,6 +7,8 @@ flag: whoever reviews the change reviews them.
 from __future__ import annotations
 
 import datetime as dt
+import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -68,14 +70,18 @@ class Acknowledged:
     def _expired(self, entry: Acknowledgement) -> bool:
         return entry.expires is not None and dt.date.fromisoformat(entry.expires) < self.today
 
-    def remarks(self) -> list[str]:
-        """What to say about those that are expired or match nothing any more."""
+    def remarks(self, not_planned: Collection[tuple[str, str]] = ()) -> list[str]:
+        """What to say about those that are expired or match nothing any more.
+
+        ``not_planned`` are the registries and models that the run did not look at: of theirs, nothing
+        is known.
+        """
         remarks = []
         for index, (entry, place) in enumerate(self.entries):
             what = f"{place}: the acknowledgement of {entry.model} in {entry.registry}"
             if self._expired(entry):
                 remarks.append(f"{what} expired on {entry.expires}")
-            elif index not in self._used:
+            elif index not in self._used and (entry.registry, entry.model) not in not_planned:
                 remarks.append(f"{what} matches nothing any more; delete it")
         return remarks
 
@@ -139,9 +145,10 @@ def rename_guard(
         acknowledge="\n".join(
             (
                 "- guard: rename",
-                f"  model: {model}",
-                f"  registry: {registry}",
-                f"  digest: {digest}",
+                # In quotes: a name such as 1.5 or true is no text in YAML.
+                f"  model: {json.dumps(model)}",
+                f"  registry: {json.dumps(registry)}",
+                f"  digest: {json.dumps(digest)}",
                 "  reason: …",
             )
         ),

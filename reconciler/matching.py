@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 from reconciler.desired import Desired
 from reconciler.manifests.problems import dotted
@@ -30,9 +31,10 @@ class Missing:
 
 @dataclass(frozen=True, slots=True)
 class Unclear:
-    """A match that must not be guessed."""
+    """A match that must not be guessed, and the live objects that it is about."""
 
     refusal: Refusal
+    about: tuple[LiveObject, ...] = ()
 
 
 Match = Found | Missing | Unclear
@@ -76,45 +78,49 @@ class _Matching:
             self.matches[index] = _several(desired, found, f"have the id '{wanted}'", pin)
         elif found and not found[0].ours:
             message = f"'{wanted}' is a built-in model of the vendor, which is never touched"
-            self.matches[index] = _unclear("not-ours", message, f"choose another id with {pin}", pin)
+            self.matches[index] = _unclear("not-ours", message, f"choose another id with {pin}", pin, found)
         elif found and found[0].variant != table.variant:
             message = (
                 f"'{wanted}' is live as a model of the variant {found[0].variant}; "
                 f"this manifest describes one of the variant {table.variant}"
             )
-            self.matches[index] = _unclear("wrong-variant", message, None, pin)
+            self.matches[index] = _unclear(
+                "wrong-variant", message, f"choose another id with {pin}", pin, found
+            )
         elif found:
             self._claim(index, found[0], adopted=False)
         elif pinned and not table.identity.client_chosen:
             message = f"no live model has the pinned id '{wanted}', which the server makes"
-            self.matches[index] = _unclear("pin-missing", message, f"delete {pin}, or correct it", pin)
+            self.matches[index] = _unclear("pin-missing", message, f"delete {pin}, or correct it", pin, ())
 
     def _claim(self, index: int, live: LiveObject, *, adopted: bool) -> None:
         self.matches[index] = Found(live, adopted)
         self.claims[id(live)].append(index)
 
-    def _adopt(self) -> None:
-        """Manifests without a pin take the one unclaimed object of ours with the same natural key."""
-        natural: dict[tuple[object, ...], list[LiveObject]] = defaultdict(list)
-        open_ = [
+    def _open(self) -> list[tuple[int, Desired, Table]]:
+        """The manifests without a match so far."""
+        return [
             (index, desired, desired.table)
             for index, desired in enumerate(self.wanted)
             if index not in self.matches and desired.table is not None
         ]
-        if not open_:
-            return
-        tables = {id(table): table for _, _, table in open_}
-        for table in tables.values():
-            for live in self.objects:
-                if live.ours and live.variant == table.variant and id(live) not in self.claims:
-                    natural[(id(table), *(dig(live.raw, path) for path in table.identity.natural))].append(
-                        live
-                    )
+
+    def _free(self) -> list[LiveObject]:
+        """The objects of ours that no manifest has claimed so far."""
+        return [live for live in self.objects if live.ours and id(live) not in self.claims]
+
+    def _adopt(self) -> None:
+        """Manifests without a pin take the one unclaimed object of ours with the same natural key."""
+        open_ = [entry for entry in self._open() if not wanted_id(*entry[1:])[1]]
+        natural: dict[tuple[str, ...], list[LiveObject]] = defaultdict(list)
+        for table in {table.variant: table for _, _, table in open_}.values():
+            for live in self._free():
+                key = _natural_key(table, partial(dig, live.raw))
+                if live.variant == table.variant and key is not None:
+                    natural[table.variant, *key].append(live)
         for index, desired, table in open_:
-            if wanted_id(desired, table)[1]:
-                continue
-            key = tuple(_wire_value(desired, path) for path in table.identity.natural)
-            found = natural.get((id(table), *key), []) if ABSENT not in key and None not in key else []
+            key = _natural_key(table, partial(_wire_value, desired))
+            found = [] if key is None else natural[table.variant, *key]
             if len(found) > 1:
                 words = " and ".join(".".join(path) for path in table.identity.natural)
                 self.matches[index] = _several(
@@ -137,29 +143,31 @@ class _Matching:
                 assert table is not None
                 pin = dotted(table.identity.pin)
                 message = f"several manifests mean the live model {match.live.label}: {names}"
-                self.matches[index] = _unclear("ambiguous", message, f"give each its own {pin}", pin)
+                self.matches[index] = _unclear(
+                    "ambiguous", message, f"give each its own {pin}", pin, [match.live]
+                )
 
     def _look_for_renames(self) -> None:
-        creates = [
-            (index, desired, desired.table)
-            for index, desired in enumerate(self.wanted)
-            if index not in self.matches and desired.table is not None
-        ]
-        if not creates:
-            return
-        free = [live for live in self.objects if live.ours and id(live) not in self.claims]
+        creates = self._open()
         values: dict[tuple[Path, object], list[LiveObject]] = defaultdict(list)
         for path in {path for _, _, table in creates for path in table.identity.resembles}:
-            for live in free:
+            for live in self._free():
                 wire = dig(live.raw, path)
                 if isinstance(wire, str) and wire:
                     values[path, wire].append(live)
         for index, desired, table in creates:
+            sent = {edit.path: edit.value for edit in table.create_edits(desired.fields, desired.name).edits}
             near: dict[str, tuple[LiveObject, str]] = {}
             for path in table.identity.resembles:
-                for live in values.get((path, _wire_value(desired, path)), ()):
+                for live in values.get((path, sent.get(path)), ()):
                     near.setdefault(live.id, (live, ".".join(path)))
             self.matches[index] = Missing(tuple(near[key] for key in sorted(near)))
+
+
+def _natural_key(table: Table, value: Callable[[Path], object]) -> tuple[str, ...] | None:
+    """The natural key, with ``value`` giving what stands at a wire path; None where it has a gap."""
+    key = [part for path in table.identity.natural if isinstance(part := value(path), str) and part]
+    return tuple(key) if key and len(key) == len(table.identity.natural) else None
 
 
 def _wire_value(desired: Desired, path: Path) -> object:
@@ -173,14 +181,19 @@ def _wire_value(desired: Desired, path: Path) -> object:
 def _several(desired: Desired, found: Iterable[LiveObject], why: str, pin: str) -> Unclear:
     ids = ", ".join(live.label for live in found)
     message = f"several live models {why}: {ids}"
-    return _unclear("ambiguous", message, f"pin the one that '{desired.name}' means with {pin}", pin)
+    return _unclear("ambiguous", message, f"pin the one that '{desired.name}' means with {pin}", pin, found)
 
 
-def _unclear(code: str, message: str, fix: str | None, path: str) -> Unclear:
-    return Unclear(Refusal(code, message, fix, (path,)))
+def _unclear(code: str, message: str, fix: str, path: str, about: Iterable[LiveObject]) -> Unclear:
+    return Unclear(Refusal(code, message, fix, (path,)), tuple(about))
 
 
 def left_alone(matches: Iterable[Match], observation: Observation) -> list[LiveObject]:
-    """The objects of ours that no manifest names."""
-    taken = {id(match.live) for match in matches if isinstance(match, Found)}
+    """The objects of ours that no manifest means, or may mean."""
+    taken: set[int] = set()
+    for match in matches:
+        if isinstance(match, Found):
+            taken.add(id(match.live))
+        elif isinstance(match, Unclear):
+            taken.update(id(live) for live in match.about)
     return [live for live in observation.objects if live.ours and id(live) not in taken]

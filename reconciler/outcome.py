@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from reconciler.errors import ExitCode
-from reconciler.plan import Failure, Plan
+from reconciler.plan import Failure, Plan, key_of
 
 Status = Literal["done", "unchanged", "refused", "failed", "unproven", "skipped", "stale"]
 
@@ -18,7 +18,7 @@ class ActionResult:
     `done`: written and read back; `unchanged`: nothing to do; `refused`: by the plan; `failed`: not
     written, with the reason; `unproven`: it may have been written, or was accepted and does not read
     back; `skipped`: not tried, with the reason; `stale`: not tried, because something moved since the
-    plan. ``remarks`` say what the answer changed besides.
+    plan. ``remarks`` say how a lost answer was made good, and what the answer changed besides.
     """
 
     registry: str
@@ -30,6 +30,11 @@ class ActionResult:
     reason: str | None = None
     remarks: tuple[str, ...] = ()
     request_ids: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The key of its action."""
+        return key_of(self.resource, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,15 +63,21 @@ def plan_exit_code(plan: Plan, *, changes_count: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def apply_exit_code(plan: Plan, outcome: Outcome) -> ExitCode:
-    """The exit code of a run that applied: the first of 4, 1, 5, 3, 0 that holds."""
+def apply_exit_code(plan: Plan, outcome: Outcome, *, signal: ExitCode = ExitCode.SIGINT) -> ExitCode:
+    """The exit code of a run that applied: the first of 4, 1, 5, 3, 0 that holds.
+
+    ``signal`` is the code of the signal that interrupted it before any write, where one did.
+    """
     left = any(result.status in ("failed", "unproven", "skipped") for result in outcome.results)
-    if outcome.count("unproven") or (outcome.written and (left or plan.failed or outcome.interrupted)):
+    stale = outcome.count("stale") > 0
+    if outcome.count("unproven") or (
+        outcome.written and (left or stale or plan.failed or outcome.interrupted)
+    ):
         return ExitCode.PARTIAL
     if outcome.interrupted:
-        return ExitCode.SIGINT
+        return signal
     if left or plan.failed:
         return ExitCode.ERROR
-    if outcome.count("stale"):
+    if stale:
         return ExitCode.STALE
     return ExitCode.REFUSED if plan.actions("refused") else ExitCode.OK

@@ -121,7 +121,7 @@ class Action:
     """What shall happen to one resource in one registry.
 
     ``id`` is the live object's, or the one that a create sends; ``rests_on`` the fingerprint of what was
-    read; ``after`` the names of the actions that come first.
+    read; ``after`` the keys (``Model/support-mini``) of the actions in this registry that come first.
     """
 
     registry: str
@@ -140,6 +140,11 @@ class Action:
     after: tuple[str, ...] = ()
     rests_on: str = ""
     digest: str = ""
+
+    @property
+    def key(self) -> str:
+        """What tells it from every other action in its registry."""
+        return key_of(self.resource, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +214,11 @@ class Plan:
     @property
     def failed(self) -> bool:
         return any(registry.failure for registry in self.registries)
+
+
+def key_of(resource: str, name: str) -> str:
+    """One resource in one registry; two resources may have the same name."""
+    return f"{resource}/{name}"
 
 
 UNSET = Shown("unset")

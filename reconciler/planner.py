@@ -58,7 +58,7 @@ class Selection:
 def _fits(manifest: Manifest, pattern: str) -> bool:
     label, equals, value = pattern.partition("=")
     if equals:
-        return fnmatch.fnmatchcase(manifest.labels.get(label, "\0"), value)
+        return label in manifest.labels and fnmatch.fnmatchcase(manifest.labels[label], value)
     return fnmatch.fnmatchcase(manifest.name, pattern)
 
 
@@ -82,7 +82,9 @@ def make_plan(
     for name, observation in observed.items():
         planner = _RegistryPlanner(config, name, selection, acknowledged)
         plans.append(planner.plan(by_registry[name], observation))
-    return Plan(tuple(plans), plan_digest(plans), tuple(acknowledged.remarks()))
+    planned = {(action.registry, action.name) for plan in plans for action in plan.actions}
+    not_planned = {(one.registry, one.name) for one in desired} - planned
+    return Plan(tuple(plans), plan_digest(plans), tuple(acknowledged.remarks(not_planned)))
 
 
 def failure_of(error: RegistryError) -> Failure:
@@ -191,8 +193,9 @@ class _RegistryPlanner:
             changes=difference.changes,
             unverified=difference.unverified,
         )
-        if missing:
-            refusals = [_incomplete(table, missing), *refusals]
+        unexplained = _unexplained(table, missing, refusals)
+        if unexplained:
+            refusals = [_incomplete(table, unexplained), *refusals]
 
         def guarded(digest: str) -> list[Refusal]:
             refusal = rename_guard(
@@ -263,6 +266,15 @@ def fingerprint(call: Call, edits: Sequence[Edit], live: LiveObject) -> str:
         ".".join(edit.path): None if (wire := dig(live.raw, edit.path)) is ABSENT else wire for edit in edits
     }
     return digest_of(live.id, fields, containers)
+
+
+def _unexplained(table: Table, missing: Sequence[Path], refusals: Sequence[Refusal]) -> list[Path]:
+    """Those of ``missing`` that are declared nowhere; for the others a refusal says what is wrong."""
+    told = {name for refusal in refusals for name in refusal.paths}
+    points = {item.points[0].path for item in table.fields() if dotted(item.path) in told}
+    return [
+        path for path in missing if (item := table.find(path)) is None or item.points[0].path not in points
+    ]
 
 
 def _incomplete(table: Table, missing: Sequence[Path]) -> Refusal:

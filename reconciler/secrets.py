@@ -56,13 +56,17 @@ class EnvSource:
     env: str
 
     def read(self, name: str, environment: Mapping[str, str]) -> Secret:
-        """Raises SecretError when the variable is not set or empty."""
+        """Raises SecretError when the variable is not set, empty, or no text."""
         text = environment.get(self.env, "")
         if not text.strip():
             state = "set but empty" if self.env in environment else "not set"
             raise SecretError(
                 f"{name}: the environment variable {self.env} is {state}",
                 hint=f"export {self.env}=… before the run",
+            )
+        if any("\ud800" <= character <= "\udfff" for character in text):
+            raise SecretError(
+                f"{name}: the environment variable {self.env} is not UTF-8", hint="set it again as plain text"
             )
         return Secret(name, text.strip())
 

@@ -626,6 +626,18 @@ async def test_a_write_answered_429_is_sent_again() -> None:
     assert [seen.body for seen in server.seen] == [b"{1}"] * 3
 
 
+@story
+async def test_a_write_whose_body_would_be_too_old_is_not_sent_again_and_says_how_long_to_wait() -> None:
+    async with (
+        serving(says(429, retry_after="50"), says(201)) as server,
+        opened(server.origin) as transport,
+    ):
+        error = await failure_of(transport.write("POST", "/", b"{}", patience=30))
+    assert isinstance(error, RateLimited)
+    assert error.wait == 50
+    assert len(server.seen) == 1
+
+
 # --- rate limits -----------------------------------------------------------------------------------
 
 
@@ -687,7 +699,8 @@ async def test_without_a_hint_the_waits_grow_and_end() -> None:
         opened(server.origin, waits=waits) as transport,
     ):
         error = await failure_of(transport.write("POST", "/", b"{}"))
-    assert type(error) is RateLimited
+    assert isinstance(error, RateLimited)
+    assert error.wait is None
     assert "slow down" in error.message
     assert [math.floor(wait) for wait in waits.slept] == [4 * 2**n for n in range(4)]
     assert len(server.seen) == 5

@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import importlib
 import os
+import re
+import signal
 import sys
 import tempfile
 import traceback
 from collections.abc import Sequence
-from pathlib import Path
-from typing import Any, Final
+from itertools import pairwise
+from typing import Any, Final, Self
 
 import click
 
@@ -80,35 +82,56 @@ def app() -> None:
 def run(arguments: Sequence[str]) -> int:
     """Runs one command. Returns the exit code; prints every failure where it belongs."""
     json_wanted = _wants_json(arguments)
+    with _Signals() as signals:
+        try:
+            return _main(arguments, json_wanted=json_wanted)
+        except KeyboardInterrupt:
+            from reconciler.cli.console import Interrupted
+
+            failure: ReconcilerError = Interrupted(signals.received)
+        except InternalError as error:
+            failure = _bug(error)
+        except ReconcilerError as error:
+            failure = error
+        except Exception as error:  # noqa: BLE001 - the last resort, so that nobody sees a traceback
+            failure = _bug(error)
+        return _fail(failure, json_wanted=json_wanted)
+
+
+def _main(arguments: Sequence[str], *, json_wanted: bool) -> int:
+    from reconciler.cli.console import StdoutError, set_up_streams
+
+    set_up_streams(json_wanted=json_wanted)
     try:
-        result = app.main(list(arguments), prog_name="reconciler", standalone_mode=False)
-        code = int(result) if isinstance(result, int) else int(ExitCode.OK)
-        sys.stdout.flush()
+        with app.make_context("reconciler", list(arguments) or ["--help"]) as context:
+            result = app.invoke(context)
+    except click.exceptions.Exit as end:  # --help and --version
+        return end.exit_code
     except click.ClickException as error:
         hint = f"see reconciler {' '.join(_path(error))}--help"
-        return _fail(UsageError(error.format_message(), hint=hint), json_wanted=json_wanted)
-    except (click.Abort, KeyboardInterrupt):
-        return _fail(Interrupted(), json_wanted=json_wanted)
-    except ReconcilerError as error:
-        return _fail(error, json_wanted=json_wanted)
-    except BrokenPipeError:
-        # Whoever read us has gone; there is nobody to tell.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return int(ExitCode.ERROR)
-    except Exception as error:  # noqa: BLE001 - the last resort, so that nobody sees a traceback
-        return _fail(_bug(error), json_wanted=json_wanted)
-    return code
+        raise UsageError(error.format_message(), hint=hint) from None
+    except BrokenPipeError as error:  # of --help: everything else is written by console.write
+        raise StdoutError(error) from None
+    return int(result) if isinstance(result, int) else int(ExitCode.OK)
 
 
-class Interrupted(ReconcilerError):
-    """A signal came before anything was written."""
+class _Signals:
+    """SIGTERM ends a run the way SIGINT does, but for its exit code. Handlers are given back at the end."""
 
-    exit_code = ExitCode.SIGINT
-    code = "interrupted"
+    received = ExitCode.SIGINT
 
-    def __init__(self) -> None:
-        super().__init__("interrupted; nothing was written")
+    def __enter__(self) -> Self:
+        self._before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+        signal.signal(signal.SIGTERM, self._terminate)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _terminate(self, *_: object) -> None:
+        self.received = ExitCode.SIGTERM
+        signal.raise_signal(signal.SIGINT)
 
 
 def _path(error: click.ClickException) -> list[str]:
@@ -117,47 +140,51 @@ def _path(error: click.ClickException) -> list[str]:
     return [f"{word} " for word in words]
 
 
+_JSON: Final = re.compile(r"(?:--output=|-v*o=?)(?P<joined>.+)|(?P<apart>--output|-v*o)")
+
+
 def _wants_json(arguments: Sequence[str]) -> bool:
     """Whether `-o json` was asked for, also on a command line that is wrong elsewhere."""
-    text = " ".join(arguments)
-    return any(
-        form in f" {text} " for form in (" -o json ", " -ojson ", " --output json ", " --output=json ")
-    )
+    wanted = ""
+    for argument, following in pairwise([*arguments, ""]):
+        found = _JSON.fullmatch(argument)
+        if found is not None:
+            wanted = found["joined"] or following
+    return wanted == "json"
 
 
 def _fail(error: ReconcilerError, *, json_wanted: bool) -> int:
-    from reconciler.cli.console import paint, source_line
-    from reconciler.errors import InputError, RegistryError
-    from reconciler.report.safe import safe
+    from reconciler.cli.console import SourceLines, StdoutError, paint, say, write
+    from reconciler.errors import InputError
+    from reconciler.report.problems import failure_text, problems_text
 
+    source, colour = SourceLines(), paint(sys.stderr)
+    if isinstance(error, StdoutError):
+        if not error.silent:
+            say(failure_text(error, paint=colour))
+        return int(error.exit_code)
     if json_wanted:
         from reconciler.report.documents import error_document, render
 
-        sys.stdout.write(render(error_document(error, error.exit_code, source_line)))
-        sys.stdout.flush()
+        with contextlib.suppress(StdoutError):
+            write(render(error_document(error, error.exit_code, source)))
     if isinstance(error, InputError):
-        from reconciler.report.problems import problems_text
-
-        click.echo(problems_text(error.problems, source_line, paint=paint(sys.stderr)), err=True)
-    where = f"{error.registry}: " if isinstance(error, RegistryError) else ""
-    click.echo(f"error: {where}{safe(error.message)}", err=True)
-    if isinstance(error, RegistryError) and error.request:
-        click.echo(f"  {safe(error.request)}", err=True)
-    if error.hint:
-        click.echo(f"  {safe(error.hint)}", err=True)
+        say(problems_text(error.problems, source, paint=colour))
+    say(failure_text(error, paint=colour))
     return int(error.exit_code)
 
 
 def _bug(error: Exception) -> InternalError:
     """A report with the traceback (code only, no values) that can be pasted into a bug."""
-    frames = traceback.format_list(traceback.extract_tb(error.__traceback__))
-    text = (
-        f"reconciler {__version__}, Python {sys.version.split()[0]}\n{''.join(frames)}{type(error).__name__}"
-    )
-    if isinstance(error, InternalError):
-        text += f": {error.message}"
-    descriptor, name = tempfile.mkstemp(prefix="reconciler-bug-", suffix=".txt")
-    with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-        stream.write(text + "\n")
     what = error.message if isinstance(error, InternalError) else type(error).__name__
-    return InternalError(f"this is a bug in reconciler ({what})", hint=f"please report it with {Path(name)}")
+    frames = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
+    text = f"reconciler {__version__}, Python {sys.version.split()[0]}\n{frames}{what}\n"
+    try:
+        descriptor, name = tempfile.mkstemp(prefix="reconciler-bug-", suffix=".txt")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
+            stream.write(text)
+    except OSError:
+        hint = f"please report it with this: {text}"
+    else:
+        hint = f"please report it with {name}"
+    return InternalError(f"this is a bug in reconciler ({what})", hint=hint)

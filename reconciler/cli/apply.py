@@ -10,17 +10,11 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
-from reconciler.cli.console import paint, say, write
+from reconciler.cli.console import Interrupted, StdoutError, paint, say, write
+from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.progress import Progress, working
-from reconciler.cli.run import (
-    Project,
-    choose_registries,
-    connections,
-    load,
-    observe,
-    set_up_logging,
-)
-from reconciler.errors import ReconcilerError, RegistryError, UsageError
+from reconciler.cli.run import Project, choose_registries, connections, load, observe
+from reconciler.errors import ExitCode, ReconcilerError, RegistryError, UsageError
 from reconciler.executor import Stop, Target, execute
 from reconciler.outcome import ActionResult, Outcome, apply_exit_code
 from reconciler.plan import Plan
@@ -28,6 +22,7 @@ from reconciler.planner import Selection, make_plan
 from reconciler.registries.interface import Connection, Observation
 from reconciler.report.documents import apply_document, render
 from reconciler.report.text import outcome_text, plan_text, totals
+from reconciler.report.values import counted
 from reconciler.secrets import SecretStore
 
 
@@ -51,12 +46,12 @@ def command(
     yes: bool,
 ) -> int:
     """Make only the calls that are needed. Shows the plan that it executes, and asks first."""
-    set_up_logging(verbose)
+    set_up_logging(level_of(verbose))
     project = load(config_path)
     selection = Selection(only, without)
     selection.check(project.manifests)
     reached = connections(project, choose_registries(project, registries))
-    with working(f"reading {len(reached)} registries"):
+    with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
         observed = asyncio.run(observe(project, reached))
     plan = make_plan(
         project.config, project.desired, observed, selection=selection, acknowledged=project.acknowledged
@@ -64,16 +59,17 @@ def command(
     text = output == "text"
     if text:
         write(plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
-        sys.stdout.flush()
-    todo = len(plan.actions("create", "update"))
+    todo = bool(plan.actions("create", "update"))
     if todo and not yes:
-        _ask(plan, shown=text)
-    outcome = asyncio.run(_execute(project, plan, reached, observed))
-    code = apply_exit_code(plan, outcome)
+        _ask(plan, shown=text and sys.stdout.isatty())
+    signals = _Signals()
+    outcome = _execute(project, plan, _targets(project, reached, observed), signals)
+    code = apply_exit_code(plan, outcome, signal=signals.received)
     if not text:
-        write(render(apply_document(plan, outcome, code)))
-    elif todo or plan.failed:
-        write("\n" + outcome_text(outcome, paint=paint(sys.stdout)))
+        return _report(render(apply_document(plan, outcome, code)), outcome, code)
+    if todo or plan.failed:
+        done = outcome_text(plan, outcome, verbose=verbose > 0, paint=paint(sys.stdout))
+        return _report(f"\n{done}", outcome, code)
     return int(code)
 
 
@@ -82,57 +78,86 @@ def _ask(plan: Plan, *, shown: bool) -> None:
     if not sys.stdin.isatty():
         raise UsageError("apply asks before it writes, and there is no terminal to ask on", hint="give --yes")
     if not shown:
-        say(plan_text(plan))
+        say(plan_text(plan, paint=paint(sys.stderr)))
     say(f"\n{totals(plan)} Nothing is ever deleted.")
     say("Apply? Only 'yes' is taken for a yes: ", newline=False)
-    if sys.stdin.readline().strip() != "yes":
+    if _answer() != "yes":
         raise Declined("not applied; nothing was written")
 
 
-async def _execute(
-    project: Project,
-    plan: Plan,
-    reached: dict[str, Connection],
-    observed: dict[str, Observation | RegistryError],
-) -> Outcome:
+def _answer() -> str:
+    try:
+        return sys.stdin.readline().strip()
+    except KeyboardInterrupt:
+        say("")  # so that what is said next does not stand behind the question
+        raise
+
+
+def _report(text: str, outcome: Outcome, code: ExitCode) -> int:
+    """The last words of a run. Where they cannot be written, what was written before is not forgotten."""
+    try:
+        write(text)
+    except StdoutError as error:
+        known = "plan again to see what was done" if outcome.written else "nothing was written"
+        say(f"error: {error.message}; {known}")
+        return int(code or (ExitCode.PARTIAL if outcome.written else ExitCode.ERROR))
+    return int(code)
+
+
+def _targets(
+    project: Project, reached: dict[str, Connection], observed: dict[str, Observation | RegistryError]
+) -> dict[str, Target]:
     from reconciler.connect import kind_of
 
-    targets = {
+    return {
         name: Target(kind_of(project.config, name), connection, found)
         for name, connection in reached.items()
         if isinstance(found := observed[name], Observation)
     }
-    stop = Stop()
-    total = sum(bool(action.requests) for action in plan.actions())
-    with Progress("applying", total) as progress, _signals(stop):
-
-        def finished(result: ActionResult) -> None:
-            progress.advance(failed=result.status != "done")
-
-        store = SecretStore(project.config.secret_rules())
-        return await execute(plan, targets, store, stop=stop, on_result=finished)
 
 
-class _signals:  # noqa: N801 - reads as a verb where it is used
-    """The first SIGINT or SIGTERM lets the calls in flight finish; the second one ends the run."""
+def _execute(project: Project, plan: Plan, targets: dict[str, Target], signals: _Signals) -> Outcome:
+    async def run() -> Outcome:
+        total = sum(bool(action.requests) for action in plan.actions())
+        with Progress("applying", total) as progress, signals:
 
-    def __init__(self, stop: Stop) -> None:
-        self.stop = stop
-        self.task = asyncio.current_task()
+            def finished(result: ActionResult) -> None:
+                progress.advance(failed=result.status != "done")
+
+            store = SecretStore(project.config.secret_rules())
+            return await execute(plan, targets, store, stop=signals.stop, on_result=finished)
+
+    try:
+        return asyncio.run(run())
+    except asyncio.CancelledError:  # the second signal, while everything was still being read
+        raise Interrupted(signals.received) from None
+
+
+class _Signals:
+    """The first SIGINT or SIGTERM lets the calls in flight finish; the second one ends the run.
+
+    After that, only the report is left to write, and further signals are ignored: they would lose it.
+    """
+
+    def __init__(self) -> None:
+        self.stop = Stop()
+        self.received = ExitCode.SIGINT
 
     def __enter__(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._received)
+        loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
+        loop.add_signal_handler(signal.SIGINT, self._receive, ExitCode.SIGINT)
+        loop.add_signal_handler(signal.SIGTERM, self._receive, ExitCode.SIGTERM)
 
     def __exit__(self, *_: object) -> None:
-        loop = asyncio.get_running_loop()
         for number in (signal.SIGINT, signal.SIGTERM):
-            loop.remove_signal_handler(number)
+            asyncio.get_running_loop().remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)
 
-    def _received(self) -> None:
-        if self.stop.requested and self.task is not None:
+    def _receive(self, code: ExitCode) -> None:
+        if not self.stop.requested:
+            self.stop.requested = True
+            self.received = code
+            say("interrupted: finishing the calls in flight, starting no new one (again to stop at once)")
+        elif self.task is not None:
             self.task.cancel()
-            return
-        self.stop.requested = True
-        say("interrupted: finishing the calls in flight, starting no new one (again to stop at once)")
+            self.task = None

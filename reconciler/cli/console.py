@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import sys
-from functools import lru_cache
+from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
 
 import click
 
-from reconciler.errors import Place
-from reconciler.report.text import Paint, plain
+from reconciler.errors import ExitCode, Place, ReconcilerError
+from reconciler.report.masking import masked
+from reconciler.report.paint import Paint, plain
 
 _STYLES: dict[str, dict[str, Any]] = {
     "add": {"fg": "green"},
@@ -30,14 +33,62 @@ def paint(stream: TextIO) -> Paint:
     return lambda text, style: click.style(text, **_STYLES[style])
 
 
+class OutputError(ReconcilerError):
+    """A file that a run shall write cannot be written."""
+
+    code = "output"
+
+    def __init__(self, where: str, error: OSError) -> None:
+        super().__init__(f"cannot write to {where}: {error.strerror or type(error).__name__}")
+
+
+class StdoutError(OutputError):
+    """The product of a run is lost. ``silent``: whoever read it has gone, and needs no message."""
+
+    def __init__(self, error: OSError) -> None:
+        super().__init__("stdout", error)
+        self.silent = isinstance(error, BrokenPipeError)
+        # Else the interpreter tries once more to write what is left, and complains, when it ends.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+class Interrupted(ReconcilerError):
+    """A signal came before anything was written."""
+
+    code = "interrupted"
+
+    def __init__(self, exit_code: ExitCode) -> None:
+        super().__init__("interrupted; nothing was written")
+        self.exit_code = exit_code
+
+
+def set_up_streams(*, json_wanted: bool) -> None:
+    """No character may end a run: what a terminal's encoding lacks is written out. JSON is always UTF-8."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    if json_wanted and isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8")
+
+
 def write(text: str) -> None:
-    """Puts ``text`` on stdout, which holds the product and nothing else."""
-    sys.stdout.write(text if text.endswith("\n") else text + "\n")
+    """Puts ``text`` on stdout, which holds the product and nothing else.
+
+    Raises StdoutError.
+    """
+    try:
+        sys.stdout.write(text if text.endswith("\n") else text + "\n")
+        sys.stdout.flush()
+    except OSError as error:
+        raise StdoutError(error) from None
 
 
 def say(text: str, *, newline: bool = True) -> None:
-    """Puts ``text`` on stderr: progress, prompts, remarks."""
-    click.echo(text, err=True, nl=newline)
+    """Puts ``text`` on stderr: progress, prompts, remarks. Never fails: a remark must not end a run."""
+    with contextlib.suppress(OSError):
+        sys.stderr.write(text + "\n" if newline else text)
+        sys.stderr.flush()
 
 
 def shown_path(path: Path) -> str:
@@ -48,17 +99,28 @@ def shown_path(path: Path) -> str:
         return path.as_posix()
 
 
-def source_line(place: Place) -> str | None:
-    """The line of a file that ``place`` is on, or None where it cannot be read as text."""
-    lines = _lines(place.file)
-    return lines[place.line - 1] if 0 < place.line <= len(lines) else None
+class SourceLines:
+    """Gives the lines of files that messages point into, secrets masked. Reads each file once."""
+
+    def __init__(self) -> None:
+        self._lines = cache(_lines)
+
+    def __call__(self, place: Place) -> str | None:
+        """The line that ``place`` is on, or None where it cannot be read."""
+        lines = self._lines(place.file)
+        return lines[place.line - 1] if 0 < place.line <= len(lines) else None
 
 
-@lru_cache(maxsize=64)
 def _lines(file: str) -> tuple[str, ...]:
+    from reconciler.manifests.yamltree import Limits
+
+    path = Path(file)
     try:
-        text = Path(file).read_bytes().decode("utf-8-sig", "replace")
+        # The mistake may be that it is a pipe, which to open would wait for ever, or too large.
+        if not path.is_file() or path.stat().st_size > Limits().file_bytes:
+            return ()
+        text = path.read_bytes().decode("utf-8-sig", "replace")
     except OSError:
         return ()
     # Only the line breaks that YAML counts; splitlines knows more.
-    return tuple(text.replace("\r\n", "\n").replace("\r", "\n").split("\n"))
+    return tuple(masked(text.replace("\r\n", "\n").replace("\r", "\n").split("\n")))

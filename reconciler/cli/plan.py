@@ -9,13 +9,15 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
-from reconciler.cli.console import paint, write
+from reconciler.cli.console import OutputError, paint, write
+from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.progress import working
-from reconciler.cli.run import choose_registries, connections, load, observe, set_up_logging
+from reconciler.cli.run import choose_registries, connections, load, observe
 from reconciler.outcome import plan_exit_code
 from reconciler.planner import Selection, make_plan
 from reconciler.report.documents import plan_document, render
 from reconciler.report.text import plan_text
+from reconciler.report.values import counted
 
 
 @click.command()
@@ -24,7 +26,7 @@ from reconciler.report.text import plan_text
 @click.option("--exit-code", is_flag=True, help="Exit with 2 where there are changes.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path, dir_okay=False, writable=True),
+    type=click.Path(path_type=Path, dir_okay=False),
     help="Also write the plan, as JSON, to this file.",
 )
 def command(
@@ -38,18 +40,26 @@ def command(
     out: Path | None,
 ) -> int:
     """Show what would change in each registry. Nothing is written anywhere."""
-    set_up_logging(verbose)
+    set_up_logging(level_of(verbose))
     project = load(config_path)
     selection = Selection(only, without)
     selection.check(project.manifests)
     reached = connections(project, choose_registries(project, registries))
-    with working(f"reading {len(reached)} registries"):
+    with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
         observed = asyncio.run(observe(project, reached))
     plan = make_plan(
         project.config, project.desired, observed, selection=selection, acknowledged=project.acknowledged
     )
-    document = render(plan_document(plan)) if out is not None or output == "json" else ""
+    code = plan_exit_code(plan, changes_count=exit_code)
+    document = render(plan_document(plan, code)) if out is not None or output == "json" else ""
     if out is not None:
-        out.write_text(document, encoding="utf-8")
+        _save(document, out)
     write(document if output == "json" else plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
-    return int(plan_exit_code(plan, changes_count=exit_code))
+    return int(code)
+
+
+def _save(document: str, path: Path) -> None:
+    try:
+        path.write_text(document, encoding="utf-8")
+    except OSError as error:
+        raise OutputError(str(path), error) from None

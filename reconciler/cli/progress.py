@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 import time
 from collections.abc import Iterator
@@ -71,7 +72,8 @@ class Progress:
         self.done += 1
         self.failed += failed
         if self._bar is not None:
-            self._bar.advance(self._task)
+            with contextlib.suppress(OSError):  # the terminal has gone; the run goes on
+                self._bar.advance(self._task)
         elif time.monotonic() - self._said >= LINE_SECONDS:
             self._said = time.monotonic()
             trouble = f", {self.failed} not done" if self.failed else ""

@@ -4,76 +4,67 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 
 from reconciler.cli import options
 from reconciler.cli.console import paint, write
+from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.progress import working
 from reconciler.cli.run import Project, choose_registries, connections, load, observe
 from reconciler.errors import ExitCode, RegistryError, SecretError, StorageError
+from reconciler.plan import Failure
+from reconciler.planner import failure_of
 from reconciler.registries import KINDS
-from reconciler.registries.interface import Observation
-from reconciler.report.documents import API_VERSION, render
-from reconciler.report.safe import safe
+from reconciler.registries.interface import Connection, Observation
+from reconciler.report.documents import registries_document, render
+from reconciler.report.registries import RegistryState, registries_text
+from reconciler.report.values import counted
 
 
 @click.command()
-@options.config
-@options.output
+@options.common
 @options.registry
-def command(config_path: Path, output: str, registries: tuple[str, ...]) -> int:
+def command(config_path: Path, output: str, verbose: int, registries: tuple[str, ...]) -> int:
     """List the configured registries, and whether they answer."""
+    set_up_logging(level_of(verbose))
     project = load(config_path)
     names = choose_registries(project, registries or tuple(project.config.value.registries))
-    with working(f"reading {len(names)} registries"):
-        entries = [_entry(project, name) for name in names]
-    code = ExitCode.ERROR if any(entry["error"] for entry in entries) else ExitCode.OK
+    with working(f"reading {counted(len(names), 'registry', 'registries')}"):
+        states = _states(project, names)
+    code = ExitCode.ERROR if any(state.failure for state in states) else ExitCode.OK
     if output == "json":
-        document = {
-            "apiVersion": API_VERSION,
-            "kind": "Registries",
-            "exit_code": int(code),
-            "registries": entries,
-        }
-        write(render(document))
+        write(render(registries_document(states, code)))
     else:
-        colour = paint(sys.stdout)
-        for entry in entries:
-            write(colour(f"{entry['name']}  ({entry['title']}, {safe(entry['target'])})", "bold"))
-            if entry["error"]:
-                write(colour(f"  {safe(entry['error'])}", "error"))
-                if entry["hint"]:
-                    write(f"  {safe(entry['hint'])}")
-            else:
-                write(
-                    f"  answers; {entry['ours']} models of yours, {entry['vendor_owned']} built in, "
-                    f"{entry['declared']} declared by manifests"
-                )
+        write(registries_text(states, paint=paint(sys.stdout)))
     return int(code)
 
 
-def _entry(project: Project, name: str) -> dict[str, Any]:
-    configured = project.config.value.registries[name]
-    entry: dict[str, Any] = {
-        "name": name,
-        "kind": configured.kind,
-        "title": KINDS[configured.kind].title,
-        "target": configured.url or f"embedded:{configured.embedded}",
-        "declared": sum(one.registry == name for one in project.desired),
-        "ours": None,
-        "vendor_owned": None,
-        "error": None,
-        "hint": None,
-    }
-    try:
-        found = asyncio.run(observe(project, connections(project, [name])))[name]
-    except (SecretError, StorageError) as error:
-        return entry | {"error": error.message, "hint": error.hint}
-    if isinstance(found, RegistryError):
-        return entry | {"error": found.message, "hint": found.hint}
-    assert isinstance(found, Observation)
+def _states(project: Project, names: list[str]) -> list[RegistryState]:
+    reached: dict[str, Connection] = {}
+    found: dict[str, Observation | Failure] = {}
+    for name in names:
+        try:
+            reached |= connections(project, [name])
+        except (SecretError, StorageError) as error:
+            found[name] = Failure(error.code, error.message, error.hint)
+    for name, answer in asyncio.run(observe(project, reached)).items():
+        found[name] = failure_of(answer) if isinstance(answer, RegistryError) else answer
+    return [_state(project, name, found[name]) for name in names]
+
+
+def _state(project: Project, name: str, found: Observation | Failure) -> RegistryState:
+    entry = project.config.value.registries[name]
+    state = RegistryState(
+        name=name,
+        kind=entry.kind,
+        title=KINDS[entry.kind].title,
+        target=entry.url or f"embedded:{entry.embedded}",
+        declared=sum(one.registry == name for one in project.desired),
+    )
+    if isinstance(found, Failure):
+        return replace(state, failure=found)
     ours = sum(live.ours for live in found.objects)
-    return entry | {"ours": ours, "vendor_owned": len(found.objects) - ours}
+    return replace(state, ours=ours, vendor_owned=len(found.objects) - ours)

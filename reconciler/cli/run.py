@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
-import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +12,7 @@ from reconciler.desired import Desired, desire_all
 from reconciler.errors import InputError, RegistryError, UsageError
 from reconciler.guards import Acknowledged, load_acknowledgements
 from reconciler.manifests.config import LoadedConfig, load_config
-from reconciler.manifests.load import Manifest, load_manifests
+from reconciler.manifests.load import Manifest, but_for, load_manifests
 from reconciler.manifests.problems import did_you_mean
 from reconciler.registries.interface import Connection, Observation
 
@@ -37,8 +34,8 @@ def load(config_path: Path) -> Project:
     """
     config = load_config(config_path, shown_path(config_path))
     loaded = load_manifests(config, relative_to=Path.cwd())
-    desired, problems = desire_all(config, loaded)
-    problems += loaded.problems
+    desired, more = desire_all(config, loaded)
+    problems = [*loaded.problems, *but_for(loaded.problems, more)]
     acknowledged = Acknowledged()
     try:
         acknowledged = load_acknowledgements(config.folder, shown_path(config.folder))
@@ -73,8 +70,12 @@ def connections(project: Project, registries: Sequence[str]) -> dict[str, Connec
     return {name: connect(project.config, name, os.environ) for name in registries}
 
 
-async def observe(project: Project, reached: dict[str, Connection]) -> dict[str, Observation | RegistryError]:
+async def observe(
+    project: Project, reached: Mapping[str, Connection]
+) -> dict[str, Observation | RegistryError]:
     """Every registry read whole, all at the same time; one that fails stops no other."""
+    import asyncio
+
     from reconciler.connect import kind_of
 
     async def one(name: str, connection: Connection) -> Observation | RegistryError:
@@ -86,14 +87,3 @@ async def observe(project: Project, reached: dict[str, Connection]) -> dict[str,
 
     answers = await asyncio.gather(*(one(name, connection) for name, connection in reached.items()))
     return dict(zip(reached, answers, strict=True))
-
-
-def set_up_logging(verbosity: int) -> None:
-    """-vv logs every request to stderr. Bodies and headers are never logged."""
-    if verbosity < 2:
-        return
-    handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
-    logger = logging.getLogger("reconciler")
-    logger.handlers = [handler]
-    logger.setLevel(logging.DEBUG)

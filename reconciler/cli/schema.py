@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from reconciler.cli.console import shown_path, write
+from reconciler.cli.console import OutputError, shown_path, write
 from reconciler.errors import UsageError
 from reconciler.manifests.problems import did_you_mean
 from reconciler.schemas import schemas, text_of, write_schemas
@@ -30,8 +30,11 @@ def command(name: str | None, folder: Path | None) -> None:
     if folder is not None:
         if name is not None:
             raise UsageError("--write writes every schema; leave the name out")
-        for path in write_schemas(folder):
-            write(shown_path(path))
+        try:
+            written = write_schemas(folder)
+        except OSError as error:
+            raise OutputError(str(folder), error) from None
+        write("\n".join(shown_path(path) for path in written))
         return
     known = {file.removesuffix(".schema.json"): schema for file, schema in schemas().items()}
     if name is None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from pathlib import Path
 
 import click
 
-from reconciler.cli.console import say
+from reconciler.cli.console import say, write
+from reconciler.cli.logs import set_up_logging
+from reconciler.manifests.config import is_loopback
 from reconciler.secrets import EnvSource
 
 
@@ -31,12 +34,13 @@ def command(host: str, port: int, database: Path, token_env: str | None) -> None
     """Serve the embedded registry on a socket, until interrupted."""
     from reconciler.embedded.server import serve
 
+    set_up_logging(logging.WARNING)
     token = EnvSource(token_env).read("the server's token", os.environ).reveal() if token_env else None
-    serve(
-        database,
-        host=host,
-        port=port,
-        token=token,
-        on_ready=lambda url: click.echo(f"listening on {url}"),
-    )
+
+    def ready(url: str) -> None:
+        write(f"listening on {url}")
+        if token is None and not is_loopback(host):
+            say("no token is demanded: whoever reaches this address may write (--token-env NAME)")
+
+    serve(database, host=host, port=port, token=token, on_ready=ready)
     say("stopped")

@@ -9,6 +9,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import write
 from reconciler.cli.run import load
+from reconciler.report.values import counted
 
 
 @click.command()
@@ -23,4 +24,5 @@ def command(config_path: Path, output: str) -> None:
 
         write(render(validation_document(len(project.manifests), registries)))
     else:
-        write(f"{len(project.manifests)} manifests for {len(registries)} registries are valid.")
+        manifests = counted(len(project.manifests), "manifest", "manifests")
+        write(f"{manifests} for {counted(len(registries), 'registry', 'registries')}: no mistakes.")

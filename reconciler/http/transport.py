@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
@@ -14,6 +15,7 @@ from tenacity import (
     AsyncRetrying,
     RetryCallState,
     retry_if_result,
+    stop_before_delay,
     wait_exponential,
     wait_random,
 )
@@ -114,7 +116,7 @@ class ReadTransport:
         ``path`` starts with a slash and is percent-encoded; ``body`` is JSON. Tried again while that
         may help. Raises RegistryError of the kind that the table in ``judge`` gives.
         """
-        return await self._settle(self._call(method, path, params=params, body=body))
+        return await self._settle(self._call(method, path, params=params, body=body), patience=math.inf)
 
     async def aclose(self) -> None:
         await self._clients.aclose()
@@ -147,15 +149,16 @@ class ReadTransport:
             secrets=tuple(secrets),
         )
 
-    async def _settle(self, call: Call) -> Reply:
-        """Tries ``call`` until its verdict is final."""
+    async def _settle(self, call: Call, *, patience: float) -> Reply:
+        """Tries ``call`` until its verdict is final, or the next try would come after ``patience``."""
+        too_late = stop_before_delay(patience)
         verdict: Verdict = await AsyncRetrying(
             retry=retry_if_result(_may_repeat),
-            stop=self._is_spent,
+            stop=lambda state: self._is_spent(state) or too_late(state),
             wait=_delay,
             sleep=self._clock.sleep,
             before_sleep=_announce,
-            retry_error_callback=_verdict,
+            retry_error_callback=self._given_up,
         )(self._attempt, call)
         if isinstance(verdict, Failed):
             raise verdict.error
@@ -188,6 +191,13 @@ class ReadTransport:
         finally:
             await response.aclose()
 
+    def _given_up(self, state: RetryCallState) -> Verdict:
+        """The last verdict. A limit that only outlasts the patience says for how long."""
+        failed = _failed(state)
+        if isinstance(failed.error, RateLimited) and not self._is_spent(state):
+            failed.error.wait = state.upcoming_sleep
+        return failed
+
     def _is_spent(self, state: RetryCallState) -> bool:
         limited = isinstance(_failed(state).error, RateLimited)
         tries = self._settings.rate_limited_attempts if limited else self._settings.read_attempts
@@ -197,14 +207,25 @@ class ReadTransport:
 class Transport(ReadTransport):
     """A ReadTransport that can also write."""
 
-    async def write(self, method: str, path: str, body: bytes, *, secrets: Sequence[Secret] = ()) -> Reply:
+    async def write(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        *,
+        secrets: Sequence[Secret] = (),
+        patience: float = math.inf,
+    ) -> Reply:
         """Changes something. Sent again only where the registry surely did not process it.
 
         ``secrets`` are those in ``body``: a message that repeats one of them has its name instead.
+        ``patience``: seconds after which ``body`` is too old to be sent again; a limit that lasts longer
+        is RateLimited, with the wait that is left.
         Raises UnknownOutcome where no answer tells whether it took effect, else RegistryError of the
         kind that the table in ``judge`` gives.
         """
-        return await self._settle(self._call(method, path, body=body, writes=True, secrets=secrets))
+        call = self._call(method, path, body=body, writes=True, secrets=secrets)
+        return await self._settle(call, patience=patience)
 
 
 def _may_repeat(verdict: Verdict) -> bool:

@@ -5,6 +5,7 @@ Kinds stay unchecked here: only the registries' own packages know them.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -15,7 +16,16 @@ from urllib.parse import urlsplit
 from pydantic import Field, model_validator
 
 from reconciler.errors import InputError, Place, Problem
-from reconciler.manifests.fields import BaseUrl, Name, Omittable, SecretName, Strict, failure, matching
+from reconciler.manifests.fields import (
+    LITERAL,
+    BaseUrl,
+    Name,
+    Omittable,
+    SecretName,
+    Strict,
+    failure,
+    matching,
+)
 from reconciler.manifests.problems import did_you_mean, validate
 from reconciler.manifests.vocabulary import HOST
 from reconciler.manifests.yamltree import Document, Limits, locate, parse
@@ -25,7 +35,7 @@ EnvName = Annotated[
     str,
     *matching(
         r"[A-Za-z_][A-Za-z0-9_]{0,255}",
-        "env-name",
+        LITERAL,
         "the name of an environment variable stands here, never its value",
         "ORQ_API_KEY",
         hint="letters, digits and '_', and no digit first",
@@ -49,6 +59,17 @@ LocalPath = Annotated[
 
 class FromEnv(Strict):
     """A secret in an environment variable."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_literal(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            raise failure(
+                LITERAL,
+                "a secret is never written in this file",
+                "write {env: NAME}, the variable that holds it",
+            )
+        return value
 
     env: EnvName = Field(description="The variable's name, never its value.")
 
@@ -75,7 +96,9 @@ class RegistryEntry(Strict):
         examples=[".reconciler/registry.db"],
     )
     token: Omittable[FromEnv] = Field(
-        None, description="Where the bearer token comes from; only for `url`.", examples=[{"env": "ORQ_API_KEY"}]
+        None,
+        description="Where the bearer token comes from; only for `url`.",
+        examples=[{"env": "ORQ_API_KEY"}],
     )
     requests_per_minute: Omittable[Annotated[int, Field(ge=1, le=600_000)]] = Field(
         None, description="Never more in any minute; the kind's own default if left out.", examples=[300]
@@ -198,10 +221,11 @@ def _cross_checks(config: LoadedConfig) -> Iterator[Problem]:
     yield from _token_as_secret(config)
     for index, name in enumerate(config.value.default_registries or ()):
         if name not in config.value.registries:
-            yield unknown_registry(config, name, config.place("default_registries", index))
+            path = f"default_registries[{index}]"
+            yield unknown_registry(config, name, config.place("default_registries", index), path)
 
 
-def unknown_registry(config: LoadedConfig, name: str, place: Place) -> Problem:
+def unknown_registry(config: LoadedConfig, name: str, place: Place, path: str) -> Problem:
     """The mistake of naming a registry that reconciler.yaml does not have."""
     known = sorted(config.value.registries)
     return Problem(
@@ -209,6 +233,7 @@ def unknown_registry(config: LoadedConfig, name: str, place: Place) -> Problem:
         f"no registry is named '{name}'",
         place,
         did_you_mean(name, known) or f"reconciler.yaml has {', '.join(known)}",
+        path,
     )
 
 
@@ -224,8 +249,19 @@ def _address(url: str) -> _Address:
     """Raises ValueError for a host in brackets that is no IPv6 address."""
     parts = urlsplit(url)
     default = 443 if parts.scheme == "https" else 80
-    host = (parts.hostname or "").rstrip(".")
-    return _Address(parts.scheme, host, None if parts.port == default else parts.port, parts.path.rstrip("/"))
+    return _Address(
+        parts.scheme,
+        _canonical((parts.hostname or "").rstrip(".")),
+        None if parts.port == default else parts.port,
+        parts.path.rstrip("/"),
+    )
+
+
+def _canonical(host: str) -> str:
+    """One spelling for an address, and one for the usual names of this machine."""
+    with contextlib.suppress(ValueError):
+        host = str(ipaddress.ip_address(host))
+    return "localhost" if host in {"127.0.0.1", "::1"} else host
 
 
 def _same_system(config: LoadedConfig, addresses: Mapping[str, _Address]) -> Iterator[Problem]:
@@ -233,8 +269,8 @@ def _same_system(config: LoadedConfig, addresses: Mapping[str, _Address]) -> Ite
     for name, entry in config.value.registries.items():
         if name in addresses:
             _, host, port, path = addresses[name]
-            # Every name of this machine is the same one; http and https on their own ports are one server.
-            target: Any = (entry.kind, "this machine" if is_loopback(host) else host, port, path)
+            # http and https, each on its own port, are one server.
+            target: Any = (entry.kind, host, port, path)
         elif entry.embedded:
             target = config.database(name).resolve()
         else:

@@ -6,7 +6,7 @@ same verdict on it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Annotated, Any, Final, TypeVar
@@ -23,8 +23,8 @@ from pydantic import (
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
 from reconciler.manifests.vocabulary import (
-    AMBIGUOUS_PROVIDERS,
     BASE_URL,
+    FOREIGN_PROVIDERS,
     MODEL_TYPES,
     NAME,
     PROVIDERS,
@@ -53,13 +53,23 @@ def failure(code: str, message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError(code, "{text}", {"text": message, "hint": hint})
 
 
-def matching(pattern: str, code: str, message: str, *examples: str, hint: str = "") -> tuple[Any, Any]:
-    """A check and a schema for texts that match ``pattern`` whole."""
+LITERAL: Final = "secret-literal"
+"""The code of a mistake whose line may hold the text of a secret, so that the report masks it."""
+
+
+def matching(
+    pattern: str,
+    code: str | Callable[[str], str],
+    message: str,
+    *examples: str,
+    hint: str | Callable[[str], str] = "",
+) -> tuple[Any, Any]:
+    """A check and a schema for texts that match ``pattern`` whole. Code and hint may depend on the text."""
     compiled = full(pattern)
 
     def check(text: str) -> str:
         if compiled.match(text) is None:
-            raise failure(code, message, hint)
+            raise failure(*(one if isinstance(one, str) else one(text) for one in (code, message, hint)))
         return text
 
     return AfterValidator(check), WithJsonSchema(text_schema(pattern, message, *examples))
@@ -93,12 +103,30 @@ TierName = Annotated[
         TIER, "tier", "a tier is named by the tokens that it starts above: above_128k, above_200k, above_1m"
     ),
 ]
+
+
+def _url_hint(text: str) -> str:
+    """What to change. Repeats nothing of the address: it may hold a password."""
+    scheme, separator, rest = text.partition("://")
+    if not separator or scheme not in ("http", "https"):
+        return "it starts with http:// or https://"
+    host = rest.partition("/")[0]
+    if "@" in host:
+        return "remove the user information; a key goes where a secret is asked for"
+    if set("?#") & set(rest):
+        return "remove what follows '?' or '#'"
+    if set(" \\") & set(rest) or not rest.isprintable() or not rest.isascii():
+        return "spaces, backslashes and letters beyond a to z are written in %-form"
+    return "check the host and the port" if host else "the host is missing"
+
+
 BaseUrl = Annotated[
     str,
     *matching(
         BASE_URL,
-        "url",
+        lambda text: LITERAL if set("@?") & set(text) else "url",
         "an address is http:// or https://, a host and a path, without user information or query",
+        hint=_url_hint,
     ),
 ]
 
@@ -134,7 +162,7 @@ class Amount:
     unit: Unit | None = None
 
 
-_NUMBER: Final = r"(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?[0-9]{1,2})?"
+_NUMBER: Final = r"(?:[0-9]{1,20}(?:\.[0-9]{0,20})?|\.[0-9]{1,20})(?:[eE][+-]?(?:[0-3]?[0-9]|40))?"
 
 
 def _price(*dimensions: str, example: str) -> Any:
@@ -199,18 +227,30 @@ TokenUnit = Annotated[
 ]
 
 Currency = Annotated[
-    str, *matching(r"[A-Z]{3}", "currency", "a currency is three capital letters (ISO 4217), as USD", "USD")
+    str,
+    *matching(
+        r"[A-Z]{3}",
+        "currency",
+        "a currency is three capital letters (ISO 4217), as USD",
+        "USD",
+        hint=lambda text: (
+            f"write {text.upper()}" if len(text) == 3 and text.isascii() and text.isalpha() else ""
+        ),
+    ),
 ]
 
 
-def _word(words: tuple[str, ...], what: str, hint: str, ask: Mapping[str, tuple[str, ...]]) -> Any:
-    """One of a closed set of words, with the nearest one suggested. Those in ``ask`` are never guessed."""
+def _word(
+    words: tuple[str, ...], what: str, hint: str, foreign: Mapping[str, tuple[str, ...]] | None = None
+) -> Any:
+    """One of a closed set of words, with the nearest one suggested. ``foreign`` words are known mistakes."""
+    foreign = foreign or {}
 
     def check(value: str) -> str:
-        if value in ask:
-            raise failure(
-                "unknown-word", f"'{value}' means different systems", f"write {' or '.join(ask[value])}"
-            )
+        if value in foreign:
+            ours = foreign[value]
+            text = "means different systems" if len(ours) > 1 else "is a registry's own word"
+            raise failure("unknown-word", f"'{value}' {text}", f"write {' or '.join(ours)}")
         if value not in words:
             text = f"'{value}' is not a known {what}"
             context = {"text": text, "word": value, "known": list(words), "hint": hint}
@@ -221,13 +261,13 @@ def _word(words: tuple[str, ...], what: str, hint: str, ask: Mapping[str, tuple[
 
 
 ModelType = _word(
-    MODEL_TYPES, "type of model", "a type that only one kind of registry has goes under `native`", {}
+    MODEL_TYPES, "type of model", "a type that only one kind of registry has goes under `native`"
 )
 Provider = _word(
     PROVIDERS,
     "provider",
     "docs/manifest.md lists them; a registry's own word goes into native.<kind>.provider",
-    AMBIGUOUS_PROVIDERS,
+    FOREIGN_PROVIDERS,
 )
 
 
@@ -236,7 +276,7 @@ def _secret(value: Any) -> SecretRef:
         return value
     problem = secret_shape_problem(value)
     if problem:
-        raise failure("secret-literal", problem, "name it in reconciler.yaml and write {secret: NAME}")
+        raise failure(LITERAL, problem, "name it in reconciler.yaml and write {secret: NAME}")
     return SecretRef(value["secret"])
 
 

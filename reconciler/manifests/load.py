@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,8 @@ from reconciler.errors import Place, Problem
 from reconciler.manifests.config import LoadedConfig, unknown_registry
 from reconciler.manifests.files import load_folder
 from reconciler.manifests.model import Model, pricing_gaps
-from reconciler.manifests.problems import did_you_mean, validate
+from reconciler.manifests.problems import did_you_mean, dotted, validate
+from reconciler.manifests.vocabulary import NAME, full
 from reconciler.manifests.yamltree import Document, locate
 
 RESOURCES: Mapping[str, type[Model]] = {"Model": Model}
@@ -47,55 +48,79 @@ class Loaded:
 def load_manifests(config: LoadedConfig, *, relative_to: Path) -> Loaded:
     """Every manifest that is valid by itself, and every mistake of all files."""
     documents, problems = load_folder(config.manifests, relative_to=relative_to)
+    loaded = read_documents(config, documents)
+    return Loaded(loaded.manifests, loaded.broken, [*problems, *but_for(problems, loaded.problems)])
+
+
+def but_for(known: Iterable[Problem], more: Iterable[Problem]) -> list[Problem]:
+    """``more`` without those at a place that ``known`` has a mistake at: what could not be read there
+    needs no second complaint."""
+    places = {problem.place for problem in known}
+    return [problem for problem in more if problem.place not in places]
+
+
+def read_documents(config: LoadedConfig, documents: Iterable[Document]) -> Loaded:
+    """Every one of ``documents`` as a manifest, or what is wrong with it."""
     manifests: list[Manifest] = []
     broken: list[Document] = []
-    seen: dict[tuple[str, str], Manifest] = {}
+    problems: list[Problem] = []
+    seen: dict[tuple[str, str], Place] = {}
     for document in documents:
         manifest, found = _manifest(config, document)
         problems += found
+        problems += _duplicate(document, seen)
         if manifest is None:
             broken.append(document)
-            continue
-        first = seen.setdefault((manifest.resource, manifest.name), manifest)
-        if first is not manifest:
-            problems.append(
-                Problem(
-                    "duplicate-name",
-                    f"a {manifest.resource} named '{manifest.name}' is already declared",
-                    manifest.place("metadata", "name"),
-                    "names are unique in the folder; for one model in several registries list them",
-                    "metadata.name",
-                    (first.place("metadata", "name"),),
-                )
-            )
-        manifests.append(manifest)
+        else:
+            manifests.append(manifest)
     return Loaded(manifests, broken, problems)
+
+
+def _duplicate(document: Document, seen: dict[tuple[str, str], Place]) -> list[Problem]:
+    """A name that is already declared; broken documents count too."""
+    root: Any = document.root
+    metadata = root.get("metadata") if isinstance(root, dict) else None
+    name = metadata.get("name") if isinstance(metadata, dict) else None
+    kind = root.get("kind") if isinstance(root, dict) else None
+    if not isinstance(name, str) or not isinstance(kind, str) or kind not in RESOURCES:
+        return []
+    place = locate(document, ("metadata", "name"))
+    first = seen.setdefault((kind, name), place)
+    if first is place:
+        return []
+    message = f"a {kind} named '{name}' is already declared"
+    hint = "names are unique in the folder; for one model in several registries list them"
+    return [Problem("duplicate-name", message, place, hint, "metadata.name", (first,))]
 
 
 def _manifest(config: LoadedConfig, document: Document) -> tuple[Manifest | None, list[Problem]]:
     if not isinstance(document.root, dict):
         place = Place(document.file, document.line, document.column)
-        return None, [Problem("not-a-manifest", "a manifest is a mapping", place)]
+        hint = "it starts with apiVersion, kind, metadata and spec"
+        return None, [Problem("not-a-manifest", "a manifest is a mapping", place, hint)]
     kind: Any = document.root.get("kind")
     if not isinstance(kind, str) or kind not in RESOURCES:
         return None, [_unknown_kind(document, kind)]
     model, problems = validate(RESOURCES[kind], document)
-    if model is None:
-        return None, problems + _more_problems(config, document, problems)
-    problems = _registry_problems(config, model, document)
+    problems += _registry_problems(config, document)
+    problems += _price_problems(document, problems)
+    if model is None or problems:
+        return None, problems
     registries = model.spec.registries or config.value.default_registries or ()
     manifest = Manifest(
         kind, model.metadata.name, model.metadata.labels, tuple(dict.fromkeys(registries)), model, document
     )
-    return (None if problems else manifest), problems
+    return manifest, []
 
 
 def _unknown_kind(document: Document, kind: object) -> Problem:
     known = ", ".join(RESOURCES)
     if kind is None:
-        place = Place(document.file, document.line, document.column)
+        place = locate(document, ("kind",), key=True)
         return Problem("missing", "'kind' is missing", place, f"known here: {known}", "kind")
     place = locate(document, ("kind",))
+    if not isinstance(kind, str):
+        return Problem("string-type", "must be a text", place, f"known here: {known}", "kind")
     if kind == "Config":
         hint: str | None = "reconciler.yaml stands outside the folder of manifests"
     else:
@@ -103,47 +128,52 @@ def _unknown_kind(document: Document, kind: object) -> Problem:
     return Problem("unknown-kind", f"'{kind}' is not a kind of manifest", place, hint, "kind")
 
 
-def _more_problems(config: LoadedConfig, document: Document, known: list[Problem]) -> list[Problem]:
-    """What pydantic did not come to, because something else in the same document is wrong."""
-    spec: Any = document.root.get("spec")
-    if not isinstance(spec, dict):
-        return []
-    problems = []
-    codes = {problem.code for problem in known if problem.path == "spec.pricing"}
-    if isinstance(spec.get("pricing"), dict):
-        place = locate(document, ("spec", "pricing"))
-        problems += [
-            Problem(code, message, place, hint, "spec.pricing")
-            for code, message, hint in pricing_gaps(spec["pricing"])
-            if code not in codes
-        ]
-    registries: Any = spec.get("registries")
-    for index, name in enumerate(registries if isinstance(registries, list) else ()):
-        if isinstance(name, str) and name not in config.value.registries:
-            problems.append(unknown_registry(config, name, locate(document, ("spec", "registries", index))))
-    return problems
+def _mapping(tree: Any, key: str) -> Mapping[str, Any]:
+    """A mapping of a document that may be broken; empty where there is none."""
+    below = tree.get(key) if isinstance(tree, Mapping) else None
+    return below if isinstance(below, Mapping) else {}
 
 
-def _registry_problems(config: LoadedConfig, model: Model, document: Document) -> list[Problem]:
+def _price_problems(document: Document, known: list[Problem]) -> Iterator[Problem]:
+    """Units and currencies that are missing.
+
+    pydantic does not come to them where something else in `pricing` is wrong, and knows nothing of what
+    an override is laid over.
+    """
+    spec = _mapping(document.root, "spec")
+    base = _mapping(spec, "pricing")
+    reported = {(problem.code, problem.path) for problem in known}
+    owners: list[tuple[tuple[str, ...], Mapping[str, Any]]] = [(("spec", "pricing"), {})]
+    owners += [(("spec", "overrides", name, "pricing"), base) for name in _mapping(spec, "overrides")]
+    for path, below in owners:
+        tree: Any = document.root
+        for step in path:
+            tree = _mapping(tree, step)
+        for code, message, hint in pricing_gaps(tree, below):
+            if (code, dotted(path)) not in reported:
+                yield Problem(code, message, locate(document, path), hint, dotted(path))
+
+
+def _registry_problems(config: LoadedConfig, document: Document) -> Iterator[Problem]:
+    """Registries that reconciler.yaml does not have. The document may be broken elsewhere."""
+    if not isinstance(document.root.get("spec"), Mapping):
+        return
+    spec = _mapping(document.root, "spec")
     known = config.value.registries
-    problems = [
-        unknown_registry(config, name, locate(document, ("spec", "registries", index)))
-        for index, name in enumerate(model.spec.registries or ())
-        if name not in known
-    ]
-    if model.spec.registries is None and config.value.default_registries is None:
-        problems.append(
-            Problem(
-                "missing",
-                "'registries' is missing",
-                locate(document, ("spec",), key=True),
-                "name them here, or set default_registries in reconciler.yaml",
-                "spec.registries",
-            )
+    named: Any = spec.get("registries")
+    listed = named if isinstance(named, list) else []
+    paths: list[tuple[Any, tuple[str | int, ...]]]
+    paths = [(name, ("registries", index)) for index, name in enumerate(listed)]
+    paths += [(name, ("overrides", name)) for name in _mapping(spec, "overrides")]
+    for name, path in paths:
+        if isinstance(name, str) and full(NAME).match(name) and name not in known:
+            place = locate(document, ("spec", *path), key=True)
+            yield unknown_registry(config, name, place, dotted(("spec", *path)))
+    if "registries" not in spec and config.value.default_registries is None:
+        yield Problem(
+            "missing",
+            "'registries' is missing",
+            locate(document, ("spec",), key=True),
+            "name them here, or set default_registries in reconciler.yaml",
+            "spec.registries",
         )
-    problems += [
-        unknown_registry(config, name, locate(document, ("spec", "overrides", name), key=True))
-        for name in model.spec.overrides or ()
-        if name not in known
-    ]
-    return problems

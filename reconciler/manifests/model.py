@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 from annotated_types import Ge
 from pydantic import BaseModel, Field, model_validator
@@ -32,6 +32,7 @@ from reconciler.manifests.fields import (
     TokenUnit,
     failure,
 )
+
 Tokens = Annotated[int, Ge(1)]
 
 
@@ -134,17 +135,25 @@ def _declared(model: BaseModel) -> dict[str, Any]:
 
 
 def _prices(tree: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, bool]]:
-    """Every price by its path, and whether it has a unit of its own."""
+    """Every price by its path, and whether it has a unit of its own. Passes over what is no price."""
     for key, value in tree.items():
         if isinstance(value, Amount):
             yield above + key, value.unit is not None
         elif isinstance(value, Mapping | BaseModel):
             below = value if isinstance(value, Mapping) else _declared(value)
             yield from _prices(below, f"{above}{key}.")
-        elif isinstance(value, int | Decimal) and not isinstance(value, bool):
-            yield above + key, False
-        elif isinstance(value, str) and "/" in value:
+        elif isinstance(value, int | Decimal | str) and key in _TOKEN_PRICES and not isinstance(value, bool):
+            yield above + key, isinstance(value, str)
+        elif isinstance(value, int | Decimal | str) and key in _OTHER_PRICES and not isinstance(value, bool):
             yield above + key, True
+
+
+_OTHER_PRICES: Final = ("image", "video_second", "video_second_1080p", "search")
+_TOKEN_PRICES: Final = tuple(
+    name
+    for name in PricingPatch.model_fields
+    if name not in (*_OTHER_PRICES, "unit", "currency", "batch", "audio", "tiers")
+)
 
 
 class Capabilities(Strict):
@@ -220,4 +229,4 @@ class Model(Strict):
     )
     kind: Literal["Model"] = Field(description="The kind of manifest.")
     metadata: Metadata = Field(description="Who the manifest is, on our side; sent nowhere but as a default.")
-    spec: Spec = Field(description="What a registry shall hold. Left out: not managed. null: must not be set.")
+    spec: Spec = Field(description="What a registry shall hold. Left out: not managed; null: not to be set.")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import difflib
 import typing
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -16,7 +17,6 @@ from reconciler.manifests.yamltree import Document, locate
 M = TypeVar("M", bound=BaseModel)
 
 _MESSAGES = {
-    "missing": "'{name}' is missing",
     "bool_type": "must be true or false",
     "int_type": "must be a whole number",
     "string_type": "must be a text",
@@ -30,10 +30,28 @@ _MESSAGES = {
     "less_than_equal": "must be at most {le}",
     "literal_error": "must be {expected}",
 }
-_HINTS = {
-    "string_type": "put it in quotes",
-    "bool_type": "YAML 1.2 knows only true and false: yes, no, on and off are texts",
-}
+_OLD_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+
+
+def _hint(kind: str, value: object) -> str | None:
+    """How to fix a value of the wrong type."""
+    if kind == "bool_type" and isinstance(value, str):
+        word = value.lower()
+        if word in ("true", "false"):
+            return "remove the quotes"
+        meant = _OLD_BOOLEANS.get(word)
+        return f"write {meant}: YAML 1.2 knows only true and false" if meant else None
+    if kind == "int_type" and isinstance(value, Decimal) and value == value.to_integral_value():
+        return f"write {int(value)}"
+    if kind == "int_type" and isinstance(value, str):
+        digits = value.replace("_", "").replace(",", "")
+        if digits.isascii() and digits.isdecimal():
+            return f"write {digits}" if digits != value else "remove the quotes"
+    if kind == "string_type" and isinstance(value, bool | int | Decimal):
+        return "put it in quotes"
+    if value is None and kind in ("model_type", "dict_type", "list_type"):
+        return "nothing is written here"
+    return None
 
 
 def did_you_mean(word: object, known: Iterable[str]) -> str | None:
@@ -63,16 +81,32 @@ def _problem(model: type[BaseModel], document: Document, detail: ErrorDetails) -
     if kind == "extra_forbidden":
         return _unknown_field(model, document, location)
     if kind == "missing":
-        return Problem("missing", f"'{location[-1]}' is missing", locate(document, location[:-1]), None, path)
+        place = locate(document, location[:-1])
+        where = dotted(location[:-1]) or "the document"
+        return Problem("missing", f"'{location[-1]}' is missing", place, f"add it to {where}", path)
     place = locate(document, location)
     if "text" in context:
-        hint = did_you_mean(context["word"], context["known"]) if "word" in context else None
-        if "word" in context and hint is None:
-            hint = f"one of {', '.join(context['known'])}"
-        return Problem(kind, context["text"], place, hint or context.get("hint") or None, path)
+        return Problem(kind, context["text"], place, _word_hint(context), path)
     template = _MESSAGES.get(kind)
-    message = template.format(**context, name=location[-1]) if template else detail["msg"]
-    return Problem(kind.replace("_", "-"), message, place, _HINTS.get(kind), path)
+    message = template.format(**context) if template else detail["msg"]
+    return Problem(kind.replace("_", "-"), message, place, _hint(kind, _value(document, location)), path)
+
+
+def _word_hint(context: dict[str, Any]) -> str | None:
+    near = None
+    if "word" in context:
+        near = did_you_mean(context["word"], context["known"])
+        if near is None and len(context["known"]) <= 12:
+            near = f"one of {', '.join(context['known'])}"
+    return "; ".join(filter(None, (near, context.get("hint")))) or None
+
+
+def _value(document: Document, location: Iterable[str | int]) -> Any:
+    """The value that a mistake is about."""
+    value: Any = document.root
+    for step in location:
+        value = value[step]
+    return value
 
 
 def _unknown_field(model: type[BaseModel], document: Document, location: Sequence[str | int]) -> Problem:
@@ -95,18 +129,26 @@ def _model_at(model: type[BaseModel], location: Sequence[str | int]) -> type[Bas
     """The class that a path of the document leads to."""
     current: Any = model
     for step in location:
-        classes = list(_classes(current))
-        fields = [c.model_fields[step] for c in classes if isinstance(step, str) and step in c.model_fields]
-        current = fields[0].annotation if fields else current
-    return next(_classes(current), None)
+        found = _class_in(current)
+        if found is None:
+            return None
+        owner, in_container = found
+        # In a mapping or list the step is a name or an index; else it is a field.
+        current = owner if in_container else owner.model_fields[str(step)].annotation
+    found = _class_in(current)
+    return found[0] if found and not found[1] else None
 
 
-def _classes(annotation: Any) -> Iterator[type[BaseModel]]:
+def _class_in(annotation: Any) -> tuple[type[BaseModel], bool] | None:
+    """The model in an annotation, and whether it stands in a mapping or a list."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation
-        return
+        return annotation, False
+    container = typing.get_origin(annotation) in (dict, list)
     for argument in typing.get_args(annotation):
-        yield from _classes(argument)
+        found = _class_in(argument)
+        if found is not None:
+            return found[0], container or found[1]
+    return None
 
 
 def dotted(path: Iterable[str | int]) -> str:

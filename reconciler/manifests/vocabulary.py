@@ -53,8 +53,17 @@ PROVIDERS: Final = (
 )
 """Who serves a model, in our words; ``registries/providers.py`` has each kind's own."""
 
-AMBIGUOUS_PROVIDERS: Final[Mapping[str, tuple[str, ...]]] = {"google": ("vertex-ai", "gemini")}
-"""Words that mean one system here and another there: never guessed."""
+FOREIGN_PROVIDERS: Final[Mapping[str, tuple[str, ...]]] = {
+    "aws": ("bedrock",),
+    "azure": ("azure-openai",),
+    "google": ("vertex-ai", "gemini"),
+    "google-ai": ("gemini",),
+    "mistral-ai": ("mistral",),
+    "togetherai": ("together-ai",),
+    "x-ai": ("xai",),
+}
+"""Registries' own words, and ours for them. Where there are two, the word means one system here and
+another there: never guessed."""
 
 NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 """Names of models and registries; they stand in addresses, file names and tables."""

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any
+from typing import Any, Final
 
 import simplejson
 
 from reconciler.manifests.fields import SECRET_SCHEMA, JsonSchema, secret_shape_problem
-from reconciler.money import InexactPrice, Price, Unit, as_double, plain
+from reconciler.money import SIGNIFICANT_DIGITS, InexactPrice, Price, Unit, as_double, plain
 from reconciler.secrets import SecretRef
 
 Value = Any
@@ -57,21 +57,33 @@ class Json:
         return self.text
 
 
-def json_of(value: Wire, *, drop_empty: bool = False) -> Json:
-    """The canonical form of ``value``; ``drop_empty`` leaves out what Go's ``omitempty`` would."""
-    return Json(simplejson.dumps(_canonical(value, drop_empty=drop_empty), use_decimal=True, sort_keys=True))
+def json_of(value: Wire, *, drop_empty: bool = False, shape: Mapping[str, Any] | None = None) -> Json:
+    """The canonical form of ``value``; ``drop_empty`` leaves out what Go's ``omitempty`` would.
+
+    The keys that ``shape`` requires are always there, so that a price of 0 stays a price.
+    """
+    canonical = _canonical(value, drop_empty=drop_empty, shape=shape or {})
+    return Json(simplejson.dumps(canonical, use_decimal=True, sort_keys=True))
 
 
-def _canonical(value: Wire, *, drop_empty: bool) -> Wire:
+_ZEROS: Final[Mapping[str, Wire]] = {"string": "", "number": 0, "integer": 0}
+
+
+def _canonical(value: Wire, *, drop_empty: bool, shape: Mapping[str, Any]) -> Wire:
     if isinstance(value, Mapping):
-        pairs = ((key, _canonical(item, drop_empty=drop_empty)) for key, item in value.items())
-        return {key: item for key, item in pairs if not (drop_empty and item in (False, None, "", [], {}))}
+        known = shape.get("properties", {})
+        pairs = (
+            (key, _canonical(item, drop_empty=drop_empty, shape=known.get(key, {})))
+            for key, item in value.items()
+        )
+        kept = {key: item for key, item in pairs if not (drop_empty and item in (False, None, "", [], {}))}
+        return {key: _ZEROS[known[key]["type"]] for key in shape.get("required", ())} | kept
     if isinstance(value, list | tuple):
-        return [_canonical(item, drop_empty=drop_empty) for item in value]
+        items = shape.get("items", {})
+        return [_canonical(item, drop_empty=drop_empty, shape=items) for item in value]
     if isinstance(value, bool) or not isinstance(value, int | Decimal):
         return value
-    number = as_double(value)
-    return int(number) if number == number.to_integral_value() else number
+    return value if _is_extreme(value) else whole_if_exact(as_double(value))
 
 
 def _unreadable(wire: Wire) -> Unreadable:
@@ -139,6 +151,20 @@ class Text(Codec):
 
 
 @dataclass(frozen=True, slots=True)
+class Id(Text):
+    """A text that names the object in the address of later calls."""
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        identity = Text.normal(self, value, native=native)
+        if not identity.isprintable() or identity in {".", ".."}:
+            raise BadValue("cannot stand in an address: it is '.' or '..', or has unprintable characters")
+        return identity
+
+    def schema(self) -> JsonSchema:
+        return {**Text.schema(self), "not": {"enum": [".", ".."]}}
+
+
+@dataclass(frozen=True, slots=True)
 class Flag(Codec):
     """True or false."""
 
@@ -157,9 +183,9 @@ class Flag(Codec):
 
 @dataclass(frozen=True, slots=True)
 class Whole(Codec):
-    """A whole number from 0 that a signed 64-bit field and a double both keep."""
+    """A whole number from 0 of which every digit is kept, also where a server stores doubles."""
 
-    LARGEST = 2**53
+    LARGEST = 10**SIGNIFICANT_DIGITS
 
     def schema(self) -> JsonSchema:
         return {"type": "integer", "minimum": 0, "maximum": self.LARGEST}
@@ -193,10 +219,8 @@ class Number(Codec):
             raise BadValue("must be a number")
         if value < 0:
             raise BadValue("must not be negative")
-        number = plain(Decimal(value))
-        if as_double(number) != number:
-            raise CannotExpress("has more than 15 significant digits, which is all a registry keeps")
-        return number
+        _check_digits(value)
+        return plain(Decimal(value))
 
     def decode(self, wire: Wire) -> Value:
         number = _number(wire)
@@ -204,6 +228,19 @@ class Number(Codec):
 
     def encode(self, value: Value) -> Wire:
         return whole_if_exact(value)
+
+
+def _check_digits(value: Any) -> None:
+    """Raises CannotExpress where a number of ``value`` would come back as another one."""
+    if isinstance(value, Mapping):
+        for item in value.values():
+            _check_digits(item)
+    elif isinstance(value, list):
+        for item in value:
+            _check_digits(item)
+    elif isinstance(value, int | Decimal) and as_double(value) != value:
+        digits = f"{SIGNIFICANT_DIGITS} significant digits"
+        raise CannotExpress(f"has a number of more than {digits}, which is all a registry keeps")
 
 
 def _number(wire: Wire) -> Decimal | None:
@@ -214,7 +251,15 @@ def _number(wire: Wire) -> Decimal | None:
         number = Decimal(wire)
     except ArithmeticError:
         return None
-    return as_double(number) if number.is_finite() else None
+    return as_double(number) if number.is_finite() and not _is_extreme(number) else None
+
+
+def _is_extreme(number: int | Decimal) -> bool:
+    """Beyond anything that a field holds; to spell it out would fill the memory."""
+    return abs(Decimal(number).adjusted()) > _LARGEST_EXPONENT
+
+
+_LARGEST_EXPONENT: Final = 100
 
 
 def whole_if_exact(number: Decimal) -> Wire:
@@ -271,8 +316,8 @@ class SetOf(Codec):
     item: type[str] | type[int]
 
     def schema(self) -> JsonSchema:
-        kind = {"type": "string"} if self.item is str else {"type": "integer"}
-        return {"type": "array", "items": kind, "uniqueItems": True}
+        items = {"type": "string"} if self.item is str else Whole().schema()
+        return {"type": "array", "items": items, "uniqueItems": True}
 
     def normal(self, value: Any, *, native: bool) -> Value:
         del native
@@ -280,14 +325,19 @@ class SetOf(Codec):
             raise BadValue(f"must be a list of {'texts' if self.item is str else 'whole numbers'}")
         if len(set(value)) != len(value):
             raise BadValue("names one thing twice")
-        return self.decode(list(value))
+        if self.item is int:
+            value = [Whole().normal(item, native=True) for item in value]
+        return tuple(sorted(value))
 
     def decode(self, wire: Wire) -> Value:
         if wire is None:
             return ()
-        if not isinstance(wire, list) or any(type(item) is not self.item for item in wire):
+        if not isinstance(wire, list):
             return _unreadable(wire)
-        return tuple(sorted(set(wire)))
+        items = wire if self.item is str else [Whole().decode(item) for item in wire]
+        if any(type(item) is not self.item for item in items):
+            return _unreadable(wire)
+        return tuple(sorted(set(items)))
 
     def encode(self, value: Value) -> Wire:
         return list(value)
@@ -307,11 +357,14 @@ class Tree(Codec):
         del native
         if self.shape is not None:
             check_shape(value, self.shape)
-        normal = json_of(value, drop_empty=self.drop_empty)
-        return None if self.drop_empty and normal.text in ("{}", "[]", "null") else normal
+        _check_digits(value)
+        return self._read(value)
 
     def decode(self, wire: Wire) -> Value:
-        normal = json_of(wire, drop_empty=self.drop_empty)
+        return self._read(wire)
+
+    def _read(self, value: Wire) -> Value:
+        normal = json_of(value, drop_empty=self.drop_empty, shape=self.shape)
         return None if self.drop_empty and normal.text in ("{}", "[]", "null") else normal
 
     def encode(self, value: Value) -> Wire:
@@ -335,6 +388,8 @@ def check_shape(value: Any, schema: Mapping[str, Any], path: str = "") -> None:
     if kind is not None and (not isinstance(value, kinds[kind]) or isinstance(value, bool)):
         names = {"object": "a mapping", "array": "a list", "string": "a text", "integer": "a whole number"}
         raise BadValue(f"{where}must be {names.get(kind, 'a number')}")
+    if "minimum" in schema and value < schema["minimum"]:
+        raise BadValue(f"{where}must be at least {schema['minimum']}")
     if isinstance(value, dict):
         known = schema.get("properties", {})
         for key, item in value.items():
@@ -383,13 +438,14 @@ class EmptyMapping(Codec):
 
 @dataclass(frozen=True, slots=True)
 class Word(Codec):
-    """A portable word with a spelling of the registry's own; natively, any text.
+    """A portable word with a spelling of the registry's own; natively, any text but those ``elsewhere``.
 
-    The normal form is the registry's spelling.
+    The normal form is the registry's spelling. ``elsewhere`` maps what this table does not hold to why.
     """
 
     spellings: Mapping[str, str]
     kind: str
+    elsewhere: Mapping[str, str] = field(default_factory=dict)
 
     def schema(self) -> JsonSchema:
         return {"type": "string", "minLength": 1}
@@ -397,6 +453,8 @@ class Word(Codec):
     def normal(self, value: Any, *, native: bool) -> Value:
         if not isinstance(value, str) or not value:
             raise BadValue("must be a text")
+        if native and value in self.elsewhere:
+            raise CannotExpress(self.elsewhere[value])
         if native:
             return value
         if value not in self.spellings:

@@ -8,6 +8,7 @@ only fetch and translate; they decide nothing.
 from __future__ import annotations
 
 import importlib
+import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -55,7 +56,8 @@ class Answer:
 class OutgoingRequest:
     """One write, ready but for its secrets, which stand in ``body`` as SecretRef.
 
-    ``id`` is the object's own id; None for a create.
+    ``id`` is the object's own id; None for a create. ``patience``: seconds for which ``body`` is fresh
+    enough to be sent again after a limit.
     """
 
     method: str
@@ -63,6 +65,7 @@ class OutgoingRequest:
     body: Mapping[str, Any]
     id: str | None
     secrets: Mapping[SecretRef, Secret]
+    patience: float = math.inf
 
 
 class Reader(Protocol):

@@ -7,6 +7,7 @@ the JSON Schema of ``native``. Everything here is pure: values in, values out.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -14,7 +15,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from reconciler.errors import InternalError
-from reconciler.registries.codecs import Codec, SecretText, Unreadable, Value, Wire
+from reconciler.registries.codecs import Codec, Json, SecretText, TreeOrSecret, Unreadable, Value, Wire
 from reconciler.secrets import SecretRef
 
 Path = tuple[str, ...]
@@ -367,12 +368,11 @@ class Table:
                 continue
             if isinstance(value, SecretRef):
                 edits.append(Edit(point.path, secret=value))
-            elif value is None:
-                if creating:
-                    continue
-                edits.append(
-                    Edit(point.path, cleared=True) if item.row.clear is Clear.OMITTED else Edit(point.path)
-                )
+            elif item.is_unset(value):
+                # Also a zero that reads back as unset: what must not be there is left out, not sent as 0.
+                if not creating:
+                    omitted = item.row.clear is Clear.OMITTED
+                    edits.append(Edit(point.path, cleared=True) if omitted else Edit(point.path))
             else:
                 edits.append(Edit(point.path, (point.codec or item.row.codec).encode(value)))
         return edits
@@ -442,8 +442,7 @@ class Table:
         """The addresses among ``edits`` that the object's secrets are used at."""
         for edit in edits:
             row, _ = self._by_point.get(edit.path) or self._by_pattern(edit.path)
-            if row.upstream and isinstance(edit.value, str):
-                yield edit.value
+            yield from upstreams(row, edit.path, edit.value)
 
     def _as_list(self, container: str, value: Any) -> Any:
         keyed = self.lists.get(container)
@@ -484,10 +483,12 @@ class Table:
     def holds(self, edit: Edit, raw: Mapping[str, Any]) -> bool | None:
         """Whether a live object holds what ``edit`` asked for; None where it does not read back."""
         row, point = self._by_point.get(edit.path) or self._by_pattern(edit.path)
-        if edit.secret is not None or not point.read or point.derived or row.echo is Echo.WRITE_ONLY:
+        if edit.secret is not None or not point.read or row.echo is Echo.WRITE_ONLY:
             return None
         codec = point.codec or row.codec
         wire = dig(raw, edit.path)
+        if point.derived and wire is ABSENT:
+            return None  # zero is dropped on read; the row's first point tells
         live = row.absent if wire is ABSENT else codec.decode(wire)
         wanted = row.absent if edit.cleared or edit.value is None else codec.decode(edit.value)
         return bool(live == wanted)
@@ -507,6 +508,32 @@ class Created:
     edits: tuple[Edit, ...]
     defaults: tuple[tuple[Field, Value], ...]
     missing: tuple[Path, ...]
+
+
+_ADDRESS_KEY: Final = re.compile(r"(?:^|_)(?:url|uri|endpoint|host|hostname|domain|server)$", re.IGNORECASE)
+
+
+def upstreams(row: Row, path: Path, value: Any) -> Iterator[str]:
+    """The addresses in a value that the object's secrets are used at.
+
+    In a free part of an object nobody documents which key is one, so everything that reads like an
+    address counts.
+    """
+    if row.upstream and isinstance(value, str):
+        yield value
+    elif isinstance(row.codec, TreeOrSecret):
+        yield from _addresses(path[-1], value.value if isinstance(value, Json) else value)
+
+
+def _addresses(key: str, value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from _addresses(name, item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from _addresses(key, item)
+    elif isinstance(value, str) and ("://" in value or _ADDRESS_KEY.search(key)):
+        yield value
 
 
 def dig(raw: Any, path: Path) -> Any:

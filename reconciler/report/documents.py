@@ -3,17 +3,26 @@
 from __future__ import annotations
 
 import dataclasses
+import json
+import re
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 import simplejson
 
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError
 from reconciler.outcome import Outcome
 from reconciler.plan import Plan
-from reconciler.report.problems import SourceLine, problem_json
+from reconciler.report.problems import SourceLine, problems_json
+from reconciler.report.registries import RegistryState
 
 API_VERSION = "reconciler/v1"
+
+
+# What JSON lets stand as it is and a terminal may obey, hide or not encode.
+_UNSAFE: Final = re.compile(
+    "[\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e0fff]"
+)
 
 
 def render(document: Mapping[str, Any]) -> str:
@@ -21,14 +30,20 @@ def render(document: Mapping[str, Any]) -> str:
     text: str = simplejson.dumps(
         document, use_decimal=True, indent=2, ensure_ascii=False, tuple_as_array=True
     )
-    # A lone surrogate cannot be written as UTF-8; no valid input holds one.
-    return text.encode("utf-8", "replace").decode() + "\n"
+    return _UNSAFE.sub(_escaped, text) + "\n"
 
 
-def plan_document(plan: Plan) -> dict[str, Any]:
-    """The plan document, as schemas/plan.schema.json describes it."""
-    head = {"apiVersion": plan.apiVersion, "kind": plan.kind}
-    return {**head, **dataclasses.asdict(plan)}
+def _escaped(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if 0xD800 <= code < 0xE000:
+        return "\\ufffd"  # half a character: strict readers refuse even its escape
+    return json.dumps(found[0])[1:-1]
+
+
+def plan_document(plan: Plan, code: ExitCode) -> dict[str, Any]:
+    """The plan document: schemas/plan.schema.json describes it."""
+    head = {"apiVersion": plan.apiVersion, "kind": plan.kind, "exit_code": int(code)}
+    return head | dataclasses.asdict(plan)
 
 
 def apply_document(plan: Plan, outcome: Outcome, code: ExitCode) -> dict[str, Any]:
@@ -37,7 +52,7 @@ def apply_document(plan: Plan, outcome: Outcome, code: ExitCode) -> dict[str, An
         "apiVersion": API_VERSION,
         "kind": "Outcome",
         "exit_code": int(code),
-        "plan": plan_document(plan),
+        "plan": dataclasses.asdict(plan),
         "outcome": dataclasses.asdict(outcome),
     }
 
@@ -59,7 +74,7 @@ def error_document(error: ReconcilerError, code: ExitCode, source: SourceLine) -
         "error": details,
     }
     if isinstance(error, InputError):
-        document["problems"] = [problem_json(problem, source) for problem in error.problems]
+        document["problems"] = problems_json(error.problems, source)
     return document
 
 
@@ -72,4 +87,14 @@ def validation_document(manifests: int, registries: Sequence[str]) -> dict[str, 
         "manifests": manifests,
         "registries": list(registries),
         "problems": [],
+    }
+
+
+def registries_document(states: Sequence[RegistryState], code: ExitCode) -> dict[str, Any]:
+    """What registries ends with, also where some of them do not answer."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "Registries",
+        "exit_code": int(code),
+        "registries": [dataclasses.asdict(state) for state in states],
     }

@@ -2,42 +2,56 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+from typing import Any
 
-from reconciler.errors import Place, Problem
+from reconciler.errors import Place, Problem, ReconcilerError, RegistryError
+from reconciler.report.masking import HIDDEN
+from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe, width
-from reconciler.report.text import Paint, plain
 
 _LONGEST = 160
 
-# A literal secret in a broken manifest must not be repeated by the message about it.
-_SECRET_VALUE: Final = re.compile(
-    r"""((?:api_?key|secret|password|passphrase|private_?key|credentials?|_token|access_?key|account_json)
-    ["']?\s*[:=]\s*)(?!\{\s*(?:secret|env)\b)(\S.*)$""",
-    re.IGNORECASE | re.VERBOSE,
-)
-
 SourceLine = Callable[[Place], str | None]
-"""Gives the line of a file that a place is on, or None where it cannot be read."""
+"""Gives the line of a file that a place is on, secrets masked, or None where it cannot be read."""
 
 
 def problems_text(problems: Iterable[Problem], source: SourceLine, *, paint: Paint = plain) -> str:
     """Every mistake, in the order given."""
     lines: list[str] = []
+    problems = list(problems)
+    source = _without_literals(problems, source)
     for problem in problems:
-        lines.append(f"{paint(str(problem.place), 'bold')}: {safe(problem.message)}")
+        lines.append(f"{paint(_where(problem, source), 'bold')}: {safe(problem.message)}")
         lines += _excerpt(problem, source, paint)
         if problem.hint:
             lines.append(f"    {safe(problem.hint)}")
-        lines += [f"    see {place}" for place in problem.related]
+        lines += [f"    see {safe(place)}" for place in problem.related]
         lines.append("")
     return "\n".join(lines)
 
 
-def problem_json(problem: Problem, source: SourceLine) -> Mapping[str, Any]:
-    """One mistake as data."""
+def failure_text(error: ReconcilerError, *, paint: Paint = plain) -> str:
+    """What ended a run: what is wrong, where, how to fix it."""
+    message = error.message
+    if isinstance(error, RegistryError) and not message.startswith(f"{error.registry}: "):
+        message = f"{error.registry}: {message}"
+    lines = [f"{paint('error:', 'error')} {safe(message)}"]
+    if isinstance(error, RegistryError) and error.request and error.request not in message:
+        lines.append(f"  {safe(error.request)}")
+    if error.hint:
+        lines.append(f"  {safe(error.hint)}")
+    return "\n".join(lines)
+
+
+def problems_json(problems: Iterable[Problem], source: SourceLine) -> list[Mapping[str, Any]]:
+    """Every mistake as data, in the order given."""
+    problems = list(problems)
+    source = _without_literals(problems, source)
+    return [_problem_json(problem, source) for problem in problems]
+
+
+def _problem_json(problem: Problem, source: SourceLine) -> Mapping[str, Any]:
     line = source(problem.place)
     return {
         "code": problem.code,
@@ -54,6 +68,28 @@ def problem_json(problem: Problem, source: SourceLine) -> Mapping[str, Any]:
     }
 
 
+def _without_literals(problems: Iterable[Problem], source: SourceLine) -> SourceLine:
+    """``source`` with each line cut where the first secret that is written out in it begins: a message
+    about something else on that line must not repeat it."""
+    starts: dict[tuple[str, int], int] = {}
+    for problem in problems:
+        if problem.code == "secret-literal":
+            where = (problem.place.file, problem.place.line)
+            starts[where] = min(problem.place.column, starts.get(where, problem.place.column))
+
+    def cut(place: Place) -> str | None:
+        line, start = source(place), starts.get((place.file, place.line))
+        return line if line is None or start is None else line[: start - 1] + HIDDEN
+
+    return cut
+
+
+def _where(problem: Problem, source: SourceLine) -> str:
+    """The place; only the file where there is no line to look at."""
+    unread = source(problem.place) is None and (problem.place.line, problem.place.column) == (1, 1)
+    return safe(problem.place.file if unread else problem.place)
+
+
 def _excerpt(problem: Problem, source: SourceLine, paint: Paint) -> list[str]:
     line = source(problem.place)
     if line is None or not line.strip() or len(line) > _LONGEST:
@@ -67,7 +103,9 @@ def _excerpt(problem: Problem, source: SourceLine, paint: Paint) -> list[str]:
 
 
 def _masked(line: str, problem: Problem) -> str:
-    """``line`` without what may be the text of a secret."""
-    if problem.code == "secret-literal":
-        line = line[: problem.place.column - 1] + "…"
-    return _SECRET_VALUE.sub(lambda found: f"{found[1]}…", line)
+    """``line`` without a value whose key nobody knows: it may be a slip in the name of a secret."""
+    start = problem.place.column - 1
+    if problem.code == "unknown-field":
+        key, colon, value = line[start:].partition(":")
+        return line[:start] + key + colon + (f" {HIDDEN}" if value.strip() else "")
+    return line

@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import re
 import unicodedata
-from typing import Final
-
-# C0 and C1 controls, line and paragraph separators, and what reorders or hides text.
-_UNSAFE: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u200b-\u200f\u202a-\u202e\u2066-\u2069\ufeff]")
 
 
 def safe(text: object) -> str:
-    """``text`` on one line, with every control character written out."""
-    return _UNSAFE.sub(lambda found: _escaped(found[0]), str(text))
+    """``text`` on one line, with everything written out that a terminal could obey, hide or not encode."""
+    line = str(text)
+    return line if line.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in line)
 
 
 def _escaped(character: str) -> str:
-    if character in "\n\r\t":
-        return {"\n": "\\n", "\r": "\\r", "\t": "\\t"}[character]
-    code = ord(character)
-    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}"
+    return character.encode("unicode_escape").decode("ascii")
 
 
 def width(text: str) -> int:

@@ -3,25 +3,17 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import get_args
 
 from reconciler.outcome import ActionResult, Outcome, Status
 from reconciler.plan import Action, Change, Failure, Plan, RegistryPlan, canonical
+from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
-from reconciler.report.values import change_text, value_text
-
-Paint = Callable[[str, str], str]
-"""``paint(text, style)`` with style one of add, change, refuse, error, dim, bold."""
+from reconciler.report.values import change_text, counted, value_text
 
 NAMES_SHOWN = 8
 _SIGNS = {"create": ("+", "add"), "update": ("~", "change"), "refused": ("!", "refuse"), "none": ("=", "dim")}
-
-
-def plain(text: str, style: str) -> str:
-    """No colours."""
-    del style
-    return text
 
 
 def plan_text(plan: Plan, *, verbose: bool = False, paint: Paint = plain) -> str:
@@ -31,7 +23,8 @@ def plan_text(plan: Plan, *, verbose: bool = False, paint: Paint = plain) -> str
         lines += [*_registry(registry, verbose=verbose, paint=paint), ""]
     lines += [paint(f"note: {safe(note)}", "dim") for note in plan.notes]
     lines.append(paint(totals(plan), "bold"))
-    lines.append(paint(f"Plan digest: {plan.digest}", "dim"))
+    if plan.actions("create", "update", "refused"):
+        lines.append(paint(f"Plan digest: {plan.digest}", "dim"))
     return "\n".join(lines)
 
 
@@ -40,26 +33,29 @@ def totals(plan: Plan) -> str:
     counts = Counter(action.operation for action in plan.actions())
     if not counts and plan.failed:
         return "No plan: no registry could be read."
-    parts = [
-        f"{counts['create']} to create",
-        f"{counts['update']} to update",
-        f"{counts['refused']} refused",
-        f"{counts['none']} unchanged",
-    ]
-    if not (counts["create"] or counts["update"] or counts["refused"]):
+    if counts["create"] or counts["update"] or counts["refused"]:
+        parts = [f"{counts['create']} to create", f"{counts['update']} to update"]
+        parts += [f"{counts['refused']} refused"] if counts["refused"] else []
+        text = f"Plan: {', '.join(parts)}, {counts['none']} unchanged."
+    elif counts:
         text = f"No changes: {counts['none']} as declared."
     else:
-        text = f"Plan: {', '.join(parts)}."
-    unread = sum(registry.failure is not None for registry in plan.registries)
-    return f"{text} {_count(unread, 'registry', 'registries')} could not be read." if unread else text
+        text = "No changes: no manifest is for these registries."
+    return " ".join([text, *_unread(plan)])
+
+
+def _unread(plan: Plan) -> list[str]:
+    count = sum(registry.failure is not None for registry in plan.registries)
+    return [f"{counted(count, 'registry', 'registries')} could not be read."] if count else []
 
 
 def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterator[str]:
     yield paint(f"{registry.name}  ({registry.kind}, {safe(registry.target)})", "bold")
     if registry.failure is not None:
-        yield from failure_lines(registry.failure, paint, indent="  ")
+        yield from failure_lines(registry.failure, paint, registry=registry.name, indent="  ")
         return
-    for action in registry.actions:
+    # What is refused comes last, near the totals, where a long plan leaves it on the screen.
+    for action in sorted(registry.actions, key=lambda action: action.operation == "refused"):
         if action.operation != "none" or verbose or action.notes:
             yield from _action(action, verbose=verbose, paint=paint)
     unchanged = sum(action.operation == "none" for action in registry.actions)
@@ -72,17 +68,17 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
     yield from _left_alone(registry, paint)
     unmanaged = sum(bool(action.unmanaged) for action in registry.actions)
     if unmanaged and not verbose:
-        text = f"  not managed: {_count(unmanaged, 'model has', 'models have')} fields that are set live"
+        text = f"  not managed: {counted(unmanaged, 'model has', 'models have')} fields that are set live"
         yield paint(f"{text} and not declared (-v lists them)", "dim")
 
 
 def _left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
     if registry.left_alone:
         names = _names([live.id for live in registry.left_alone])
-        yield f"  left alone: {_count(len(registry.left_alone), 'model', 'models')} of yours ({names})"
+        yield f"  left alone: {counted(len(registry.left_alone), 'model', 'models')} of yours ({names})"
     if registry.vendor_owned:
         yield paint(
-            f"  left alone: {_count(registry.vendor_owned, 'built-in model', 'built-in models')}", "dim"
+            f"  left alone: {counted(registry.vendor_owned, 'built-in model', 'built-in models')}", "dim"
         )
 
 
@@ -125,13 +121,19 @@ def _change(change: Change, *, creating: bool, verbose: bool, paint: Paint) -> I
         yield paint(f"        {wire}{where}", "dim")
 
 
-def outcome_text(outcome: Outcome, *, paint: Paint = plain) -> str:
-    """What happened, failures last so that they are what stays on the screen."""
-    lines = [line for result in outcome.results if _is_bad(result) for line in result_lines(result, paint)]
+def outcome_text(plan: Plan, outcome: Outcome, *, verbose: bool = False, paint: Paint = plain) -> str:
+    """What happened: what there is something to say about, then the totals. ``verbose``: every result."""
+    told = [result for result in outcome.results if verbose or _is_bad(result) or result.remarks]
+    lines = [line for alike in _alike(told) for line in _results(alike, paint)]
+    if lines:
+        lines.append("")
     counts = Counter(result.status for result in outcome.results)
     parts = [f"{counts[status]} {status}" for status in get_args(Status) if counts[status]]
     head = "Interrupted" if outcome.interrupted else "Apply"
-    lines.append(paint(f"{head}: {', '.join(parts) or 'nothing to do'}.", "bold"))
+    lines.append(paint(" ".join([f"{head}: {', '.join(parts) or 'nothing to do'}.", *_unread(plan)]), "bold"))
+    if any(_is_bad(result) for result in outcome.results):
+        kept = "What is done stays done" if outcome.written else "Nothing was written"
+        lines.append(f"{kept}; plan again to see what is left.")
     return "\n".join(lines)
 
 
@@ -139,31 +141,45 @@ def _is_bad(result: ActionResult) -> bool:
     return result.status in ("failed", "unproven", "skipped", "stale")
 
 
-def result_lines(result: ActionResult, paint: Paint = plain) -> Iterable[str]:
-    """One result: a line, and why, where there is something to say."""
-    style = "add" if result.status == "done" else "error" if _is_bad(result) else "dim"
-    known = f" (id {safe(result.id)})" if result.id and result.id != result.name else ""
-    yield paint(f"{result.registry}: {safe(result.name)}{known}: {result.status}", style)
-    if result.reason:
-        yield f"    {safe(result.reason)}"
-    if result.failure is not None:
+def _alike(results: Iterable[ActionResult]) -> Iterable[list[ActionResult]]:
+    """Results that say the same, together: an interrupted run has thousands of them."""
+    groups: dict[object, list[ActionResult]] = {}
+    for result in results:
+        same = (result.registry, result.status, result.reason, result.failure, result.remarks)
+        groups.setdefault(same, []).append(result)
+    return groups.values()
+
+
+def _results(alike: list[ActionResult], paint: Paint) -> Iterator[str]:
+    """Results that say the same: a line, and why, where there is something to say."""
+    first = alike[0]
+    style = "add" if first.status == "done" else "error" if _is_bad(first) else "dim"
+    if len(alike) == 1:
+        known = f" (id {safe(first.id)})" if first.id and first.id != first.name else ""
+        yield paint(f"{first.registry}: {safe(first.name)}{known}: {first.status}", style)
+    else:
+        names = _names(result.name for result in alike)
+        yield paint(f"{first.registry}: {len(alike)} {first.status}: {names}", style)
+    if first.reason:
+        yield f"    {safe(first.reason.removeprefix(f'{first.registry}: '))}"
+    if first.failure is not None:
+        said = first.failure.message in (first.reason or "")
         yield from failure_lines(
-            result.failure, paint, indent="    ", message=result.failure.message != result.reason
+            first.failure, paint, registry=first.registry, indent="    ", message=not said
         )
-    for remark in result.remarks:
+    for remark in first.remarks:
         yield f"    {safe(remark)}"
 
 
 def failure_lines(
-    failure: Failure, paint: Paint = plain, *, indent: str = "", message: bool = True
+    failure: Failure, paint: Paint = plain, *, registry: str, indent: str = "", message: bool = True
 ) -> Iterator[str]:
-    """A failure: what happened, which request, how to fix it."""
+    """A failure, below the name of its ``registry``: what happened, which request, how to fix it."""
     if message:
-        yield paint(f"{indent}error ({failure.code}): {safe(failure.message)}", "error")
-    if failure.request:
-        status = f" -> {failure.status}" if failure.status else ""
-        request_id = f" (request id {safe(failure.request_id)})" if failure.request_id else ""
-        yield f"{indent}  {safe(failure.request)}{status}{request_id}"
+        text = safe(failure.message.removeprefix(f"{registry}: "))
+        yield paint(f"{indent}error ({failure.code}): {text}", "error")
+    if failure.request and failure.request not in failure.message:
+        yield f"{indent}  {safe(failure.request)}"
     if failure.hint:
         yield f"{indent}  {safe(failure.hint)}"
 
@@ -172,7 +188,3 @@ def _names(names: Iterable[str]) -> str:
     every = [safe(name) for name in names]
     rest = len(every) - NAMES_SHOWN
     return ", ".join(every[:NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")
-
-
-def _count(number: int, one: str, many: str) -> str:
-    return f"{number} {one if number == 1 else many}"

@@ -2,15 +2,41 @@
 
 from __future__ import annotations
 
+import json
+import re
 from decimal import Decimal
+from itertools import takewhile
+from typing import Final
 
 from reconciler.money import Price, change_in_percent, parse_unit
 from reconciler.plan import Change, Shown, canonical
 from reconciler.report.safe import safe
 
+LONGEST: Final = 120
+"""Characters of a value that the text shows; JSON, and -v, have the whole."""
+
+_CONTEXT: Final = 20
+_NEEDS_QUOTES: Final = re.compile(
+    r"""["'({\[].*|true|false|null|[-+.]?[0-9].*|.* -> .*|\s.*|.*\s|""", re.DOTALL
+)
+"""Texts that could be taken for a number, a word of ours or two values."""
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number and its noun: ``1 registry``, ``2 registries``."""
+    return f"{number} {one if number == 1 else many}"
+
 
 def value_text(value: Shown) -> str:
     """One value on one line: a text in quotes only where it needs them."""
+    return _cut(_text(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST else f"{text[:LONGEST]}… ({len(text)} characters)"
+
+
+def _text(value: Shown) -> str:
     if value.form == "unset":
         return "(unset)"
     if value.form == "price":
@@ -22,8 +48,9 @@ def value_text(value: Shown) -> str:
     if isinstance(value.value, bool):
         return "true" if value.value else "false"
     if isinstance(value.value, str):
-        plain = value.value and value.value == value.value.strip() and value.value == safe(value.value)
-        return value.value if plain else safe(canonical(value.value))
+        if value.value.isprintable() and not _NEEDS_QUOTES.fullmatch(value.value):
+            return value.value
+        return safe(json.dumps(value.value, ensure_ascii=False))
     return safe(canonical(value.value))
 
 
@@ -32,7 +59,28 @@ def change_text(change: Change) -> str:
     live, desired = change.live, change.desired
     if live.form == "price" and desired.form == "price":
         return _price_change(live, desired)
-    return f"{value_text(live)} -> {value_text(desired)}"
+    before, after = _text(live), _text(desired)
+    if "value" == live.form == desired.form and max(len(before), len(after)) > LONGEST:
+        before, after = _where_they_differ(before, after)
+    return f"{_cut(before)} -> {_cut(after)}"
+
+
+def _where_they_differ(before: str, after: str) -> tuple[str, str]:
+    """Two long texts without what they begin and end with alike, but for a little of it."""
+    same = _alike(before, after)
+    end = _alike(before[same:][::-1], after[same:][::-1])
+    start = max(0, same - _CONTEXT)
+    rest = max(0, end - _CONTEXT)
+    begun, ended = "…" if start else "", "…" if rest else ""
+    return (
+        f"{begun}{before[start : len(before) - rest]}{ended}",
+        f"{begun}{after[start : len(after) - rest]}{ended}",
+    )
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _price_change(live: Shown, desired: Shown) -> str:

@@ -34,10 +34,11 @@ class OrqReader:
 
         Raises RegistryError; UnexpectedAnswer for any shape but a list of models or null.
         """
+        began = time.monotonic()  # the answer may be older than its arrival, never than its request
         reply = await self._transport.read("GET", _LIST)
         documents = self._documents(reply.data)
         objects = tuple(live_object(document) for document in documents)
-        return Observation(self.registry, objects, time.monotonic())
+        return Observation(self.registry, objects, began)
 
     def _documents(self, data: Any) -> list[Mapping[str, Any]]:
         if data is None:
@@ -56,7 +57,9 @@ class OrqReader:
         return data
 
     def _unexpected(self, message: str, hint: str) -> UnexpectedAnswer:
-        return UnexpectedAnswer(message, registry=self.registry, request=f"GET {_LIST}", hint=hint)
+        request = f"GET {_LIST}"
+        text = f"{self.registry}: {request}: {message}"
+        return UnexpectedAnswer(text, registry=self.registry, request=request, hint=hint)
 
 
 class OrqWriter(OrqReader):
@@ -70,7 +73,9 @@ class OrqWriter(OrqReader):
         path = request.path if request.id is None else request.path.format(id=quote_segment(request.id))
         body = body_bytes(request.body, request.secrets)
         secrets = tuple(request.secrets.values())
-        reply = await self._writing.write(request.method, path, body, secrets=secrets)
+        reply = await self._writing.write(
+            request.method, path, body, secrets=secrets, patience=request.patience
+        )
         live = live_object(reply.data) if _is_model(reply.data) else None
         return Answer(live, reply.request_id)
 

@@ -16,6 +16,7 @@ from reconciler.registries.codecs import (
     Codec,
     EmptyMapping,
     Flag,
+    Id,
     Json,
     Money,
     Number,
@@ -60,6 +61,8 @@ READABLE_CONFIGURATION: Final = frozenset(
     """.split()
 )
 """All that an answer's `configuration` is documented to hold; credentials are never among it."""
+
+_NOT_GENERIC: Final = f"'{OPENAI_LIKE}' marks the models of another call, `/v2/models/openai-like`"
 
 _UPSTREAM_KEYS: Final = ("base_url", "endpoint")
 
@@ -184,7 +187,7 @@ _BODY_ROWS: Final = (
     Row(
         native=(("id",),),
         points=(Point(("id",), update=False),),
-        codec=Text(),
+        codec=Id(),
         demanded=True,
         default=lambda declared: declared.name,
         default_text="metadata.name",
@@ -224,7 +227,7 @@ _BODY_ROWS: Final = (
         portable=("provider",),
         native=(("provider",),),
         points=(Point(("provider",), update=False),),
-        codec=Word(spellings(KIND), KIND),
+        codec=Word(spellings(KIND), KIND, {OPENAI_LIKE: _NOT_GENERIC}),
         demanded=True,
     ),
     Row(
@@ -286,6 +289,7 @@ _PARAMETER_ROWS: Final = (
         native=(("parameters", ANY, "position"),),
         points=(Point(("parameters", ANY, "position")),),
         codec=Whole(),
+        absent=0,  # no source says whether 0 is dropped on read, as it is in `metadata` [?]
         clear=Clear.OMITTED,
         existing=True,
     ),
@@ -332,7 +336,14 @@ _CONFIGURATION_ROWS: Final = (
             absent=False if key.startswith(("is_", "should_")) else None,
             upstream=key in _UPSTREAM_KEYS,
         )
-        for key in sorted(READABLE_CONFIGURATION - {"provider"})
+        for key in sorted(READABLE_CONFIGURATION - {"provider", "model_id"})
+    ),
+    # Only newer servers (October 2026) show it, and the reference page does not: never relied on. [?]
+    Row(
+        native=(("configuration", "model_id"),),
+        points=(Point(("configuration", "model_id"), update=False, read=False),),
+        codec=Text(),
+        echo=Echo.WRITE_ONLY,
     ),
     # The request's `configuration` is a free object; what the answer does not document never reads back.
     Row(

@@ -66,11 +66,14 @@ TEXT_SETS: Final = (
 _COST: Final[dict[str, Any]] = {
     "type": "object",
     "properties": {
-        "cost": {"type": "number"},
+        "cost": {"type": "number", "minimum": 0},
         "currency": {"type": "string"},
-        "per": {"type": "number"},
+        "per": {"type": "integer", "minimum": 0},
         "unit": {"type": "string"},
     },
+    # The reference page shows the keys; that all four are required, and `per` is an integer, comes from the
+    # vendor's published client of the same weeks (orq-ai-sdk 4.12).
+    "required": ["cost", "currency", "per", "unit"],
     "additionalProperties": False,
 }
 _COSTS: Final = dict.fromkeys(

@@ -1,0 +1,104 @@
+"""The published JSON Schemas (2020-12), generated from the models and the tables.
+
+They are for editors and other people's tools; the hot path never uses them. Every rule about one
+document's own shape is in them, with the same verdict as ours. Each stands alone: no `$id`, and no
+`$ref` to another file, so that a relative path or a file URL is enough to use it.
+
+What JSON Schema cannot say, so that only we refuse it: a whole number that is written with a point
+(128000.0 is a whole number to it, and a mistake to us).
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from pydantic import TypeAdapter
+
+from reconciler.guards import AcknowledgementFile
+from reconciler.manifests.config import Config
+from reconciler.manifests.model import Model
+from reconciler.plan import Plan
+from reconciler.registries import KINDS
+from reconciler.schemas.native import FREE_VALUES, native_schema
+from reconciler.schemas.plan import complete_plan
+from reconciler.schemas.pricing import PRICE_RULES, complete_prices
+from reconciler.schemas.tidy import Schema, hoisted, titled
+
+
+def schemas() -> dict[str, Schema]:
+    """Every schema by its file name."""
+    return {
+        "model.schema.json": _model_schema(),
+        "config.schema.json": _config_schema(),
+        "acknowledgements.schema.json": _acknowledgements_schema(),
+        "plan.schema.json": complete_plan(
+            titled(TypeAdapter(Plan).json_schema(mode="serialization"), "reconciler: a plan document")
+        ),
+    }
+
+
+def text_of(schema: Schema) -> str:
+    """A schema as it stands in its file."""
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def write_schemas(folder: Path) -> list[Path]:
+    """Writes every schema into ``folder``; gives the files."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for name, schema in schemas().items():
+        path = folder / name
+        path.write_text(text_of(schema), encoding="utf-8")
+        written.append(path)
+    return written
+
+
+def _config_schema() -> Schema:
+    schema = titled(Config.model_json_schema(), "reconciler: reconciler.yaml")
+    entry = schema["$defs"]["RegistryEntry"]
+    kind = entry["properties"]["kind"]
+    entry["properties"]["kind"] = {"description": kind["description"], "type": "string", "enum": list(KINDS)}
+    entry["oneOf"] = [
+        {"required": ["url"]},
+        {"required": ["embedded"], "properties": {"token": False}},
+    ]
+    return schema
+
+
+def _acknowledgements_schema() -> Schema:
+    schema = titled(AcknowledgementFile.model_json_schema(), "reconciler: acknowledgements.yaml")
+    for name, text in {
+        "apiVersion": "The version of this format.",
+        "kind": "The kind of document.",
+        "acknowledgements": "The changes that a guard would refuse and that are let through.",
+    }.items():
+        schema["properties"][name] = {"description": text, **schema["properties"][name]}
+    return schema
+
+
+def _model_schema() -> Schema:
+    schema = hoisted(titled(Model.model_json_schema(), "reconciler: a Model manifest"))
+    definitions = schema["$defs"]
+    complete_prices(definitions)
+    for name in ("Spec", "SpecPatch"):
+        properties = definitions[name]["properties"]
+        properties["native"] = {
+            "description": properties["native"]["description"],
+            "type": "object",
+            "properties": {
+                kind.name: {
+                    "description": f"What only {kind.title} has.",
+                    "$ref": f"#/$defs/native.{kind.name}",
+                }
+                for kind in KINDS.values()
+            },
+            "additionalProperties": False,
+        }
+    for kind in KINDS.values():
+        definitions[f"native.{kind.name}"] = native_schema(kind)
+    definitions |= PRICE_RULES | FREE_VALUES
+    return schema
+
+
+__all__ = ["Schema", "native_schema", "schemas", "text_of", "write_schemas"]

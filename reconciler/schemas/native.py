@@ -1,0 +1,232 @@
+"""The schema of `native.<kind>`, from the tables: what any of its tables takes, each key explained."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from reconciler.manifests.fields import END, SECRET_SCHEMA
+from reconciler.manifests.problems import dotted
+from reconciler.native import SECRET_KEY
+from reconciler.registries.codecs import (
+    Codec,
+    EmptyMapping,
+    Flag,
+    Money,
+    Number,
+    SecretText,
+    SetOf,
+    Tree,
+    TreeOrSecret,
+    Whole,
+)
+from reconciler.registries.interface import Kind
+from reconciler.registries.rows import ANY, REST, Clear, Echo, Row, Table
+from reconciler.registries.rows import Path as RowPath
+from reconciler.schemas.tidy import Schema, or_null, ordered
+
+# --- free objects: any JSON, but a credential is never written out -----------------------------------
+
+
+def _any_case(pattern: str) -> str:
+    """``pattern`` for small and capital letters: JSON Schema knows no flags."""
+    text = re.sub(r"[a-z]", lambda found: f"[{found[0]}{found[0].upper()}]", pattern)
+    return text.removesuffix("$") + END
+
+
+_CREDENTIAL: Final = _any_case(SECRET_KEY.pattern)
+
+
+def _ref(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _mapping(inside: str) -> Schema:
+    """A mapping whose values are free, or credentials by their key."""
+    return {
+        "type": "object",
+        "patternProperties": {_CREDENTIAL: _ref(f"{inside}.credential")},
+        "additionalProperties": _ref(inside),
+    }
+
+
+def _free(text: str, scalars: list[str], *, listed: str, more: list[Schema]) -> Schema:
+    choices = [{"type": scalars}, {"type": "array", "items": _ref(listed)}, *more]
+    return {"description": text, "anyOf": choices}
+
+
+# A reference is `{secret: NAME}` and nothing else. Lists are sent as they stand, so none may be in them.
+_OPEN: Final[Schema] = {**_mapping("free"), "not": {"required": ["secret"], "maxProperties": 1}}
+_LISTED: Final[Schema] = {**_mapping("free.listed"), "not": {"required": ["secret"]}}
+_SCALARS: Final = ["string", "number", "boolean", "null"]
+_NO_TEXT: Final = ["boolean", "null"]
+
+FREE_VALUES: Final[dict[str, Schema]] = {
+    "free": _free("Any value.", _SCALARS, listed="free.listed", more=[SECRET_SCHEMA, _OPEN]),
+    "free.credential": _free(
+        "A credential: by reference, never written out.",
+        _NO_TEXT,
+        listed="free.listed.credential",
+        more=[SECRET_SCHEMA, _OPEN],
+    ),
+    "free.listed": _free("Any value, in a list.", _SCALARS, listed="free.listed", more=[_LISTED]),
+    "free.listed.credential": _free(
+        "No credential can stand in a list.", _NO_TEXT, listed="free.listed.credential", more=[_LISTED]
+    ),
+}
+
+# --- the tree of a kind ------------------------------------------------------------------------------
+
+
+@dataclass(slots=True)
+class _Node:
+    """One step of a native path: the fields that stand at it, and what lies below."""
+
+    found: list[tuple[Table, Row]] = field(default_factory=list)
+    below: dict[str, _Node] = field(default_factory=dict)
+
+
+def native_schema(kind: Kind) -> Schema:
+    """The schema of `native.<kind>`."""
+    root = _Node()
+    for table in kind.tables.values():
+        for path, row in native_rows(table):
+            node = root
+            for step in path:
+                node = node.below.setdefault(step, _Node())
+            node.found.append((table, row))
+    return _mapping_of(root, f"What only {kind.title} has, in its own field names.")
+
+
+def native_rows(table: Table) -> Iterator[tuple[RowPath, Row]]:
+    """Every native path below `native.<kind>`, with its row."""
+    for row in table.rows:
+        for path in row.native:
+            yield path, row
+
+
+def _mapping_of(node: _Node, text: str) -> Schema:
+    rest = node.below.get(REST)
+    properties = {
+        name: _value(below, words(name)) for name, below in sorted(node.below.items()) if name != REST
+    }
+    each = properties.pop(ANY, None)
+    schema: Schema = {
+        "description": text,
+        "type": "object",
+        "properties": properties,
+        "additionalProperties": False if each is None else {**each, "description": "One of them, by name."},
+    }
+    if rest is not None:
+        if isinstance(rest.found[0][1].codec, TreeOrSecret):
+            schema |= {**_mapping("free"), "properties": properties}
+        else:
+            schema |= {**_mapping("free.listed"), "properties": properties}
+    if not properties:
+        del schema["properties"]
+    return ordered(schema)
+
+
+def _value(node: _Node, name: str) -> Schema:
+    if node.below:
+        schema = _mapping_of(node, f"{name}, by key.")
+        # Written as null, a mapping that stands for something of its own is taken away.
+        gone = any(
+            isinstance(row.codec, EmptyMapping) and row.clear is not Clear.NEVER for _, row in node.found
+        )
+        return or_null(schema) if gone else schema
+    choices: list[Schema] = []
+    for _, row in node.found:
+        schema = row.codec.schema()
+        plain = {key: item for key, item in schema.items() if (key, item) != ("minLength", 0)}
+        plain.pop("description", None)
+        if plain not in choices:
+            choices.append(plain)
+    text = "; ".join(dict.fromkeys(describe(table, row, name) for table, row in node.found))
+    if len(choices) > 1:
+        return {"description": text, "anyOf": [*choices, {"type": "null"}]}
+    return ordered({"description": text, **(or_null(_explained(choices[0])) if choices[0] else {})})
+
+
+def _explained(schema: Schema) -> Schema:
+    """``schema`` with a description at every key that it lists."""
+    properties = schema.get("properties")
+    if not isinstance(properties, Mapping):
+        return {**schema, "items": _explained(schema["items"])} if "items" in schema else schema
+    return {
+        **schema,
+        "properties": {
+            name: {"description": f"{words(name)}.", **_explained(below)}
+            if "description" not in below
+            else below
+            for name, below in properties.items()
+        },
+    }
+
+
+# --- words -------------------------------------------------------------------------------------------
+
+_SPELLINGS: Final = {
+    "api": "API",
+    "arn": "ARN",
+    "b64": "Base64",
+    "id": "id",
+    "json": "JSON",
+    "openai": "OpenAI",
+    "pdf": "PDF",
+    "sdk": "SDK",
+    "url": "URL",
+    "zdr": "zero data retention",
+}
+
+
+def words(name: str) -> str:
+    """``supports_pdf_input`` as people say it: `Supports PDF input`."""
+    text = " ".join(_SPELLINGS.get(word, word) for word in name.split("_"))
+    return text[:1].upper() + text[1:]
+
+
+def describe(table: Table, row: Row, name: str) -> str:
+    """One native field in a sentence or two: what it is, its type and unit, when it is sent."""
+    portable = portable_twin(table, row)
+    first = f"{name}. " if portable is None else f"Same as {dotted(portable)}. "
+    rest = []
+    if row.echo is Echo.WRITE_ONLY:
+        rest.append("Never read back.")
+    if not row.updatable:
+        rest.append("Sent when the model is created; never changed later.")
+    return " ".join([f"{first}{type_text(row.codec)}.", *rest])
+
+
+def portable_twin(table: Table, row: Row) -> RowPath | None:
+    """The portable path of the same field, where it has one."""
+    first = row.points[0].path
+    same = (other.portable for other in table.rows if other.points[0].path == first and other.portable)
+    return next(same, None)
+
+
+def type_text(codec: Codec) -> str:
+    """The type of a native value in words, with the unit of a price."""
+    match codec:
+        case Money():
+            return f"A number, in {codec.currency} / {codec.native_unit or codec.unit}"
+        case Number():
+            return "A number; no unit is published"
+        case Flag():
+            return "True or false"
+        case Whole():
+            return "A whole number"
+        case SetOf():
+            items = "texts" if codec.item is str else "whole numbers"
+            return f"A set of {items}; their order means nothing"
+        case SecretText():
+            return "A secret by reference"
+        case TreeOrSecret():
+            return "Any value, or a secret by reference"
+        case Tree():
+            return "A mapping, compared whole" if codec.shape else "Any value, compared whole"
+        case EmptyMapping():
+            return "A mapping"
+    return "A text"

@@ -1,0 +1,123 @@
+"""What every field of a plan document means.
+
+A plan is output, so its schema names every field as required and is open to more: a reader asks for
+``format`` and takes what it knows.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from reconciler.plan import FORMAT
+from reconciler.schemas.tidy import Schema, ordered
+
+_FIELDS: Final = {
+    "Plan": {
+        "apiVersion": "The version of all our documents.",
+        "kind": "The kind of document.",
+        "format": "The version of this document; it grows when a field changes its meaning.",
+        "tool": "The version of reconciler that made the plan.",
+        "registries": "Every registry of the run, in the order of reconciler.yaml.",
+        "digest": "The hash of the sorted digests of all actions: two plans with one digest do the same.",
+        "notes": "Remarks about the whole run.",
+    },
+    "RegistryPlan": {
+        "name": "Its name in reconciler.yaml.",
+        "kind": "The adapter that speaks to it.",
+        "target": "Its address, or the file of an embedded registry.",
+        "failure": "Why it could not be read; null if it was.",
+        "actions": "One for every manifest that names this registry.",
+        "not_held": "Declared fields for which this kind has no place.",
+        "left_alone": "Live objects of ours that no manifest names.",
+        "vendor_owned": "How many live objects belong to the vendor; they are never touched.",
+        "notes": "Remarks about this registry.",
+    },
+    "Action": {
+        "registry": "The registry's name.",
+        "resource": "The kind of manifest.",
+        "name": "The manifest's name.",
+        "operation": "create, update, none (as declared), or refused.",
+        "variant": "Which of the kind's tables was used.",
+        "id": "The live object's id, or the one that a create sends; null where the server makes it.",
+        "place": "Where the manifest is written.",
+        "changes": "The fields that differ; for a create, all that are sent.",
+        "requests": "The calls, in order.",
+        "refusals": "Why it is refused; empty otherwise.",
+        "notes": "Remarks, such as which live object was adopted.",
+        "unverified": "Declared fields that do not read back, so that nothing can be said of them.",
+        "unmanaged": "Fields that are set live and that the manifest leaves out.",
+        "after": "The names of the actions that come first.",
+        "rests_on": "The fingerprint of what was read; apply refuses to write when it has moved.",
+        "digest": "The hash of what the action does or refuses; empty where it does nothing.",
+    },
+    "Change": {
+        "path": "The field, as in the manifest.",
+        "live": "What the registry holds.",
+        "desired": "What the manifest asks for.",
+        "place": "Where the desired value is written; null for a default of ours.",
+        "wire_live": "The live value as the registry writes it.",
+        "wire_desired": "The desired value as it is sent.",
+        "default": "Whether the value is a default of ours.",
+        "note": "A remark, such as the change in per cent.",
+        "details": "What differs inside a value that is compared whole, one line each.",
+    },
+    "Shown": {
+        "form": "How to read the value.",
+        "value": "By form: any JSON, null, a price as a mapping, the name of a secret, or a text.",
+    },
+    "Refusal": {
+        "code": "A stable word for programs.",
+        "message": "What is wrong.",
+        "fix": "How to go on.",
+        "paths": "The fields that it is about.",
+        "acknowledge": "The lines for acknowledgements.yaml that let it through; null where none do.",
+    },
+    "PlannedRequest": {
+        "call": "The name of the call.",
+        "method": "The HTTP method.",
+        "path": "Its path; {id} stands for the object's id.",
+        "edits": "What goes into the body.",
+    },
+    "PlannedEdit": {
+        "path": "The keys that lead to the point in the body.",
+        "value": "The value that is sent.",
+        "secret": "The name of the secret that is sent instead.",
+        "cleared": "Whether the key is left out of a body that replaces everything.",
+    },
+    "PlanPlace": {
+        "file": "The file, as it was named to the run.",
+        "line": "Counts from 1.",
+        "column": "Counts from 1, in characters.",
+    },
+    "Unmanaged": {"path": "The field, as in the manifest.", "live": "What the registry holds."},
+    "NotHeld": {"path": "The field.", "names": "The manifests that declare it."},
+    "LeftAlone": {"id": "Its id.", "display_name": "The name that people see."},
+    "Failure": {
+        "code": "A stable word for programs.",
+        "message": "What went wrong.",
+        "hint": "How to fix it, where we know.",
+        "request": "The method and address of the request.",
+        "status": "The HTTP status of the answer.",
+        "request_id": "The registry's own id for the request.",
+    },
+}
+
+
+def complete_plan(schema: Schema) -> Schema:
+    """Explains every field, and says that every one is there."""
+    definitions: dict[str, Any] = {**schema["$defs"], "Plan": schema}
+    for name, definition in definitions.items():
+        # The docstring's first paragraph; the second one explains fields.
+        definition["description"] = definition["description"].split("\n\n")[0].replace("``", "`")
+        definition["required"] = list(definition["properties"])
+        definition["properties"] = {
+            field: ordered({**below, "description": _FIELDS.get(name, {}).get(field, "")})
+            for field, below in definition["properties"].items()
+        }
+    format_ = schema["properties"]["format"]
+    schema["properties"]["format"] = {"description": format_["description"], "const": FORMAT}
+    schema["properties"]["exit_code"] = {
+        "description": "What the run ended with; not there where the plan stands in another document.",
+        "type": "integer",
+    }
+    return schema

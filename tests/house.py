@@ -1,0 +1,190 @@
+"""A folder of manifests for tests, and the steps from it to a plan and an outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import simplejson
+
+from reconciler.desired import Desired, desire_all
+from reconciler.errors import RegistryError
+from reconciler.executor import Target, execute
+from reconciler.guards import Acknowledged, load_acknowledgements
+from reconciler.http import Settings
+from reconciler.manifests.config import LoadedConfig, load_config
+from reconciler.manifests.load import load_manifests
+from reconciler.outcome import ActionResult, Outcome
+from reconciler.plan import Action, Plan
+from reconciler.planner import Selection, make_plan
+from reconciler.registries.interface import Connection, Observation
+from reconciler.registries.orq.client import live_object
+from reconciler.registries.orq.kind import ORQ
+from reconciler.secrets import SecretStore
+
+URL = "https://orq.invalid"
+
+
+def spec(**changes: Any) -> dict[str, Any]:
+    """A whole spec, whose object `orq_server.live_model` shows. ``None`` takes a field out."""
+    whole = {
+        "display_name": "Support mini",
+        "type": "chat",
+        "developer": "OpenAI",
+        "family": "gpt-4o",
+        "provider": "azure-openai",
+        "model": "gpt-4o-mini",
+        "pricing": {"unit": "1M tokens", "currency": "USD", "input": 0.15, "output": 0.60},
+        "capabilities": {"tools": True},
+        **changes,
+    }
+    return {key: value for key, value in whole.items() if value is not None}
+
+
+def manifest(
+    name: str = "support-mini", _spec: Mapping[str, Any] | None = None, **changes: Any
+) -> dict[str, Any]:
+    return {
+        "apiVersion": "reconciler/v1",
+        "kind": "Model",
+        "metadata": {"name": name},
+        "spec": spec(**changes) if _spec is None else dict(_spec),
+    }
+
+
+@dataclass
+class House:
+    """A folder, written and read as the command line would."""
+
+    folder: Path
+    urls: Mapping[str, str] = field(default_factory=lambda: {"orq": URL})
+    manifests: Sequence[Mapping[str, Any]] = ()
+    entries: Mapping[str, Any] = field(default_factory=dict)
+    secrets: Mapping[str, Any] = field(default_factory=dict)
+    acknowledgements: str = ""
+
+    def load(self) -> tuple[LoadedConfig, list[Desired], Acknowledged]:
+        models = self.folder / "models"
+        models.mkdir(parents=True, exist_ok=True)
+        entries = {
+            name: {"kind": "orq", "url": url, "requests_per_minute": 600_000, **self.entries}
+            for name, url in self.urls.items()
+        }
+        config = {
+            "apiVersion": "reconciler/v1",
+            "kind": "Config",
+            "default_registries": list(entries),
+            "registries": entries,
+            "secrets": dict(self.secrets),
+        }
+        # JSON is YAML, and leaves no doubt what is a text.
+        (self.folder / "reconciler.yaml").write_text(simplejson.dumps(config))
+        documents = [simplejson.dumps(each, use_decimal=True, indent=1) for each in self.manifests]
+        (models / "all.yaml").write_text("\n---\n".join(documents))
+        if self.acknowledgements:
+            (self.folder / "acknowledgements.yaml").write_text(self.acknowledgements)
+        loaded = load_config(self.folder / "reconciler.yaml", "reconciler.yaml")
+        found = load_manifests(loaded, relative_to=self.folder)
+        desired, problems = desire_all(loaded, found)
+        assert [*found.problems, *problems] == []
+        return loaded, desired, load_acknowledgements(self.folder, "")
+
+    def plan(
+        self,
+        live: Sequence[Mapping[str, Any]] | Mapping[str, Observation | RegistryError] = (),
+        *,
+        only: tuple[str, ...] = (),
+        without: tuple[str, ...] = (),
+        acknowledged: Acknowledged | None = None,
+    ) -> Plan:
+        """The plan for ``live``: the documents of every registry, or what was observed in each."""
+        config, desired, loaded = self.load()
+        observed: Mapping[str, Observation | RegistryError]
+        if isinstance(live, Mapping):
+            observed = live
+        else:
+            observed = {name: observation(live, name) for name in self.urls}
+        return make_plan(
+            config,
+            desired,
+            observed,
+            selection=Selection(only, without),
+            acknowledged=acknowledged or loaded,
+        )
+
+    def connection(self, name: str) -> Connection:
+        return Connection(name, self.urls[name], None, 600_000, int(self.entries.get("concurrency", 8)))
+
+    async def observe(self) -> dict[str, Observation | RegistryError]:
+        observed: dict[str, Observation | RegistryError] = {}
+        for name in self.urls:
+            async with ORQ.client().reader(self.connection(name)) as reader:
+                try:
+                    observed[name] = await reader.observe()
+                except RegistryError as error:
+                    observed[name] = error
+        return observed
+
+    async def planned(self, **options: Any) -> Plan:
+        """The plan for what the registries hold now."""
+        return self.plan(await self.observe(), **options)
+
+    async def execute(
+        self,
+        plan: Plan,
+        *,
+        environment: Mapping[str, str] | None = None,
+        observed: Mapping[str, Observation | RegistryError] | None = None,
+        **options: Any,
+    ) -> Outcome:
+        config, _, _ = self.load()
+        targets = {
+            name: Target(ORQ, self.connection(name), found if isinstance(found, Observation) else None)
+            for name in self.urls
+            for found in [(observed or {}).get(name)]
+        }
+        store = SecretStore(config.secret_rules(), environment or {})
+        return await execute(plan, targets, store, **options)
+
+    async def apply(self, **options: Any) -> tuple[Plan, Outcome]:
+        """Plans on what the registries hold now, and does that."""
+        observed = await self.observe()
+        plan = self.plan(observed)
+        return plan, await self.execute(plan, observed=observed, **options)
+
+
+def observation(documents: Sequence[Mapping[str, Any]], registry: str = "orq") -> Observation:
+    return Observation(registry, tuple(live_object(document) for document in documents), time.monotonic())
+
+
+def one(plan: Plan, name: str = "support-mini", registry: str = "orq") -> Action:
+    """The action of one manifest."""
+    [found] = [action for action in plan.actions() if (action.registry, action.name) == (registry, name)]
+    return found
+
+
+def result(outcome: Outcome, name: str = "support-mini", registry: str = "orq") -> ActionResult:
+    [found] = [each for each in outcome.results if (each.registry, each.name) == (registry, name)]
+    return found
+
+
+def brisk(timeout: float = 2.0, **changes: Any) -> Any:
+    """In the place of the client's own settings: the same attempts, no long time-outs."""
+
+    def settings(connection: Connection) -> Settings:
+        return Settings(
+            requests_per_minute=connection.requests_per_minute,
+            concurrency=connection.concurrency,
+            timeout=timeout,
+            **changes,
+        )
+
+    return settings
+
+
+def run(scenario: Any) -> Any:
+    return asyncio.run(scenario)
