@@ -1,0 +1,62 @@
+"""What a command loads before it starts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+from .folder import Folder, manifest
+
+HEAVY = (
+    "asyncio",
+    "deepdiff",
+    "httpx",
+    "jsonschema",
+    "rich",
+    "starlette",
+    "uvicorn",
+    "cryptography",
+    "sqlite3",
+)
+PROGRAM = """
+import sys
+from reconciler.cli.app import run
+code = run(sys.argv[2:])
+loaded = [name for name in sys.argv[1].split(",") if name in sys.modules]
+print(f"code {code}, loaded {loaded}", file=sys.stderr)
+"""
+
+
+def loaded(folder: Folder, names: tuple[str, ...], *arguments: str) -> str:
+    process = subprocess.run(
+        [sys.executable, "-c", PROGRAM, ",".join(names), *arguments],
+        cwd=folder.path,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return process.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("line", ["--help", "--version", "unknown"])
+def test_help_loads_nothing_that_it_does_not_need(folder: Folder, line: str) -> None:
+    code = int(line == "unknown")
+    names = HEAVY if code else (*HEAVY, "pydantic", "yaml", "simplejson")
+    assert loaded(folder, names, line) == f"code {code}, loaded []"
+
+
+@pytest.mark.parametrize("words", [(), ("-o", "json")])
+def test_validate_loads_no_client_and_no_diff(folder: Folder, words: tuple[str, ...]) -> None:
+    folder.models(manifest("a"))
+    assert loaded(folder, HEAVY, "validate", *words) == "code 0, loaded []"
+    folder.models(manifest("a", price="cheap"))
+    assert loaded(folder, HEAVY, "validate", *words) == "code 1, loaded []"
+
+
+def test_a_plan_loads_the_diff_library_only_when_it_needs_it(folder: Folder) -> None:
+    folder.models(manifest("a"))
+    names = ("deepdiff", "jsonschema", "uvicorn")  # httpx itself imports rich
+    assert loaded(folder, names, "plan") == "code 0, loaded []"

@@ -1,0 +1,143 @@
+"""What only a terminal shows: the question, the colours, the bar."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import pty
+import select
+import subprocess
+import termios
+
+import pytest
+
+from .folder import COMMAND, Folder, manifest
+from .live import live_registry
+
+PROMPT = b"Apply? Only 'yes' is taken for a yes: "
+
+
+class Terminal:
+    """A process on a pseudo-terminal. Streams named in ``apart`` go to pipes instead."""
+
+    def __init__(self, folder: Folder, *arguments: str, apart: tuple[str, ...] = (), **env: str) -> None:
+        self.master, slave = pty.openpty()
+        environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+        streams = dict.fromkeys(("stdin", "stdout", "stderr"), slave)
+        streams |= dict.fromkeys(apart, subprocess.PIPE)
+        self.process = subprocess.Popen(
+            [*COMMAND, *arguments],
+            cwd=folder.path,
+            env=environment | {"TERM": "xterm-256color", "COLUMNS": "100"} | env,
+            start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),  # noqa: PLW1509 - so that ^C is a signal
+            **streams,  # type: ignore[call-overload]
+        )
+        os.close(slave)
+        self.shown = b""
+
+    def read(self, until: bytes | None = None) -> bytes:
+        """Everything shown up to ``until``, or to the end."""
+        while until is None or until not in self.shown:
+            ready, _, _ = select.select([self.master], [], [], 20)
+            assert ready, self.shown
+            try:
+                data = os.read(self.master, 65536)
+            except OSError:
+                break
+            if not data:
+                break
+            self.shown += data
+        assert until is None or until in self.shown, self.shown
+        return self.shown
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    def end(self) -> tuple[int, bytes, bytes]:
+        shown = self.read()
+        out = self.process.stdout.read() if self.process.stdout else b""
+        if self.process.stdout:
+            self.process.stdout.close()
+        code = self.process.wait(timeout=20)
+        os.close(self.master)
+        return code, shown, out
+
+
+def made(folder: Folder) -> list[str]:
+    with live_registry(folder.path / "registry.db") as live:
+        return [model["id"] for model in live.models() if model["owner"] != "system"]
+
+
+@pytest.fixture
+def one(folder: Folder) -> Folder:
+    folder.models(manifest("a"))
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [("yes\n", 0), ("y\n", 1), ("Yes\n", 1), ("\n", 1), ("yes please\n", 1), ("\x04", 1), ("\x03", 130)],
+)
+def test_apply_asks_and_takes_only_yes(one: Folder, answer: str, code: int) -> None:
+    terminal = Terminal(one, "apply")
+    shown = terminal.read(PROMPT)
+    assert b"Plan: 1 to create" in shown
+    assert b"Nothing is ever deleted." in shown
+    terminal.type(answer)
+    ended, shown, _ = terminal.end()
+    assert ended == code
+    assert b"Traceback" not in shown
+    assert made(one) == (["a"] if code == 0 else [])
+    expected = {0: b"Apply: 1 done.", 1: b"not applied; nothing was written", 130: b"nothing was written"}
+    assert expected[code] in shown
+
+
+def test_json_on_a_terminal_is_still_one_document(one: Folder) -> None:
+    terminal = Terminal(one, "apply", "-o", "json", apart=("stdout",))
+    shown = terminal.read(PROMPT)
+    assert b"pricing.input" in shown
+    terminal.type("yes\n")
+    code, _, out = terminal.end()
+    document = json.loads(out)
+    assert (code, document["kind"], document["exit_code"]) == (0, "Outcome", 0)
+
+
+def test_the_plan_is_shown_where_the_question_is(one: Folder) -> None:
+    terminal = Terminal(one, "apply", apart=("stdout",))
+    assert b"pricing.input" in terminal.read(PROMPT)
+    terminal.type("no\n")
+    code, _, out = terminal.end()
+    assert code == 1
+    assert b"pricing.input" in out
+    assert b"\x1b" not in out
+
+
+def test_yes_asks_nothing(one: Folder) -> None:
+    code, shown, _ = Terminal(one, "apply", "--yes").end()
+    assert code == 0
+    assert PROMPT not in shown
+    assert b"Apply: 1 done." in shown
+
+
+@pytest.mark.parametrize(
+    ("env", "coloured"),
+    [({}, True), ({"NO_COLOR": "1"}, False), ({"NO_COLOR": ""}, True), ({"TERM": "dumb"}, False)],
+)
+def test_colours_only_where_they_are_wanted(one: Folder, env: dict[str, str], coloured: bool) -> None:
+    terminal = Terminal(one, "plan", apart=("stderr",), **env)
+    _, shown, _ = terminal.end()
+    assert terminal.process.stderr is not None
+    terminal.process.stderr.close()
+    assert (b"\x1b[32m  + a" in shown) is coloured
+    assert (b"\x1b" in shown) is coloured
+
+
+def test_json_has_no_colours(one: Folder) -> None:
+    terminal = Terminal(one, "plan", "-o", "json", apart=("stderr",))
+    _, shown, _ = terminal.end()
+    assert terminal.process.stderr is not None
+    terminal.process.stderr.close()
+    assert b"\x1b" not in shown
+    assert json.loads(shown)["kind"] == "Plan"
