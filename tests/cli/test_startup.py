@@ -22,9 +22,10 @@ HEAVY = (
 )
 PROGRAM = """
 import sys
+before = set(sys.modules)  # what measures coverage loads modules of its own
 from reconciler.cli.app import run
 code = run(sys.argv[2:])
-loaded = [name for name in sys.argv[1].split(",") if name in sys.modules]
+loaded = [name for name in sys.argv[1].split(",") if name in set(sys.modules) - before]
 print(f"code {code}, loaded {loaded}", file=sys.stderr)
 """
 

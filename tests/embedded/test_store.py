@@ -29,8 +29,8 @@ def run_sql(database: Path, statement: str) -> object:
 
 def test_importing_the_package_loads_no_server_and_no_crypto() -> None:
     program = (
-        "import sys, reconciler.embedded\n"
-        "loaded = {'starlette', 'uvicorn', 'sqlite3', 'cryptography', 'simplejson'} & set(sys.modules)\n"
+        "import sys; before = set(sys.modules); import reconciler.embedded\n"
+        "loaded = {'starlette', 'uvicorn', 'sqlite3', 'cryptography', 'simplejson'} & (set(sys.modules) - before)\n"
         "assert not loaded, loaded\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
@@ -38,8 +38,8 @@ def test_importing_the_package_loads_no_server_and_no_crypto() -> None:
 
 def test_a_registry_that_probes_nothing_loads_no_http_client() -> None:
     program = (
-        "import sys, reconciler.embedded.app, reconciler.embedded.seed\n"
-        "loaded = {'httpx', 'cryptography'} & set(sys.modules)\n"
+        "import sys; before = set(sys.modules); import reconciler.embedded.app, reconciler.embedded.seed\n"
+        "loaded = {'httpx', 'cryptography'} & (set(sys.modules) - before)\n"
         "assert not loaded, loaded\n"
     )
     subprocess.run([sys.executable, "-c", program], check=True, timeout=30)
