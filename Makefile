@@ -45,7 +45,6 @@ schemas docs: $(READY) ## write the generated files anew
 	$(BIN)/python docs/generate.py
 
 coverage: $(READY)
-	$(BIN)/python -m coverage combine --quiet
 	$(BIN)/python -m coverage report --fail-under=$$(cat .ci/coverage-floor)
 
 clean: ## forget the virtual environment and every cache
