@@ -15,10 +15,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from reconciler.manifests.problems import dotted
-from reconciler.manifests.vocabulary import FOREIGN_PROVIDERS
+from reconciler.manifests.providers import FOREIGN_PROVIDERS, PROVIDERS
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Kind, Unsupported
-from reconciler.registries.providers import PROVIDERS
 from reconciler.registries.rows import ANY, REST, Clear, Echo, Row, Table
 from reconciler.schemas import schemas, text_of
 from reconciler.schemas.native import native_rows, portable_twin, type_text

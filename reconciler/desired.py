@@ -15,11 +15,10 @@ from pydantic import BaseModel
 
 from reconciler.destinations import destinations
 from reconciler.draft import Draft, above
-from reconciler.errors import Place, Problem
+from reconciler.errors import InternalError, Place, Problem
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.fields import Amount
 from reconciler.manifests.load import Loaded, Manifest
-from reconciler.manifests.model import SpecPatch
 from reconciler.manifests.problems import did_you_mean, dotted
 from reconciler.manifests.yamltree import Document, locate
 from reconciler.money import Price, Unit
@@ -33,7 +32,6 @@ from reconciler.registries.codecs import (
     Word,
 )
 from reconciler.registries.interface import Kind, Unsupported
-from reconciler.registries.providers import ASK_WHICH, PROVIDERS
 from reconciler.registries.rows import Field, Path, Table, upstreams
 from reconciler.secrets import SecretRef, SecretRule
 
@@ -163,7 +161,7 @@ def _desire(
         draft.in_override = False
         _lay_over(declared, over)
         draft.overridden = frozenset(over)
-    _compose_prices(draft, declared)
+    _compose_prices(declared)
     _check_twins(draft, table, declared)
     fields, unheld = _normalise(draft, table, declared)
     _check_secrets(draft, config, rules, fields)
@@ -205,10 +203,9 @@ def _portable_leaves(model: BaseModel, above: Path) -> Iterator[tuple[Path, Any]
 
 
 _NOT_PORTABLE: Final = frozenset({"native", "registries", "overrides"})
-PORTABLE_GROUPS: Final = tuple(name for name in SpecPatch.model_fields if name not in _NOT_PORTABLE)
 
 
-def _compose_prices(draft: Draft, declared: dict[Path, Any]) -> None:
+def _compose_prices(declared: dict[Path, Any]) -> None:
     """Numbers, units and the currency become prices."""
     unit = declared.pop(("pricing", "unit"), None)
     currency = declared.pop(("pricing", "currency"), None)
@@ -216,13 +213,9 @@ def _compose_prices(draft: Draft, declared: dict[Path, Any]) -> None:
         if not isinstance(value, Amount):
             continue
         per = value.unit or unit
-        declared[path] = None
-        if per is None:
-            draft.problem("price-unit", "a price without a unit", path, "add `unit: 1M tokens` to pricing")
-        elif currency is None:
-            draft.problem("currency", "a price without a currency", path, "add `currency: USD` to pricing")
-        else:
-            declared[path] = Price(value.number, currency, per)
+        if per is None or currency is None:
+            raise InternalError(f"{dotted(path)}: a price without unit or currency came past the loader")
+        declared[path] = Price(value.number, currency, per)
 
 
 def _check_twins(draft: Draft, table: Table, declared: Mapping[Path, Any]) -> None:
@@ -274,7 +267,7 @@ def _normalise(
             except BadValue as error:
                 _bad_value(draft, item, path, str(error))
             except CannotExpress as error:
-                _cannot_express(draft, item, path, value, str(error))
+                _cannot_express(draft, item, path, str(error))
             else:
                 if not literal_secret(draft, item, path, value):
                     fields[path] = (item, normal)
@@ -310,20 +303,12 @@ def _bad_value(draft: Draft, item: Field, path: Path, message: str) -> None:
         draft.problem("native-value", f"{path[-1]} {message}", path)
 
 
-def _cannot_express(draft: Draft, item: Field, path: Path, value: Any, message: str) -> None:
+def _cannot_express(draft: Draft, item: Field, path: Path, message: str) -> None:
     if item.native or not isinstance(item.row.codec, Word):
         draft.refuse(path, message)
         return
     native = f"native.{draft.kind.name}.{item.row.native[0][-1]}"
-    if value in ASK_WHICH:
-        which = " or ".join(ASK_WHICH[value])
-        draft.problem("unknown-word", f"'{value}' means different systems", path, f"write {which}")
-    elif value in PROVIDERS:
-        draft.problem("unknown-word", message, path, f"write the registry's own word as {native}")
-    else:
-        near = did_you_mean(value, PROVIDERS)
-        hint = f"{near or 'docs/manifest.md lists them'}; the registry's own word goes into {native}"
-        draft.problem("unknown-word", f"'{value}' is not a known provider", path, hint)
+    draft.problem("unknown-word", message, path, f"write the registry's own word as {native}")
 
 
 def _check_secrets(

@@ -22,12 +22,11 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
+from reconciler.manifests.providers import FOREIGN_PROVIDERS, PROVIDERS
 from reconciler.manifests.vocabulary import (
     BASE_URL,
-    FOREIGN_PROVIDERS,
     MODEL_TYPES,
     NAME,
-    PROVIDERS,
     SECRET_NAME,
     TIER,
     full,
@@ -264,7 +263,7 @@ ModelType = _word(
     MODEL_TYPES, "type of model", "a type that only one kind of registry has goes under `native`"
 )
 Provider = _word(
-    PROVIDERS,
+    tuple(PROVIDERS),
     "provider",
     "docs/manifest.md lists them; a registry's own word goes into native.<kind>.provider",
     FOREIGN_PROVIDERS,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from typing import Final
 
 API_VERSION: Final = "reconciler/v1"
@@ -20,50 +19,6 @@ MODEL_TYPES: Final = (
     "tts",
     "vision",
 )
-
-PROVIDERS: Final = (
-    "anthropic",
-    "azure-openai",
-    "bedrock",
-    "bytedance",
-    "cerebras",
-    "cohere",
-    "contextualai",
-    "deepseek",
-    "elevenlabs",
-    "fal",
-    "gemini",
-    "groq",
-    "huggingface",
-    "jina",
-    "leonardoai",
-    "litellm",
-    "mistral",
-    "moonshotai",
-    "nvidia",
-    "ollama",
-    "openai",
-    "openrouter",
-    "perplexity",
-    "stability-ai",
-    "together-ai",
-    "vertex-ai",
-    "watsonx",
-    "xai",
-)
-"""Who serves a model, in our words; ``registries/providers.py`` has each kind's own."""
-
-FOREIGN_PROVIDERS: Final[Mapping[str, tuple[str, ...]]] = {
-    "aws": ("bedrock",),
-    "azure": ("azure-openai",),
-    "google": ("vertex-ai", "gemini"),
-    "google-ai": ("gemini",),
-    "mistral-ai": ("mistral",),
-    "togetherai": ("together-ai",),
-    "x-ai": ("xai",),
-}
-"""Registries' own words, and ours for them. Where there are two, the word means one system here and
-another there: never guessed."""
 
 NAME: Final = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 """Names of models and registries; they stand in addresses, file names and tables."""

@@ -13,8 +13,7 @@ from reconciler.desired import desire_all
 from reconciler.errors import Place, Problem
 from reconciler.manifests.config import load_config
 from reconciler.manifests.load import Loaded, load_manifests
-from reconciler.manifests.vocabulary import FOREIGN_PROVIDERS, PROVIDERS
-from reconciler.registries.providers import PROVIDERS as SPELLINGS
+from reconciler.manifests.providers import FOREIGN_PROVIDERS, PROVIDERS
 
 CONFIG = """\
 apiVersion: reconciler/v1
@@ -146,14 +145,7 @@ def test_validate_without_mistakes(
     }
 
 
-def test_the_words_for_providers_are_those_of_the_table() -> None:
-    assert set(PROVIDERS) == set(SPELLINGS)
-
-
-def test_every_word_of_a_registry_that_is_not_ours_is_a_known_mistake() -> None:
-    meant: dict[str, set[str]] = {}
-    for word, spellings in SPELLINGS.items():
-        for own in spellings.values():
-            meant.setdefault(own, set()).add(word)
-    foreign = {own: words for own, words in meant.items() if own not in PROVIDERS}
-    assert {own: set(words) for own, words in FOREIGN_PROVIDERS.items()} == foreign
+def test_a_word_that_two_registries_use_for_different_systems_is_asked_about() -> None:
+    assert FOREIGN_PROVIDERS["google"] == ("gemini", "vertex-ai")
+    assert FOREIGN_PROVIDERS["azure"] == ("azure-openai",)
+    assert not set(FOREIGN_PROVIDERS) & set(PROVIDERS)

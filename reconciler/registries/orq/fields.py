@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, Final
 
+from reconciler.manifests.providers import spellings
 from reconciler.money import PER_1K_TOKENS, PER_1M_TOKENS, Price
 from reconciler.registries.codecs import (
     Codec,
@@ -30,7 +31,6 @@ from reconciler.registries.codecs import (
     Word,
 )
 from reconciler.registries.orq.metadata import KEYS
-from reconciler.registries.providers import spellings
 from reconciler.registries.rows import (
     ANY,
     REST,

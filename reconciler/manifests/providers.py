@@ -41,8 +41,19 @@ PROVIDERS: Final[Mapping[str, Mapping[str, str]]] = {
     "xai": {"watsonx": "x-ai"},
 }
 
-ASK_WHICH: Final[Mapping[str, tuple[str, ...]]] = {"google": ("vertex-ai", "gemini")}
-"""Words that mean one system here and another there: never guessed."""
+
+def _foreign() -> dict[str, tuple[str, ...]]:
+    meant: dict[str, list[str]] = {}
+    for word, own in PROVIDERS.items():
+        for spelling in own.values():
+            if spelling not in PROVIDERS and word not in meant.setdefault(spelling, []):
+                meant[spelling].append(word)
+    return {spelling: tuple(words) for spelling, words in sorted(meant.items())}
+
+
+FOREIGN_PROVIDERS: Final[Mapping[str, tuple[str, ...]]] = _foreign()
+"""Registries' own words, and ours for them. Where there are two, the word means one system here and
+another there: never guessed."""
 
 
 def spellings(kind: str) -> dict[str, str]:
