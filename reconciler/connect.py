@@ -24,6 +24,8 @@ def connect(config: LoadedConfig, registry: str, environment: Mapping[str, str])
     Raises SecretError where its token is not set, StorageError where an embedded one's file cannot be
     used.
     """
+    from reconciler.http import Pace  # noqa: PLC0415 - only a run that talks to a registry needs it
+
     entry = config.value.registries[registry]
     wire = in_process(config.database(registry)) if entry.embedded else None
     token = (
@@ -32,13 +34,15 @@ def connect(config: LoadedConfig, registry: str, environment: Mapping[str, str])
         else None
     )
     default = _UNLIMITED if entry.embedded else kind_of(config, registry).requests_per_minute
+    per_minute = entry.requests_per_minute or default
     return Connection(
         registry=registry,
         url=entry.url or EMBEDDED_URL,
         token=token,
-        requests_per_minute=entry.requests_per_minute or default,
+        requests_per_minute=per_minute,
         concurrency=entry.concurrency,
         wire=wire,
+        pace=Pace(per_minute),
     )
 
 

@@ -7,7 +7,7 @@ come back as Problems. What this kind of registry cannot take is no mistake: it 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -17,22 +17,24 @@ from reconciler.destinations import destinations
 from reconciler.draft import Draft, above
 from reconciler.errors import InternalError, Place, Problem
 from reconciler.manifests.config import LoadedConfig
-from reconciler.manifests.fields import Amount
+from reconciler.manifests.fields import LITERAL, Amount
 from reconciler.manifests.load import Loaded, Manifest
 from reconciler.manifests.problems import did_you_mean, dotted
 from reconciler.manifests.yamltree import Document, locate
 from reconciler.money import Price, Unit
-from reconciler.native import literal_secret, native_leaves
+from reconciler.native import laid_over, literal_secret, native_leaves, paths_of
 from reconciler.plan import Refusal
 from reconciler.registries import KINDS
+from reconciler.registries.addresses import upstreams
 from reconciler.registries.codecs import (
+    Address,
     BadValue,
     CannotExpress,
     Value,
     Word,
 )
 from reconciler.registries.interface import Kind, Unsupported
-from reconciler.registries.rows import Field, Path, Table, upstreams
+from reconciler.registries.rows import Field, Path, Table
 from reconciler.secrets import SecretRef, SecretRule
 
 
@@ -152,19 +154,25 @@ def _desire(
     draft = Draft(manifest.document, registry, kind)
     table = kind.choose({path: value for path, value in {**declared, **over}.items() if value is not None})
     if isinstance(table, Unsupported):
-        refusal = Refusal("unsupported", table.message, None, ())
-        return Desired(registry, manifest, None, {}, refusals=(refusal,)), []
-    declared.update(native_leaves(draft, table, (spec.native or {}).get(kind.name, {})))
-    if patch is not None:
-        draft.in_override = True
-        over.update(native_leaves(draft, table, (patch.native or {}).get(kind.name, {})))
-        draft.in_override = False
-        _lay_over(declared, over)
+        values = {**declared, **over}
         draft.overridden = frozenset(over)
+        address = values.get(("endpoint", "base_url"))
+        _check_secrets(draft, config, rules, values, [address] if address else [])
+        refusal = Refusal("unsupported", table.message, None, ())
+        return Desired(registry, manifest, None, {}, refusals=(refusal,)), draft.problems
+    base: Mapping[str, Any] = (spec.native or {}).get(kind.name, {})
+    above_it: Mapping[str, Any] = {}
+    if patch is not None:
+        above_it = (patch.native or {}).get(kind.name, {})
+        declared.update(over)
+        draft.overridden = frozenset({*over, *paths_of(above_it, ("native", kind.name))})
+    declared.update(native_leaves(draft, table, laid_over(base, above_it)))
     _compose_prices(declared)
     _check_twins(draft, table, declared)
     fields, unheld = _normalise(draft, table, declared)
-    _check_secrets(draft, config, rules, fields)
+    addresses = (text for item, value in fields.values() for text in upstreams(item.row, item.path, value))
+    normal = {path: value for path, (_, value) in fields.items()}
+    _check_secrets(draft, config, rules, normal, addresses)
     result = Desired(
         registry,
         manifest,
@@ -175,16 +183,22 @@ def _desire(
         draft.overridden,
         {path: value.unit for path, value in declared.items() if isinstance(value, Price)},
     )
-    return result, draft.problems
+    return result, _layer_problems(draft, table, base, above_it)
 
 
-def _lay_over(declared: dict[Path, Any], over: Mapping[Path, Any]) -> None:
-    """Puts an override's leaves over the base's; a value replaces what lies below or above it."""
-    for path in over:
-        if path[0] == "native":
-            for known in [k for k in declared if k[: len(path)] == path or path[: len(k)] == k]:
-                del declared[known]
-    declared.update(over)
+def _layer_problems(
+    draft: Draft, table: Table, base: Mapping[str, Any], over: Mapping[str, Any]
+) -> list[Problem]:
+    """The mistakes of ``draft``, and those that the base and the override each have by themselves."""
+    if not over:
+        return draft.problems
+    problems: list[Problem] = []
+    for tree, in_override in ((base, False), (over, True)):
+        layer = Draft(draft.document, draft.registry, draft.kind, in_override=in_override)
+        _normalise(layer, table, dict(native_leaves(layer, table, tree)))
+        problems += layer.problems
+    known = {(problem.code, problem.message) for problem in problems}
+    return [*problems, *(one for one in draft.problems if (one.code, one.message) not in known)]
 
 
 def _portable_leaves(model: BaseModel, above: Path) -> Iterator[tuple[Path, Any]]:
@@ -273,7 +287,7 @@ def _normalise(
                     fields[path] = (item, normal)
     for path, (item, normal) in list(fields.items()):
         # A null beside the same field's other name says nothing that the value does not overrule.
-        if normal == item.row.absent and declared[path] is None and _named_twice(fields, path, item):
+        if normal is None and _named_twice(fields, path, item):
             del fields[path]
     return fields, unheld
 
@@ -298,7 +312,10 @@ def _not_held(draft: Draft, table: Table, path: Path, value: Any, unheld: list[P
 def _bad_value(draft: Draft, item: Field, path: Path, message: str) -> None:
     if item.row.secret:
         hint = "name it in reconciler.yaml and write {secret: NAME}"
-        draft.problem("secret-literal", message, path, hint)
+        draft.problem(LITERAL, message, path, hint)
+    elif isinstance(item.row.codec, Address):
+        # It may hold a password, so the line is not shown.
+        draft.problem(LITERAL, f"{path[-1]} {message}", path, "a key goes where a secret is asked for")
     else:
         draft.problem("native-value", f"{path[-1]} {message}", path)
 
@@ -315,24 +332,19 @@ def _check_secrets(
     draft: Draft,
     config: LoadedConfig,
     rules: Mapping[str, SecretRule],
-    fields: Mapping[Path, tuple[Field, Value]],
+    values: Mapping[Path, Value],
+    addresses: Iterable[str],
 ) -> None:
-    entry = config.value.registries[draft.registry]
-    addresses = (
-        address for item, value in fields.values() for address in upstreams(item.row, item.path, value)
-    )
-    hosts = destinations(addresses, entry.url)
-    for path, (_, value) in fields.items():
+    """Every secret is in the list of reconciler.yaml, and may go where its object makes it go."""
+    hosts = destinations(addresses, config.value.registries[draft.registry].url)
+    for path, value in values.items():
         if not isinstance(value, SecretRef):
             continue
         rule = rules.get(value.name)
         if rule is None:
             hint = did_you_mean(value.name, rules) or "add it to `secrets:` in reconciler.yaml"
-            if value.name.isupper():
-                draft.problem("unknown-secret", f"no secret is named '{value.name}'", path, hint)
-            else:
-                # It may be the secret itself, pasted where its name belongs.
-                draft.problem("secret-literal", "this is not the name of a secret", path, hint)
+            # The name is not repeated: it may be the secret itself, pasted where its name belongs.
+            draft.problem("unknown-secret", "no secret of reconciler.yaml has this name", path, hint)
             continue
         refused = rule.refuse_hosts(hosts)
         if refused:

@@ -3,7 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from urllib.parse import urlsplit
+from typing import Final
+
+from reconciler.manifests.vocabulary import HOST, full
+
+NO_ADDRESS: Final = "an address that is none"
+"""Stands for an address whose host is not certain; no list of hosts can hold it."""
+
+# What programs read in different ways (a backslash, user information, a fragment) is no address here.
+_ADDRESS: Final = full(
+    r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?"
+    rf"(?P<host>(?i:{HOST}))(?:[/?][!$-?A-\[\]-~]*)?"
+)
 
 
 def destinations(upstreams: Iterable[str], registry_url: str | None) -> tuple[str, ...]:
@@ -18,12 +29,6 @@ def destinations(upstreams: Iterable[str], registry_url: str | None) -> tuple[st
 
 
 def _host(url: str) -> str:
-    """``host`` or ``host:port`` in small letters; the whole text where it is no address."""
-    try:
-        parts = urlsplit(url if "//" in url else f"//{url}")
-        port = parts.port
-    except ValueError:
-        return url
-    host = (parts.hostname or url).lower()
-    host = f"[{host}]" if ":" in host else host
-    return host if port is None else f"{host}:{port}"
+    """``host`` or ``host:port`` in small letters. Never the text itself: it may hold a password."""
+    found = _ADDRESS.match(url)
+    return NO_ADDRESS if found is None else found["host"].lower()

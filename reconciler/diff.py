@@ -14,7 +14,7 @@ from reconciler.money import PER_1M_TOKENS, InexactPrice, Price, Unit
 from reconciler.plan import Change, PlanPlace, Refusal, Shown, Unmanaged, shown
 from reconciler.registries.codecs import Json, Value
 from reconciler.registries.interface import LiveObject
-from reconciler.registries.rows import ABSENT, Declared, Echo, Edit, Field, Path, Table, dig
+from reconciler.registries.rows import ABSENT, Clear, Declared, Echo, Edit, Field, Path, Table, dig
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def compare(desired: Desired, table: Table, live: LiveObject) -> Difference:
             unverified.append(dotted(path))
             continue
         there = item.read(raw)
-        if there != value:
+        if there != item.wanted(value):
             differing.append((path, item, there, value))
     if not differing:
         return Difference((), (), (), tuple(unverified)) if unverified else EQUAL
@@ -80,16 +80,16 @@ def creation(desired: Desired, table: Table) -> tuple[Difference, tuple[Path, ..
 
 
 def unmanaged(desired: Desired, table: Table, live: LiveObject) -> Iterator[Unmanaged]:
-    """The portable fields that are set live and that the manifest leaves out."""
+    """The fields that are set live and that the manifest leaves out."""
     points = {item.points[0].path for item, _ in desired.fields.values()}
     context = Declared(desired.name, {path: value for path, (_, value) in desired.fields.items()})
-    for item in table.readable:
+    for item in table.live_fields(live.raw):
         if item.points[0].path in points:
             continue
         value = item.read(live.raw)
         ours = item.row.default(context) if item.row.default is not None else item.row.absent
         if value not in (item.row.absent, ours) and not item.is_unset(value):
-            yield Unmanaged(dotted(item.path), _shown(item, value))
+            yield Unmanaged(dotted(item.path), _shown(item, value), item.row.clear is not Clear.NEVER)
 
 
 def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[str, Any]) -> Refusal | None:
@@ -110,7 +110,7 @@ def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[s
             "add it in the registry, or make a new model under another id",
             (name,),
         )
-    if value is None and item.row.clear.value == "never":
+    if value is None and item.row.clear is Clear.NEVER and item.row.absent is None:
         fix = "write a value, or leave the field out"
         return Refusal("cannot-express", f"{name}: {table.title} has no way to clear it", fix, (name,))
     return None
@@ -130,7 +130,7 @@ def _change(
     wire_there = dig(raw, item.points[0].path)
     return Change(
         path=dotted(path),
-        live=_shown(item, there, desired.units.get(path)),
+        live=shown(None) if item.is_unset(there) else _shown(item, there, desired.units.get(path)),
         desired=_shown(item, value, desired.units.get(path)),
         place=place,
         wire_live=None if wire_there is ABSENT or item.row.secret else wire_there,
@@ -147,7 +147,7 @@ def _wire(item: Field, value: Value) -> Any:
 
 def _shown(item: Field, value: Value, unit: Unit | None = None) -> Shown:
     """A value in the words and the unit of the manifest; tokens per 1M where it names none."""
-    if item.is_unset(value):
+    if value is None:
         return shown(None)
     value = item.row.codec.shown(value, native=item.native)
     if isinstance(value, Price) and not item.native:
@@ -180,4 +180,6 @@ def _details(there: Value, value: Value) -> tuple[str, ...]:
     before = there.value if isinstance(there, Json) else list(there)
     after = value.value if isinstance(value, Json) else list(value)
     text = DeepDiff(before, after, verbose_level=2, threshold_to_diff_deeper=0).pretty()
-    return tuple(line.replace("root", "", 1) for line in text.splitlines())
+    # What changed as a whole is said by the change itself.
+    lines = (line for line in text.splitlines() if "root[" in line)
+    return tuple(line.replace("root", "", 1) for line in lines)

@@ -12,14 +12,24 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Any, Final
 
 from reconciler.destinations import destinations
-from reconciler.errors import InternalError, RateLimited, RegistryError, Rejected, UnknownOutcome
+from reconciler.errors import (
+    InternalError,
+    RateLimited,
+    ReconcilerError,
+    RegistryError,
+    Rejected,
+    Unauthorised,
+    UnknownOutcome,
+)
+from reconciler.matching import Near, natural_key
 from reconciler.outcome import ActionResult, Outcome, Status
 from reconciler.plan import Action, Failure, Plan, PlannedRequest, RegistryPlan
-from reconciler.planner import failure_of, fingerprint
+from reconciler.planner import failure_of, fingerprint, planned_near
 from reconciler.registries.codecs import json_of
 from reconciler.registries.interface import (
     Answer,
@@ -46,6 +56,9 @@ The write may still be under way, and a look that comes too early would have it 
 
 LIMITED_TRIES: Final = 5
 """How often a write that a rate limit keeps turning away is made anew."""
+
+STOP_SECONDS: Final = 0.2
+"""How long it may take until a wait for a rate limit hears of a stop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,18 +144,27 @@ def _result(action: Action, status: Status, **more: Any) -> ActionResult:
 class _Live:
     """What one registry holds, read again when it has become too old to write on."""
 
-    def __init__(self, writer: Writer, observation: Observation | None) -> None:
+    def __init__(self, writer: Writer, observation: Observation | None, tables: Iterable[Table] = ()) -> None:
         self.writer = writer
+        self._tables = tuple(tables)
         self._lock = asyncio.Lock()
         self._read_at = float("-inf")
         self.known: dict[str, LiveObject] = {}
         """Everything by id, as it was last read or answered."""
+        self._learned: dict[str, tuple[float, LiveObject]] = {}
+        self.near = Near(self._tables, ())
         if observation is not None:
             self._take(observation)
 
     def _take(self, observation: Observation) -> None:
+        # A read that began before a write was answered may be from before that write.
+        self._learned = {
+            key: (when, live) for key, (when, live) in self._learned.items() if when >= observation.read_at
+        }
         self.known = {live.id: live for live in observation.objects}
+        self.known |= {key: live for key, (_, live) in self._learned.items()}
         self._read_at = observation.read_at
+        self.near = Near(self._tables, self.known.values())
 
     async def fresh(self) -> Mapping[str, LiveObject]:
         """Everything by id, read at most FRESH_SECONDS ago."""
@@ -165,6 +187,8 @@ class _Live:
     def learn(self, live: LiveObject) -> None:
         """Puts the answer of a write in the place of what was read before."""
         self.known[live.id] = live
+        self._learned[live.id] = (time.monotonic(), live)
+        self.near.add(live)
 
 
 @dataclass(slots=True)
@@ -182,9 +206,18 @@ class _RegistryRun:
     failed: RegistryError | None = None
     finished: dict[str, asyncio.Event] = field(default_factory=dict)
     in_flight: dict[str, Action] = field(default_factory=dict)
+    own_ids: set[str] = field(init=False)
+    own_keys: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.actions = _in_order([action for action in self.part.actions if action.requests])
+        self.own_ids = {action.id for action in self.part.actions if action.id is not None}
+        for action in self.actions:
+            table = self.table(action)
+            sent = {edit.path: edit.value for edit in _create_edits(table, action)}
+            key = natural_key(table, sent.get)
+            if action.id is None and key is not None:
+                self.own_keys[table.variant, *key] = action.key
 
     # ---- before the first write
 
@@ -209,7 +242,7 @@ class _RegistryRun:
         except RegistryError as error:
             self.failed = error
         else:
-            self.live = _Live(writer, self.target.observation)
+            self.live = _Live(writer, self.target.observation, self.target.kind.tables.values())
 
     async def read(self) -> None:
         """Reads the registry again where the plan's own read has become too old."""
@@ -229,11 +262,40 @@ class _RegistryRun:
             for action in self.actions:
                 self._skip(action, self.failed)
             return True
-        moved = [(action, _moved(self.table(action), action, self.live.known)) for action in self.actions]
+        moved = [(action, self.moved(action, self.live.known)) for action in self.actions]
         for action, why in moved:
             if why is not None:
                 self._finish(_result(action, "stale", reason=why))
         return not any(why for _, why in moved)
+
+    def moved(self, action: Action, objects: Mapping[str, LiveObject]) -> str | None:
+        """Why ``action`` rests on something that is no longer so, or None."""
+        table = self.table(action)
+        live = None if action.id is None else objects.get(action.id)
+        if action.operation == "create":
+            return self._beside(table, action) if live is None else _created_since(action.id)
+        if live is None:
+            return _gone(action.id)
+        edits = [edit.edit() for request in action.requests for edit in request.edits]
+        if fingerprint(table.update, edits, live) != action.rests_on:
+            return f"'{action.id}' has changed since the plan was made"
+        return None
+
+    def _beside(self, table: Table, action: Action) -> str | None:
+        """Why a create would stand beside a model that the plan did not see, or None."""
+        near = self.live.near.of(table, _create_edits(table, action))
+        for identity, what in sorted(near - planned_near(action.rests_on)):
+            if not self._is_own(action, identity):
+                return f"'{identity}', which has the same {what}, is there since the plan was made"
+        return None
+
+    def _is_own(self, action: Action, identity: str) -> bool:
+        """Whether a live object is one that this plan is about, or has made, but for ``action``."""
+        live = self.live.known.get(identity)
+        if live is None or identity in self.own_ids:
+            return True
+        key = natural_key(self.target.kind.tables.get(live.variant), partial(dig, live.raw))
+        return key is not None and self.own_keys.get((live.variant, *key), action.key) != action.key
 
     # ---- writing
 
@@ -312,23 +374,24 @@ def _in_order(actions: Sequence[Action]) -> list[Action]:
         raise InternalError(f"actions of the plan wait for each other: {', '.join(error.args[1])}") from None
 
 
-def _moved(table: Table, action: Action, objects: Mapping[str, LiveObject]) -> str | None:
-    """Why ``action`` rests on something that is no longer so, or None."""
-    live = None if action.id is None else objects.get(action.id)
-    if action.operation == "create":
-        return None if live is None else f"'{action.id}' has been created since the plan was made"
-    if live is None:
-        return f"'{action.id}' is no longer there"
-    edits = [edit.edit() for request in action.requests for edit in request.edits]
-    if fingerprint(table.update, edits, live) != action.rests_on:
-        return f"'{action.id}' has changed since the plan was made"
-    return None
+def _created_since(identity: str | None) -> str:
+    return f"'{identity}' has been created since the plan was made"
+
+
+def _gone(identity: str | None) -> str:
+    return f"'{identity}' is no longer there"
+
+
+def _create_edits(table: Table, action: Action) -> list[Edit]:
+    """What the create of ``action`` sends; nothing where it is none."""
+    requests = [request for request in action.requests if request.call == table.create.name]
+    return [edit.edit() for request in requests for edit in request.edits]
 
 
 class _Ended(Exception):
     """The end of an action, short of done."""
 
-    def __init__(self, status: Status, reason: str, error: RegistryError | None = None) -> None:
+    def __init__(self, status: Status, reason: str, error: ReconcilerError | None = None) -> None:
         super().__init__(reason)
         self.status: Status = status
         self.reason = reason
@@ -392,6 +455,8 @@ class _RequestRun:
             times += 1
             await self._ground()
             live = await self._attempt(pause)
+            if live is None and self.creating and not self.table.identity.client_chosen:
+                live = await self._keep_looking()
             if live is not None:
                 self._prove(live)
                 return
@@ -400,19 +465,37 @@ class _RequestRun:
         often = "once" if times == 1 else f"{times} times"
         raise _Ended("failed", f"sent {often}; by what the registry shows, it has not happened", self.lost)
 
+    async def _keep_looking(self) -> LiveObject:
+        """For a lost create that cannot be repeated: without an id of ours, both would stay."""
+        for pause in PAUSES[1:]:
+            if self.of.registry.stop.requested:
+                break
+            await asyncio.sleep(pause)
+            assert self.lost is not None
+            live = await self._look(self.lost)
+            if live is not None:
+                return live
+        reason = "the answer was lost, and the registry does not show the model; it is not sent again"
+        raise _Ended("unproven", f"{reason}, because the registry makes the id", self.lost)
+
     async def _ground(self) -> None:
         """What the body is laid over: read just now, and still what the plan rests on."""
+        failed = self.of.registry.failed
+        if failed is not None:
+            raise _Ended("unproven" if self.lost else "skipped", failed.message, failed)
         try:
             objects = await self.live.fresh()
         except RegistryError as error:
             self.of.registry.failed = error
             raise _Ended("unproven" if self.lost else "skipped", error.message, error) from None
-        why = _moved(self.table, self.of.action, objects) if self.first else None
+        why = self.of.registry.moved(self.of.action, objects) if self.first else None
         if why is not None:
             raise _Ended("unproven" if self.lost else "stale", why, self.lost)
         if self.lost is None:
             self.there = frozenset(objects)
         self.before = None if self.creating or self.of.id is None else objects.get(self.of.id)
+        if self.before is None and not self.creating:
+            raise _Ended("unproven" if self.lost else "stale", _gone(self.of.id or self.of.action.name))
 
     async def _attempt(self, pause: float) -> LiveObject | None:
         """Sends once. The object as the registry shows it then; None where nothing happened."""
@@ -424,6 +507,10 @@ class _RequestRun:
             return await self._look(error)
         except RegistryError as error:
             return await self._turned_down(error)
+        except InternalError:
+            raise
+        except ReconcilerError as error:  # it cannot be sent
+            raise _Ended("unproven" if self.lost else "failed", error.message, error) from None
         if answer.request_id:
             self.of.request_ids.append(answer.request_id)
         return answer.live or await self._read_back()
@@ -434,11 +521,20 @@ class _RequestRun:
             try:
                 return await self._send()
             except RateLimited as error:
-                if error.wait is None or self.of.registry.stop.requested:
+                if error.wait is None or not await self._wait(error.wait):
                     raise
-                await asyncio.sleep(error.wait)
                 await self._ground()
         return await self._send()
+
+    async def _wait(self, seconds: float) -> bool:
+        """Waits for a limit. False where a stop comes first: the call is not made then."""
+        until = time.monotonic() + seconds
+        while not self.of.registry.stop.requested:
+            left = until - time.monotonic()
+            if left <= 0:
+                return True
+            await asyncio.sleep(min(left, STOP_SECONDS))
+        return False
 
     async def _send(self) -> Answer:
         body = self.table.body(self.call, self.edits, self.before.raw if self.before else {})
@@ -446,8 +542,17 @@ class _RequestRun:
         own_id = None if self.creating else self.of.id
         patience = max(0.0, FRESH_SECONDS - self.live.age())
         outgoing = OutgoingRequest(self.call.method, self.call.path, body, own_id, secrets, patience)
-        self.of.registry.in_flight[self.of.action.key] = self.of.action
-        return await self.live.writer.send(outgoing)
+        in_flight = self.of.registry.in_flight
+        in_flight[self.of.action.key] = self.of.action
+        try:
+            return await self.live.writer.send(outgoing)
+        except UnknownOutcome:
+            raise
+        except ReconcilerError:
+            # Not sent, or surely turned away: nothing of this action is under way, unless from before.
+            if self.first and self.lost is None:
+                in_flight.pop(self.of.action.key, None)
+            raise
 
     async def _look(self, error: UnknownOutcome) -> LiveObject | None:
         """Whether a write with an unknown outcome happened: the object, or None."""
@@ -471,6 +576,8 @@ class _RequestRun:
     async def _turned_down(self, error: RegistryError) -> LiveObject:
         """What a clear no means. Raises _Ended, but for a create that an earlier try had made after all."""
         reason = error.message
+        if isinstance(error, Unauthorised):
+            self.of.registry.failed = error  # every other write would be turned away alike
         if self.creating and isinstance(error, Rejected):
             # No source states what a create of an existing id answers: look instead of reading words.
             found = await self._find_or_none()
@@ -526,6 +633,7 @@ class _RequestRun:
             reason = f"asked for the id '{wanted}', and the registry answered with '{live.id}'"
             raise _Ended("unproven", reason)
         self.of.id = live.id
+        self.of.registry.own_ids.add(live.id)
         self.live.learn(live)
         lost = self._not_held(live)
         if lost:
@@ -538,7 +646,7 @@ def _besides(
     table: Table, edits: Iterable[Edit], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> list[str]:
     """What an update changed besides what it was asked to, among the keys that were there before."""
-    asked = {edit.path for edit in edits} | table.derived_paths
+    asked = {edit.path for edit in edits} | table.derived_paths(edits)
     remarks = []
     for path, value in _leaves(before, ()):
         if path[0] in table.volatile or any(path[: len(known)] == known for known in asked):

@@ -130,17 +130,23 @@ def rename_guard(
     model: str,
     digest: str,
     resembling: tuple[tuple[LiveObject, str], ...],
+    variant: str,
     pin: str,
 ) -> Refusal | None:
-    """Refuses a create beside an unclaimed object of ours that it resembles."""
+    """Refuses a create of ``variant`` beside an unclaimed object of ours that it resembles."""
     if not resembling or acknowledged.covers("rename", registry, model, digest):
         return None
     near = ", ".join(f"{live.label} (same {what})" for live, what in resembling)
-    first = resembling[0][0].id
+    same = next((live for live, _ in resembling if live.variant == variant), None)
+    if same is not None:
+        way_out = f"to update {'it' if len(resembling) == 1 else same.id} in place, write {pin}: {same.id}"
+    else:
+        other = resembling[0][0]
+        way_out = f"{other.id} is of another variant, {other.variant}, and cannot be updated by this manifest"
     return Refusal(
         "rename",
         f"looks like a rename of {near}",
-        f"to update it in place, write {pin}: {first}; to create a second one, acknowledge it",
+        f"{way_out}; to create a second one, acknowledge it",
         (pin,),
         acknowledge="\n".join(
             (

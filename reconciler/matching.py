@@ -11,7 +11,43 @@ from reconciler.desired import Desired
 from reconciler.manifests.problems import dotted
 from reconciler.plan import Refusal
 from reconciler.registries.interface import LiveObject, Observation
-from reconciler.registries.rows import ABSENT, Path, Table, dig
+from reconciler.registries.rows import ABSENT, Edit, Path, Table, dig
+
+Nearness = tuple[str, str]
+"""The id of a live object, and the wire paths in which it is like a create."""
+
+
+class Near:
+    """Objects of ours by what makes a create of ``tables`` like them."""
+
+    def __init__(self, tables: Iterable[Table], objects: Iterable[LiveObject]) -> None:
+        self._keys = {key for table in tables for key in _near_keys(table)}
+        self._ids: dict[tuple[str, tuple[Path, ...], tuple[str, ...]], set[str]] = defaultdict(set)
+        for live in objects:
+            self.add(live)
+
+    def add(self, live: LiveObject) -> None:
+        for variant, paths in self._keys if live.ours else ():
+            values = _texts(paths, partial(dig, live.raw))
+            if values is not None and variant in ("", live.variant):
+                self._ids[variant, paths, values].add(live.id)
+
+    def of(self, table: Table, edits: Iterable[Edit]) -> frozenset[Nearness]:
+        """What a create that sends ``edits`` is like."""
+        sent = {edit.path: edit.value for edit in edits}
+        found: set[Nearness] = set()
+        for variant, paths in _near_keys(table):
+            values = _texts(paths, sent.get)
+            what = " and ".join(".".join(path) for path in paths)
+            ids = () if values is None else self._ids.get((variant, paths, values), ())
+            found.update((live, what) for live in ids)
+        return frozenset(found)
+
+
+def _near_keys(table: Table) -> list[tuple[str, tuple[Path, ...]]]:
+    """The natural key, within the variant, and each path of which one alone makes a create alike."""
+    keys: list[tuple[str, tuple[Path, ...]]] = [("", (path,)) for path in table.identity.resembles]
+    return [(table.variant, table.identity.natural), *keys] if table.identity.natural else keys
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +60,13 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """No live object; ``resembling`` are unclaimed ones that a create would stand beside."""
+    """No live object; ``resembling`` are unclaimed ones that a create would stand beside.
+
+    ``near`` are all that are like it, claimed ones included: what a create rests on.
+    """
 
     resembling: tuple[tuple[LiveObject, str], ...] = ()
+    near: frozenset[Nearness] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +108,7 @@ class _Matching:
         self._adopt()
         self._settle_claims()
         self._look_for_renames()
+        self._settle_creates()
         return [self.matches.get(index, Missing()) for index in range(len(self.wanted))]
 
     def _by_id(self, index: int, desired: Desired, table: Table) -> None:
@@ -115,11 +156,11 @@ class _Matching:
         natural: dict[tuple[str, ...], list[LiveObject]] = defaultdict(list)
         for table in {table.variant: table for _, _, table in open_}.values():
             for live in self._free():
-                key = _natural_key(table, partial(dig, live.raw))
+                key = natural_key(table, partial(dig, live.raw))
                 if live.variant == table.variant and key is not None:
                     natural[table.variant, *key].append(live)
         for index, desired, table in open_:
-            key = _natural_key(table, partial(_wire_value, desired))
+            key = natural_key(table, partial(_wire_value, desired))
             found = [] if key is None else natural[table.variant, *key]
             if len(found) > 1:
                 words = " and ".join(".".join(path) for path in table.identity.natural)
@@ -133,10 +174,7 @@ class _Matching:
         for indexes in self.claims.values():
             if len(indexes) < 2:
                 continue
-            names = ", ".join(
-                f"{self.wanted[index].name} ({self.wanted[index].manifest.place('metadata', 'name')})"
-                for index in indexes
-            )
+            names = self._names(indexes)
             for index in indexes:
                 match, table = self.matches[index], self.wanted[index].table
                 assert isinstance(match, Found)
@@ -147,8 +185,40 @@ class _Matching:
                     "ambiguous", message, f"give each its own {pin}", pin, [match.live]
                 )
 
+    def _names(self, indexes: Iterable[int]) -> str:
+        """Manifests with their places."""
+        wanted = [self.wanted[index] for index in indexes]
+        return ", ".join(f"{each.name} ({each.manifest.place('metadata', 'name')})" for each in wanted)
+
+    def _settle_creates(self) -> None:
+        """No two manifests create the same model: it would be made twice, or by one of them only."""
+        groups: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for index, match in self.matches.items():
+            desired = self.wanted[index]
+            if not isinstance(match, Missing) or desired.table is None:
+                continue
+            if desired.table.identity.client_chosen:
+                groups["id", wanted_id(desired, desired.table)[0]].append(index)
+            elif key := natural_key(desired.table, partial(_wire_value, desired)):
+                groups["natural", desired.table.variant, *key].append(index)
+        for indexes in groups.values():
+            for index in indexes if len(indexes) > 1 else ():
+                table = self.wanted[index].table
+                assert table is not None
+                pin = dotted(table.identity.pin)
+                if table.identity.client_chosen:
+                    same = f"the id '{wanted_id(self.wanted[index], table)[0]}'"
+                    fix = f"give each its own {pin}"
+                else:
+                    words = " and ".join(".".join(path) for path in table.identity.natural)
+                    same = f"the same {words}"
+                    fix = f"delete one of them, or pin the live model that it means with {pin}"
+                message = f"several manifests would create a model with {same}: {self._names(indexes)}"
+                self.matches[index] = _unclear("ambiguous", message, fix, pin, ())
+
     def _look_for_renames(self) -> None:
         creates = self._open()
+        beside = Near({table.variant: table for _, _, table in creates}.values(), self.objects)
         values: dict[tuple[Path, object], list[LiveObject]] = defaultdict(list)
         for path in {path for _, _, table in creates for path in table.identity.resembles}:
             for live in self._free():
@@ -156,18 +226,25 @@ class _Matching:
                 if isinstance(wire, str) and wire:
                     values[path, wire].append(live)
         for index, desired, table in creates:
-            sent = {edit.path: edit.value for edit in table.create_edits(desired.fields, desired.name).edits}
+            edits = table.create_edits(desired.fields, desired.name).edits
+            sent = {edit.path: edit.value for edit in edits}
             near: dict[str, tuple[LiveObject, str]] = {}
             for path in table.identity.resembles:
                 for live in values.get((path, sent.get(path)), ()):
                     near.setdefault(live.id, (live, ".".join(path)))
-            self.matches[index] = Missing(tuple(near[key] for key in sorted(near)))
+            resembling = tuple(near[key] for key in sorted(near))
+            self.matches[index] = Missing(resembling, beside.of(table, edits))
 
 
-def _natural_key(table: Table, value: Callable[[Path], object]) -> tuple[str, ...] | None:
+def natural_key(table: Table | None, value: Callable[[Path], object]) -> tuple[str, ...] | None:
     """The natural key, with ``value`` giving what stands at a wire path; None where it has a gap."""
-    key = [part for path in table.identity.natural if isinstance(part := value(path), str) and part]
-    return tuple(key) if key and len(key) == len(table.identity.natural) else None
+    return None if table is None else _texts(table.identity.natural, value)
+
+
+def _texts(paths: Sequence[Path], value: Callable[[Path], object]) -> tuple[str, ...] | None:
+    """What ``value`` gives for each path; None where one of them is no text, or empty."""
+    texts = [text for path in paths if isinstance(text := value(path), str) and text]
+    return tuple(texts) if texts and len(texts) == len(paths) else None
 
 
 def _wire_value(desired: Desired, path: Path) -> object:

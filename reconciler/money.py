@@ -169,12 +169,21 @@ def amount_text(amount: Decimal) -> str:
 
 
 def change_in_percent(before: Decimal, after: Decimal) -> str | None:
-    """``+33%``, ``-50%``, ``x1000``; None where ``before`` is zero. Both amounts are per the same unit."""
+    """``+33%``, ``-50%``, and from a factor of ten on ``x1000`` or ``/1000``; None where ``before`` is zero.
+
+    Both amounts are per the same unit.
+    """
     if not before:
         return None
     ratio = _EXACT.divide(after, before)
     if ratio >= 10:
-        return f"x{format(plain(Context(prec=3).plus(ratio)), 'f')}"
+        return f"x{_factor(ratio)}"
+    if after and (inverse := _EXACT.divide(before, after)) >= 10:
+        return f"/{_factor(inverse)}"
     percent = (ratio - 1) * 100
     digits = 0 if abs(percent) >= 1 else 2
     return f"{percent:+.{digits}f}%"
+
+
+def _factor(ratio: Decimal) -> str:
+    return format(plain(Context(prec=3).plus(ratio)), "f")

@@ -6,22 +6,37 @@ secret is a reference, also under a key that no row knows.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, TypeGuard
 
 from reconciler.draft import Draft
 from reconciler.manifests.fields import secret_shape_problem
 from reconciler.manifests.problems import did_you_mean, dotted
+from reconciler.manifests.secretkeys import SECRET_IN_ADDRESS, SECRET_KEY
 from reconciler.registries.codecs import EmptyMapping, SecretText, Tree, TreeOrSecret
 from reconciler.registries.rows import REST, Clear, Field, Path, Table
 
-SECRET_KEY: Final = re.compile(
-    r"(?:^|_)(?:api_?key|secret|password|passphrase|private_?key|credentials?|token"
-    r"|access_?key|service_?account(?:_json)?)$",
-    re.IGNORECASE,
-)
-"""Keys of a free object whose value is a credential, by how vendors name theirs."""
+
+def laid_over(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
+    """``base`` with an override's tree over it: mapping by mapping; anything else replaces what is there."""
+    result = dict(base)
+    for key, value in over.items():
+        below = result.get(key)
+        result[key] = laid_over(below, value) if _is_group(below) and _is_group(value) else value
+    return result
+
+
+def _is_group(value: object) -> TypeGuard[Mapping[str, Any]]:
+    """Whether ``value`` is a mapping of fields; a reference to a secret is one value."""
+    return isinstance(value, dict) and not (set(value) == {"secret"} and isinstance(value["secret"], str))
+
+
+def paths_of(tree: Mapping[str, Any], above: Path) -> Iterator[Path]:
+    """Every path that stands in ``tree``, those of its mappings too."""
+    for key, value in tree.items():
+        yield (*above, key)
+        if isinstance(value, dict):
+            yield from paths_of(value, (*above, key))
 
 
 def native_leaves(
@@ -102,5 +117,7 @@ def _literal(key: str, value: Any, *, may_refer: bool) -> str | None:
         # Lists are sent as they stand, so no reference in one would be resolved.
         problems = (_literal(key, item, may_refer=False) for item in value)
         return next((problem for problem in problems if problem), None)
+    if isinstance(value, str) and SECRET_IN_ADDRESS.search(value):
+        return "an address here has no user information, and no key in its query"
     written = value is not None and not isinstance(value, bool)
     return "a secret is never written in a manifest" if written and SECRET_KEY.search(key) else None

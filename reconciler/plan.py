@@ -110,10 +110,11 @@ class PlannedRequest:
 
 @dataclass(frozen=True, slots=True)
 class Unmanaged:
-    """A field that is set live and that the manifest leaves out; it stays."""
+    """A field that is set live and that the manifest leaves out; it stays. ``clearable``: null clears it."""
 
     path: str
     live: Shown
+    clearable: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,8 +254,10 @@ def digest_of(*parts: Any) -> str:
 
 
 def plan_digest(registries: Iterable[RegistryPlan]) -> str:
-    """The hash of the sorted digests of every action that does or refuses something."""
-    digests = sorted(action.digest for registry in registries for action in registry.actions if action.digest)
+    """The hash of the sorted digests of every action that would be done; a refused one would not."""
+    digests = sorted(
+        action.digest for registry in registries for action in registry.actions if action.requests
+    )
     return digest_of(digests)
 
 

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import fnmatch
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import simplejson
+
 from reconciler.desired import Desired
 from reconciler.diff import compare, creation, unmanaged
-from reconciler.errors import RegistryError, UsageError
+from reconciler.errors import ReconcilerError, RegistryError, UsageError
 from reconciler.guards import Acknowledged, rename_guard
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.load import Manifest
 from reconciler.manifests.problems import dotted
-from reconciler.matching import Found, Match, Missing, Unclear, left_alone, match_all, wanted_id
+from reconciler.matching import Found, Match, Missing, Nearness, Unclear, left_alone, match_all, wanted_id
 from reconciler.plan import (
     Action,
     Failure,
@@ -27,6 +29,7 @@ from reconciler.plan import (
     PlanPlace,
     Refusal,
     RegistryPlan,
+    canonical,
     digest_of,
     plan_digest,
 )
@@ -87,8 +90,10 @@ def make_plan(
     return Plan(tuple(plans), plan_digest(plans), tuple(acknowledged.remarks(not_planned)))
 
 
-def failure_of(error: RegistryError) -> Failure:
-    """A registry's error, as plans and outcomes show it."""
+def failure_of(error: ReconcilerError) -> Failure:
+    """An error, as plans and outcomes show it."""
+    if not isinstance(error, RegistryError):
+        return Failure(error.code, error.message, error.hint)
     return Failure(error.code, error.message, error.hint, error.request, error.status, error.request_id)
 
 
@@ -103,6 +108,8 @@ class _RegistryPlanner:
         self.target = self.entry.url or f"embedded:{self.entry.embedded}"
         self.selection = selection
         self.acknowledged = acknowledged
+        self.own: set[str] = set()
+        """The live objects that this plan's other actions are about."""
 
     def plan(self, desired: Sequence[Desired], observed: Observation | RegistryError) -> RegistryPlan:
         if isinstance(observed, RegistryError):
@@ -113,6 +120,7 @@ class _RegistryPlanner:
             for one, match in zip(desired, matches, strict=True)
             if self.selection.takes(one.manifest)
         ]
+        self.own = {match.live.id for _, match in chosen if isinstance(match, Found)}
         not_held: dict[Path, list[str]] = defaultdict(list)
         for one, _ in chosen:
             for path in one.unheld:
@@ -204,6 +212,7 @@ class _RegistryPlanner:
                 model=desired.name,
                 digest=digest,
                 resembling=match.resembling,
+                variant=table.variant,
                 pin=dotted(table.identity.pin),
             )
             return [refusal] if refusal else []
@@ -213,6 +222,10 @@ class _RegistryPlanner:
             operation="create",
             refusals=refusals,
             request=_request(table.create, difference.edits),
+            rests_on=surroundings({near for near in match.near if near[0] not in self.own}),
+            # Not all that it rests on: which of them are claimed by manifests that the run leaves out
+            # is no part of the change.
+            digested=surroundings({(live.id, what) for live, what in match.resembling}),
             guards=guarded,
         )
 
@@ -224,11 +237,13 @@ class _RegistryPlanner:
         refusals: list[Refusal],
         request: PlannedRequest | None = None,
         rests_on: str = "",
+        digested: str | None = None,
         guards: Callable[[str], list[Refusal]] | None = None,
     ) -> Action:
         """``action`` with its digest, and refused where anything refuses it.
 
         The digest is of what the action would do, whether it may or not: an acknowledgement names it.
+        ``digested`` stands in it for ``rests_on`` where that holds more.
         """
         digest = digest_of(
             [self.name, self.entry.kind, self.target],
@@ -236,7 +251,7 @@ class _RegistryPlanner:
             operation,
             [[change.path, change.wire_live, change.wire_desired] for change in action.changes],
             [] if request is None else [_edit_json(edit) for edit in request.edits],
-            rests_on,
+            rests_on if digested is None else digested,
         )
         refusals = [*refusals, *(guards(digest) if guards else ())]
         return replace(
@@ -266,6 +281,19 @@ def fingerprint(call: Call, edits: Sequence[Edit], live: LiveObject) -> str:
         ".".join(edit.path): None if (wire := dig(live.raw, edit.path)) is ABSENT else wire for edit in edits
     }
     return digest_of(live.id, fields, containers)
+
+
+def surroundings(near: Collection[Nearness]) -> str:
+    """What a create rests on: the live objects that it is like; empty where there is none."""
+    return canonical(sorted(near)) if near else ""
+
+
+def planned_near(rests_on: str) -> frozenset[Nearness]:
+    """What `surroundings` was made of; nothing where the text is no such thing."""
+    try:
+        return frozenset((str(identity), str(what)) for identity, what in simplejson.loads(rests_on or "[]"))
+    except (TypeError, ValueError):
+        return frozenset()
 
 
 def _unexplained(table: Table, missing: Sequence[Path], refusals: Sequence[Refusal]) -> list[Path]:

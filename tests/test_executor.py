@@ -36,16 +36,18 @@ from orq_server import (
 from tenacity import wait_none
 
 from reconciler import executor
-from reconciler.errors import ExitCode, InternalError, SecretError, Unreachable
-from reconciler.executor import Stop, Target, execute
+from reconciler.errors import ExitCode, InternalError, ReconcilerError, SecretError, Unreachable
+from reconciler.executor import Stop, Target, _Live, execute
 from reconciler.outcome import Outcome, apply_exit_code
 from reconciler.plan import Plan, PlannedEdit, PlannedRequest
 from reconciler.planner import fingerprint
+from reconciler.registries.interface import Observation
 from reconciler.registries.orq import client
 from reconciler.registries.orq.client import live_object
 from reconciler.registries.orq.fields import GENERIC
 from reconciler.registries.orq.kind import ORQ
-from reconciler.secrets import SecretStore
+from reconciler.registries.wire import body_bytes
+from reconciler.secrets import Secret, SecretRef, SecretStore
 
 D = Decimal
 NEW_NAME = {"display_name": "New name"}
@@ -643,7 +645,7 @@ def with_made_ids(fault: Fault | None, *there: dict[str, Any], house: House) -> 
 TWIN = live_model(id="older", owner="system")
 
 
-@pytest.mark.parametrize("fault", [None, resets(), says(200, b"", commit=True), resets(commit=True)])
+@pytest.mark.parametrize("fault", [None, says(200, b"", commit=True), resets(commit=True)])
 def test_a_create_whose_id_the_server_makes_is_found_by_what_would_adopt_it(
     house: House, monkeypatch: pytest.MonkeyPatch, fault: Fault | None
 ) -> None:
@@ -651,6 +653,21 @@ def test_a_create_whose_id_the_server_makes_is_found_by_what_would_adopt_it(
     server, outcome = with_made_ids(fault, TWIN, house=house)
     assert (result(outcome).status, result(outcome).id) == ("done", "made-by-server")
     assert len(server.documents) == 2
+
+
+def test_a_lost_create_whose_id_the_server_makes_is_never_sent_a_second_time(house: House) -> None:
+    server, outcome = with_made_ids(resets(), TWIN, house=house)
+    assert (result(outcome).status, server.count("POST")) == ("unproven", 1)
+    assert [exchange.method for exchange in server.seen[-3:]] == ["GET"] * 3
+    assert "it is not sent again, because the registry makes the id" in str(result(outcome).reason)
+
+
+def test_a_lost_create_whose_id_the_server_makes_is_found_by_a_later_look(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "PAUSES", (0.0, 0.3, 0.0))
+    server, outcome = with_made_ids(resets(commit_after=0.15), TWIN, house=house)
+    assert (result(outcome).status, server.count("POST")) == ("done", 1)
 
 
 def test_two_new_models_that_could_be_the_lost_one_are_not_guessed_between(house: House) -> None:
@@ -760,6 +777,89 @@ def test_an_id_that_was_taken_since_the_plan_is_stale(house: House) -> None:
     reason = result(outcome, registry="first").reason
     assert reason == "'support-mini' has been created since the plan was made"
     assert apply_exit_code(plan, outcome) == ExitCode.STALE
+
+
+TWINS: dict[str, dict[str, Any]] = {
+    "provider and model_id": {"display_name": "Theirs"},
+    "display_name": {"model_id": "other"},
+}
+
+
+@pytest.mark.parametrize("what", TWINS)
+def test_a_model_like_a_create_that_was_made_since_the_plan_means_that_nothing_is_written(
+    house: House, what: str
+) -> None:
+    theirs = live_model(id="theirs", **TWINS[what])
+    first, second, plan, outcome = two_registries(house, lambda first, _: first.documents.append(theirs))
+    assert (first.writes, second.writes) == (0, 0)
+    reason = str(result(outcome, registry="first").reason)
+    assert reason.startswith("'theirs', which has the same ")
+    assert reason.endswith("is there since the plan was made")
+    assert apply_exit_code(plan, outcome) == ExitCode.STALE
+
+
+def test_a_model_like_a_create_that_is_made_during_a_long_apply_is_not_doubled(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.entries = {"concurrency": 1}
+    house.manifests = [manifest(name, model=name, display_name=name) for name in ("a", "b")]
+    monkeypatch.setattr(executor, "FRESH_SECONDS", 0.15)
+
+    async def meanwhile(exchange: Exchange) -> None:
+        exchange.server.documents.append(live_model(id="theirs", model_id="b", display_name="Theirs"))
+        await slow(0.3)(exchange)
+
+    ran = applied(house, prepare=faulty("POST a", meanwhile))
+    assert (ran.status("a"), ran.status("b"), ran.code) == ("done", "stale", 4)
+    assert ran.server.count("POST") == 1
+
+
+def test_an_acknowledged_create_goes_through_where_nothing_moved(house: House) -> None:
+    near = live_model(id="m-7", provider="openai")
+    [refusal] = one(house.plan([near])).refusals
+    head = "apiVersion: reconciler/v1\nkind: Acknowledgements\nacknowledgements:\n"
+    house.urls = {"orq": "https://orq.invalid"}
+
+    async def scenario(*more: dict[str, Any]) -> Ran:
+        async with orq(near) as server:
+            house.urls = {"orq": server.url}
+            house.acknowledgements = ""
+            [refusal] = one(await house.planned()).refusals
+            house.acknowledgements = head + str(refusal.acknowledge)
+            plan = await house.planned()
+            server.documents += more
+            return Ran(server, plan, await house.execute(plan))
+
+    assert refusal.code == "rename"
+    ran: Ran = run(scenario())
+    assert (ran.status(), ran.code, len(ran.server.documents)) == ("done", 0, 2)
+    ran = run(scenario(live_model(id="m-8", provider="openai")))
+    assert (ran.status(), ran.server.writes) == ("stale", 0)
+
+
+def test_creates_that_are_like_each_other_do_not_hold_each_other_back(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.entries = {"concurrency": 1}
+    house.manifests = [manifest("a"), manifest("b"), manifest("c")]
+    monkeypatch.setattr(executor, "FRESH_SECONDS", 0.0)
+    ran = applied(house)
+    assert (ran.outcome.count("done"), ran.code) == (3, 0)
+
+
+def test_a_model_of_a_manifest_that_the_run_leaves_out_holds_no_create_back(house: House) -> None:
+    house.manifests = [manifest(), manifest("m-7")]
+
+    async def scenario() -> Ran:
+        async with orq(live_model(id="m-7")) as server:
+            house.urls = {"orq": server.url}
+            whole = await house.planned()
+            plan = await house.planned(only=("support-mini",))
+            assert one(plan).digest == one(whole).digest
+            return Ran(server, plan, await house.execute(plan))
+
+    ran: Ran = run(scenario())
+    assert (ran.status(), ran.code) == ("done", 0)
 
 
 def test_an_error_comes_before_stale_in_the_exit_code(house: House) -> None:
@@ -1021,6 +1121,19 @@ def test_a_list_that_fails_during_a_long_apply_skips_the_rest_without_asking_aga
     assert "down" in str(ran.outcome.results[-1].reason)
 
 
+def test_a_list_from_before_a_write_does_not_lose_what_the_write_answered() -> None:
+    async def scenario() -> None:
+        live = _Live(SimpleNamespace(), None)  # type: ignore[arg-type]
+        before = time.monotonic()
+        live.learn(live_object(live_model()))
+        live._take(Observation("orq", (), before))
+        assert set(live.known) == {"support-mini"}
+        live._take(Observation("orq", (), time.monotonic() + 1))
+        assert live.known == {}
+
+    run(scenario())
+
+
 # ---- several requests of one action
 
 
@@ -1045,6 +1158,93 @@ def test_an_action_of_several_requests_is_done_in_order_or_in_part(house: House,
     assert ran.server.bodies("PATCH")[0]["metadata"]["supports_tool_calling"] is True
     assert (ran.status(), ran.code) == (("unproven", 4) if refused else ("done", 0))
     assert str(ran.only.reason).startswith("done in part: orq: PATCH ") is refused
+
+
+def test_a_second_request_never_lays_a_body_over_a_model_that_is_gone(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(executor, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(_Live, "learn", lambda *_: None)
+
+    async def scenario() -> Ran:
+        async with orq() as server:
+            house.urls = {"orq": server.url}
+            plan = await house.planned()
+            action = one(plan)
+            edit = PlannedEdit(("metadata", "region"), "eu")
+            second = PlannedRequest("update", "PATCH", "/v2/models/{id}", (edit,))
+            action = replace(action, requests=(*action.requests, second))
+            plan = replace(plan, registries=(replace(plan.registries[0], actions=(action,)),))
+
+            async def gone(exchange: Exchange) -> None:
+                await exchange.honest()
+                exchange.server.documents.clear()
+
+            server.fails("POST", gone)
+            return Ran(server, plan, await house.execute(plan))
+
+    ran: Ran = run(scenario())
+    assert (ran.status(), ran.server.count("PATCH")) == ("unproven", 0)
+    assert ran.only.reason == "done in part: 'support-mini' is no longer there"
+
+
+# ---- what cannot be sent
+
+
+@pytest.mark.parametrize("identity", [".", "..", "half-\ud800"])
+def test_an_id_that_no_address_can_hold_fails_and_says_so(house: House, identity: str) -> None:
+    house.manifests = [manifest(**NEW_NAME), manifest("b", model="b", display_name="B")]
+    ran = applied(house, live_model(id=identity))
+    assert (ran.status(), ran.status("b"), ran.server.count("PATCH")) == ("failed", "done", 0)
+    assert "cannot be part of an address" in ran.only.reason
+    assert ran.only.failure.code == "error"
+
+
+def test_a_carried_text_that_is_not_utf8_fails_and_is_named(house: House) -> None:
+    house.manifests = [manifest(limits={"context_window": 5})]
+    live = live_model()
+    live["metadata"]["region"] = "eu-\udfff"
+    ran = applied(house, live)
+    assert (ran.status(), ran.code, ran.server.writes) == ("failed", 1, 0)
+    assert ran.only.reason.startswith("metadata.region holds text that is not UTF-8")
+
+
+def test_a_body_names_what_is_not_utf8_and_shows_no_secret() -> None:
+    key = SecretRef("KEY")
+    for body, name in (
+        ({"a": {"b": ["x", "\ud800"]}}, "a.b.1 "),
+        ({"a": {"\ud800": 1}}, "the key a.\\ud800 "),
+        ({"a": key}, "the secret KEY "),
+    ):
+        with pytest.raises(ReconcilerError) as caught:
+            body_bytes(body, {key: Secret("KEY", "planted-\ud800")})
+        assert caught.value.message.startswith(name)
+        assert "planted" not in repr((caught.value, caught.value.__context__, caught.value.__cause__))
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_a_write_that_is_not_allowed_stops_its_registry_at_once(house: House, status: int) -> None:
+    house.entries = {"concurrency": 1}
+    house.manifests = [manifest(name, model=name, display_name=name) for name in ("a", "b", "c")]
+    ran = applied(house, prepare=lambda server: server.always.update(POST=says(status, {"error": "no"})))
+    assert [ran.status(name) for name in ("a", "b", "c")] == ["failed", "skipped", "skipped"]
+    assert ran.server.count("POST") == 1
+    assert str(status) in str(result(ran.outcome, "c").reason)
+
+
+def test_a_stop_ends_the_wait_for_a_limit_soon(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(executor, "FRESH_SECONDS", 0.5)
+    stop = Stop()
+
+    async def limited(exchange: Exchange) -> None:
+        asyncio.get_running_loop().call_later(0.2, setattr, stop, "requested", True)
+        await says(429, {"error": "slow down"}, retry_after="60")(exchange)
+
+    began = time.monotonic()
+    ran = applied(house, prepare=faulty("POST", limited), stop=stop)
+    assert time.monotonic() - began < 10
+    assert (ran.status(), ran.server.count("POST")) == ("failed", 1)
+    assert "slow down" in ran.only.reason
 
 
 # ---- signals, and bugs

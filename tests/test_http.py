@@ -54,7 +54,7 @@ from reconciler.errors import (
     UnknownOutcome,
     Unreachable,
 )
-from reconciler.http import Clock, ReadTransport, Reply, Settings, Transport, quote_segment
+from reconciler.http import Clock, Pace, ReadTransport, Reply, Settings, Transport, quote_segment
 from reconciler.http.hints import asked_wait
 from reconciler.http.text import harmless
 from reconciler.secrets import Secret
@@ -419,6 +419,8 @@ UNUSABLE = {
     "half of its JSON": (HALF_JSON, "not JSON .*application/json"),
     "NaN": (says(200, b'{"price": NaN}'), "NaN"),
     "Infinity": (says(200, b"[-Infinity]"), "-Infinity"),
+    "65 lists": (says(200, b"[" * 65 + b"]" * 65), "nested too deeply"),
+    "65 lists and objects": (says(200, b'[{"a":' * 32 + b"{}" + b"}]" * 32), "nested too deeply"),
     "deep nesting": (says(200, b"[" * 200_000 + b"]" * 200_000), "nested too deeply"),
     "a huge int": (says(200, b"1" * 5_000), "a number of 5000 digits"),
     "a huge exponent": (says(200, b"1e99999"), "a number that no registry"),
@@ -428,6 +430,21 @@ UNUSABLE = {
     "no gzip at all": (says(200, b"{}", content_encoding="gzip"), "cannot be decompressed"),
     "too many bytes": (says(200, b" " * 3_000_000), "larger than 1048576 bytes"),
 }
+
+
+@pytest.mark.parametrize("body", [b"[" * 64 + b"]" * 64, b'{"a":' * 64 + b"1" + b"}" * 64])
+@story
+async def test_an_answer_may_be_nested_64_deep(body: bytes) -> None:
+    async with serving(says(200, body)) as server, opened(server.origin) as transport:
+        assert (await transport.read("GET", "/")).data == json.loads(body)
+
+
+@story
+async def test_an_error_that_is_nested_too_deeply_is_told_by_its_text() -> None:
+    async with serving(says(400, b"[" * 500 + b"]" * 500)) as server, opened(server.origin) as transport:
+        error = await failure_of(transport.read("GET", "/"))
+    assert type(error) is Rejected
+    assert "[[[[" in error.message
 
 
 @pytest.mark.parametrize("case", UNUSABLE)
@@ -591,6 +608,7 @@ async def test_a_write_that_finds_nobody_is_tried_again_and_surely_not_sent() ->
         error = await failure_of(transport.write("POST", "/models", b"{}"))
     assert type(error) is Unreachable
     assert "cannot connect" in error.message
+    assert error.hint == "check `url` in reconciler.yaml, and that the registry is running"
     assert len(waits.slept) == 3
 
 
@@ -816,6 +834,30 @@ def test_a_wait_asked_of_one_call_holds_all_even_those_that_waited_for_their_tur
     times = timed(3, Wire(acts), requests_per_minute=6, concurrency=8)
     assert len(times) == 4
     assert times[1] >= 101
+
+
+@pytest.mark.parametrize("per_minute", [2, 60])
+def test_transports_that_share_a_pace_keep_one_limit_together(per_minute: int) -> None:
+    wire = Wire(iter(()))
+
+    async def run() -> None:
+        clock = Clock(monotonic=asyncio.get_running_loop().time)
+        pace = Pace(per_minute, clock)
+        for _ in range(2):  # one after the other, as a plan and then its writes
+            async with opened("http://registry.example", wire=lambda: wire, clock=clock, pace=pace) as it:
+                await asyncio.gather(*(it.read("GET", "/") for _ in range(per_minute)))
+
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        runner.run(run())
+    windows = [later - first for first, later in zip(wire.times, wire.times[per_minute:], strict=False)]
+    assert len(windows) == per_minute
+    assert min(windows) > 60
+
+
+def test_a_pace_begins_anew_in_another_loop() -> None:
+    pace = Pace(60)
+    for _ in range(2):
+        asyncio.run(asyncio.wait_for(pace.start(), 1))
 
 
 # --- refusals --------------------------------------------------------------------------------------

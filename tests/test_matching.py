@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from house import House, manifest, one
+from house import House, manifest, observation, one
 from orq_server import live_model
 
+from reconciler.matching import Missing, Unclear, match_all
 from reconciler.plan import Action, Refusal
+from reconciler.registries.orq.fields import GENERIC
 
 
 def refusal(action: Action) -> Refusal:
@@ -126,6 +129,34 @@ def test_two_live_models_with_the_same_id_are_ambiguous(house: House) -> None:
     assert "support-mini (Another)" in found.message
 
 
+def test_two_creates_of_one_id_are_both_refused_and_both_named_with_their_places(house: House) -> None:
+    house.manifests = [manifest("a", model="x"), manifest("b", native={"orq": {"id": "a"}}), manifest("c")]
+    plan = house.plan()
+    for name in ("a", "b"):
+        found = refusal(one(plan, name))
+        assert found.code == "ambiguous"
+        assert found.message.startswith("several manifests would create a model with the id 'a': ")
+        for other in ("a", "b"):
+            assert f"{other} ({one(plan, other).place})" in found.message
+        assert found.fix == "give each its own native.orq.id"
+    assert one(plan, "c").operation == "create"
+    assert one(house.plan(only=("a",)), "a").operation == "refused"
+
+
+def test_two_creates_with_one_natural_key_are_refused_where_the_server_makes_the_id(house: House) -> None:
+    house.manifests = [manifest("a"), manifest("b"), manifest("c", model="c")]
+    _, desired, _ = house.load()
+    made = replace(GENERIC, identity=replace(GENERIC.identity, client_chosen=False))
+    matches = match_all([replace(each, table=made) for each in desired], observation([]))
+    for match in matches[:2]:
+        assert isinstance(match, Unclear)
+        assert match.refusal.code == "ambiguous"
+        assert "a (models/all.yaml:" in match.refusal.message
+        assert "b (models/all.yaml:" in match.refusal.message
+        assert "native.orq.id" in str(match.refusal.fix)
+    assert isinstance(matches[2], Missing)
+
+
 # ---- not ours, other variant
 
 
@@ -174,6 +205,16 @@ def test_a_create_beside_a_model_that_it_resembles_looks_like_a_rename(
     assert f"same {what}" in found.message
     assert "native.orq.id: m-7" in str(found.fix)
     assert action.digest in str(found.acknowledge)
+
+
+def test_no_pin_is_proposed_for_a_model_of_another_variant(house: House) -> None:
+    other = live_model(id="m-7", provider="openailike")
+    found = refusal(one(house.plan([other])))
+    assert found.code == "rename"
+    assert "native.orq.id: m-7" not in str(found.fix)
+    assert "m-7 is of another variant, openai-like" in str(found.fix)
+    found = refusal(one(house.plan([other, live_model(id="m-8", provider="openai")])))
+    assert "to update m-8 in place, write native.orq.id: m-8;" in str(found.fix)
 
 
 def test_the_display_name_that_a_create_would_give_by_itself_counts_too(house: House) -> None:

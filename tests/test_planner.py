@@ -16,7 +16,7 @@ from orq_server import OrqServer, live_model, orq
 from reconciler.errors import UnexpectedAnswer, UsageError
 from reconciler.outcome import plan_exit_code
 from reconciler.plan import Action, Plan, PlannedEdit, adapter
-from reconciler.planner import Selection
+from reconciler.planner import Selection, planned_near
 from reconciler.registries.interface import Reader
 from reconciler.registries.orq.client import OrqReader
 
@@ -121,6 +121,25 @@ def test_a_declared_field_without_a_place_is_named_once_per_registry(house: Hous
     [part] = house.plan([live_model()]).registries
     assert [(held.path, held.names) for held in part.not_held] == [("description", ("support-mini", "b"))]
     assert one(house.plan([live_model()])).operation == "none"
+
+
+def test_a_create_rests_on_what_it_is_like_but_for_what_other_manifests_mean(house: House) -> None:
+    house.manifests = [manifest(provider="openai"), manifest("m-7")]
+    live = [live_model(id="m-7")]
+    assert one(house.plan(live)).rests_on == ""
+    alone = one(house.plan(live, only=("support-mini",)))
+    assert planned_near(alone.rests_on) == {("m-7", "display_name"), ("m-7", "model_id")}
+    assert alone.digest == one(house.plan(live)).digest
+    house.manifests = house.manifests[:1]
+    refused = one(house.plan(live))
+    assert (refused.operation, refused.rests_on) == ("refused", alone.rests_on)
+    more = one(house.plan([*live, live_model(id="m-8")]))
+    assert more.digest != refused.digest
+
+
+@pytest.mark.parametrize("text", ["", "f00d", "[1]", "3", '[["a"]]'])
+def test_what_no_create_rests_on_is_read_as_nothing(text: str) -> None:
+    assert planned_near(text) == frozenset()
 
 
 # ---- refused

@@ -12,17 +12,16 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import Interrupted, StdoutError, paint, say, write
 from reconciler.cli.logs import level_of, set_up_logging
-from reconciler.cli.progress import Progress, working
-from reconciler.cli.run import Project, choose_registries, connections, load, observe
-from reconciler.errors import ExitCode, ReconcilerError, RegistryError, UsageError
+from reconciler.cli.progress import Progress
+from reconciler.cli.run import Planned, load, read_and_plan
+from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.executor import Stop, Target, execute
 from reconciler.outcome import ActionResult, Outcome, apply_exit_code
 from reconciler.plan import Plan
-from reconciler.planner import Selection, make_plan
+from reconciler.planner import Selection
 from reconciler.registries.interface import Connection, Observation
 from reconciler.report.documents import apply_document, render
 from reconciler.report.text import outcome_text, plan_text, totals
-from reconciler.report.values import counted
 from reconciler.secrets import SecretStore
 
 
@@ -48,22 +47,18 @@ def command(
     """Make only the calls that are needed. Shows the plan that it executes, and asks first."""
     set_up_logging(level_of(verbose))
     project = load(config_path)
-    selection = Selection(only, without)
-    selection.check(project.manifests)
-    reached = connections(project, choose_registries(project, registries))
-    with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
-        observed = asyncio.run(observe(project, reached))
-    plan = make_plan(
-        project.config, project.desired, observed, selection=selection, acknowledged=project.acknowledged
-    )
     text = output == "text"
-    if text:
-        write(plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
-    todo = bool(plan.actions("create", "update"))
-    if todo and not yes:
-        _ask(plan, shown=text and sys.stdout.isatty())
     signals = _Signals()
-    outcome = _execute(project, plan, _targets(project, reached, observed), signals)
+    # One loop reads and writes, so that both keep one pace. It stands still while the question is asked.
+    with asyncio.Runner() as runner:
+        planned = read_and_plan(project, registries, Selection(only, without), run=runner.run)
+        plan = planned.plan
+        if text:
+            write(plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
+        todo = bool(plan.actions("create", "update"))
+        if todo and not yes:
+            _ask(plan, shown=text and sys.stdout.isatty())
+        outcome = _execute(runner, planned, signals)
     code = apply_exit_code(plan, outcome, signal=signals.received)
     if not text:
         return _report(render(apply_document(plan, outcome, code)), outcome, code)
@@ -80,7 +75,7 @@ def _ask(plan: Plan, *, shown: bool) -> None:
     if not shown:
         say(plan_text(plan, paint=paint(sys.stderr)))
     say(f"\n{totals(plan)} Nothing is ever deleted.")
-    say("Apply? Only 'yes' is taken for a yes: ", newline=False)
+    say("Type yes to apply: ", newline=False)
     if _answer() != "yes":
         raise Declined("not applied; nothing was written")
 
@@ -104,19 +99,19 @@ def _report(text: str, outcome: Outcome, code: ExitCode) -> int:
     return int(code)
 
 
-def _targets(
-    project: Project, reached: dict[str, Connection], observed: dict[str, Observation | RegistryError]
-) -> dict[str, Target]:
+def _targets(planned: Planned) -> dict[str, Target]:
     from reconciler.connect import kind_of
 
     return {
-        name: Target(kind_of(project.config, name), connection, found)
-        for name, connection in reached.items()
-        if isinstance(found := observed[name], Observation)
+        name: Target(kind_of(planned.project.config, name), connection, found)
+        for name, connection in planned.reached.items()
+        if isinstance(connection, Connection) and isinstance(found := planned.observed[name], Observation)
     }
 
 
-def _execute(project: Project, plan: Plan, targets: dict[str, Target], signals: _Signals) -> Outcome:
+def _execute(runner: asyncio.Runner, planned: Planned, signals: _Signals) -> Outcome:
+    plan = planned.plan
+
     async def run() -> Outcome:
         total = sum(bool(action.requests) for action in plan.actions())
         with Progress("applying", total) as progress, signals:
@@ -124,11 +119,11 @@ def _execute(project: Project, plan: Plan, targets: dict[str, Target], signals: 
             def finished(result: ActionResult) -> None:
                 progress.advance(failed=result.status != "done")
 
-            store = SecretStore(project.config.secret_rules())
-            return await execute(plan, targets, store, stop=signals.stop, on_result=finished)
+            store = SecretStore(planned.project.config.secret_rules())
+            return await execute(plan, _targets(planned), store, stop=signals.stop, on_result=finished)
 
     try:
-        return asyncio.run(run())
+        return runner.run(run())
     except asyncio.CancelledError:  # the second signal, while everything was still being read
         raise Interrupted(signals.received) from None
 

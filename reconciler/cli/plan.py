@@ -11,13 +11,11 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import OutputError, paint, write
 from reconciler.cli.logs import level_of, set_up_logging
-from reconciler.cli.progress import working
-from reconciler.cli.run import choose_registries, connections, load, observe
+from reconciler.cli.run import load, read_and_plan
 from reconciler.outcome import plan_exit_code
-from reconciler.planner import Selection, make_plan
+from reconciler.planner import Selection
 from reconciler.report.documents import plan_document, render
 from reconciler.report.text import plan_text
-from reconciler.report.values import counted
 
 
 @click.command()
@@ -41,15 +39,8 @@ def command(
 ) -> int:
     """Show what would change in each registry. Nothing is written anywhere."""
     set_up_logging(level_of(verbose))
-    project = load(config_path)
     selection = Selection(only, without)
-    selection.check(project.manifests)
-    reached = connections(project, choose_registries(project, registries))
-    with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
-        observed = asyncio.run(observe(project, reached))
-    plan = make_plan(
-        project.config, project.desired, observed, selection=selection, acknowledged=project.acknowledged
-    )
+    plan = read_and_plan(load(config_path), registries, selection, run=asyncio.run).plan
     code = plan_exit_code(plan, changes_count=exit_code)
     document = render(plan_document(plan, code)) if out is not None or output == "json" else ""
     if out is not None:

@@ -14,11 +14,10 @@ from reconciler.cli.console import paint, write
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.progress import working
 from reconciler.cli.run import Project, choose_registries, connections, load, observe
-from reconciler.errors import ExitCode, RegistryError, SecretError, StorageError
-from reconciler.plan import Failure
-from reconciler.planner import failure_of
+from reconciler.errors import ExitCode, RegistryError
+from reconciler.planner import Selection, failure_of
 from reconciler.registries import KINDS
-from reconciler.registries.interface import Connection, Observation
+from reconciler.registries.interface import Observation
 from reconciler.report.documents import registries_document, render
 from reconciler.report.registries import RegistryState, registries_text
 from reconciler.report.values import counted
@@ -31,7 +30,7 @@ def command(config_path: Path, output: str, verbose: int, registries: tuple[str,
     """List the configured registries, and whether they answer."""
     set_up_logging(level_of(verbose))
     project = load(config_path)
-    names = choose_registries(project, registries or tuple(project.config.value.registries))
+    names = choose_registries(project, registries or tuple(project.config.value.registries), Selection())
     with working(f"reading {counted(len(names), 'registry', 'registries')}"):
         states = _states(project, names)
     code = ExitCode.ERROR if any(state.failure for state in states) else ExitCode.OK
@@ -43,19 +42,11 @@ def command(config_path: Path, output: str, verbose: int, registries: tuple[str,
 
 
 def _states(project: Project, names: list[str]) -> list[RegistryState]:
-    reached: dict[str, Connection] = {}
-    found: dict[str, Observation | Failure] = {}
-    for name in names:
-        try:
-            reached |= connections(project, [name])
-        except (SecretError, StorageError) as error:
-            found[name] = Failure(error.code, error.message, error.hint)
-    for name, answer in asyncio.run(observe(project, reached)).items():
-        found[name] = failure_of(answer) if isinstance(answer, RegistryError) else answer
-    return [_state(project, name, found[name]) for name in names]
+    observed = asyncio.run(observe(project, connections(project, names)))
+    return [_state(project, name, found) for name, found in observed.items()]
 
 
-def _state(project: Project, name: str, found: Observation | Failure) -> RegistryState:
+def _state(project: Project, name: str, found: Observation | RegistryError) -> RegistryState:
     entry = project.config.value.registries[name]
     state = RegistryState(
         name=name,
@@ -64,7 +55,7 @@ def _state(project: Project, name: str, found: Observation | Failure) -> Registr
         target=entry.url or f"embedded:{entry.embedded}",
         declared=sum(one.registry == name for one in project.desired),
     )
-    if isinstance(found, Failure):
-        return replace(state, failure=found)
+    if isinstance(found, RegistryError):
+        return replace(state, failure=failure_of(found))
     ours = sum(live.ours for live in found.objects)
     return replace(state, ours=ours, vendor_owned=len(found.objects) - ours)

@@ -15,8 +15,8 @@ Planning gets a ``ReadTransport``, which has no method that writes; only applyin
 """
 
 from reconciler.http.answer import Reply
-from reconciler.http.pace import Clock
+from reconciler.http.pace import Clock, Pace
 from reconciler.http.transport import ReadTransport, Settings, Transport
 from reconciler.http.urls import quote_segment
 
-__all__ = ["Clock", "ReadTransport", "Reply", "Settings", "Transport", "quote_segment"]
+__all__ = ["Clock", "Pace", "ReadTransport", "Reply", "Settings", "Transport", "quote_segment"]

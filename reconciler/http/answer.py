@@ -18,6 +18,10 @@ _LONGEST_ERROR_BODY = 64 * 1024
 _LONGEST_NUMBER = 308
 """Digits, and the largest exponent of ten: what a double can hold. More is an attack or a fault."""
 
+_DEEPEST = 64
+"""Lists and objects inside each other. What walks an answer later on calls itself as often."""
+_TOO_DEEP = "it is nested too deeply"
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -115,9 +119,23 @@ def decode(body: bytes) -> Any:
     if not text.strip():
         return None
     try:
-        return json.loads(text, parse_float=_fraction, parse_int=_whole, parse_constant=_refuse)
+        data = json.loads(text, parse_float=_fraction, parse_int=_whole, parse_constant=_refuse)
     except RecursionError:
-        raise ValueError("it is nested too deeply") from None
+        raise ValueError(_TOO_DEEP) from None
+    if _depth(data) > _DEEPEST:
+        raise ValueError(_TOO_DEEP)
+    return data
+
+
+def _depth(data: Any) -> int:
+    """How many lists and objects stand inside each other, or one more than ``_DEEPEST``."""
+    depth = 0
+    level = [data] if isinstance(data, dict | list) else []
+    while level and depth <= _DEEPEST:
+        depth += 1
+        inner = (one.values() if isinstance(one, dict) else one for one in level)
+        level = [item for items in inner for item in items if isinstance(item, dict | list)]
+    return depth
 
 
 def _whole(text: str) -> int:

@@ -48,9 +48,9 @@ from reconciler.secrets import Secret
 # network's own words for 502 and 504.
 _TRANSIENT = frozenset({408, 500, 502, 503, 504, 520, 521, 522, 523, 524})
 
+_NO_CONNECTION = (httpx.ConnectError, httpx.ConnectTimeout)
 _NOT_SENT = (
-    httpx.ConnectError,
-    httpx.ConnectTimeout,
+    *_NO_CONNECTION,
     httpx.PoolTimeout,
     httpx.ProxyError,  # the proxy refused the tunnel
     httpx.InvalidURL,  # longer than httpx sends
@@ -61,6 +61,7 @@ SEND_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError)  # a raw OSError: T
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id", "cf-ray")
 _LONGEST_EXCERPT = 200
 _LONGEST_DETAIL = 100
+_NOBODY = "check `url` in reconciler.yaml, and that the registry is running"
 _WRONG_URL = "check `url` in reconciler.yaml: it may be wrong"
 
 
@@ -106,7 +107,8 @@ class Judge:
             if _is_untrusted(failure):
                 hint = "set SSL_CERT_FILE to the certificates that this network uses"
                 return Failed(self._error(Unreachable, call, None, f"not trusted: {about}", hint=hint))
-            unconnected = self._error(Unreachable, call, None, f"cannot connect: {about}")
+            nobody = _NOBODY if isinstance(failure, _NO_CONNECTION) else None
+            unconnected = self._error(Unreachable, call, None, f"cannot connect: {about}", hint=nobody)
             return Failed(unconnected, repeat=True)
         if isinstance(failure, TimeoutError | httpx.TimeoutException):
             return self._unanswered(call, None, "no answer in time")
@@ -238,7 +240,7 @@ class Judge:
     def _whose(self) -> str:
         if self.token is None:
             return "this registry has no token in reconciler.yaml"
-        return f"check the token {self.token.name}: is it the right one, still valid, and allowed to do this?"
+        return f"check {self.token.name}: is it the right one, still valid, and allowed to do this?"
 
     def _clean(self, call: Call, text: str, limit: int | None = None) -> str:
         secrets = call.secrets if self.token is None else (self.token, *call.secrets)

@@ -24,16 +24,22 @@ class Clock:
 
 
 class Pace:
-    """Lets at most ``per_minute`` calls start in any 60 seconds, a sixth of them at once."""
+    """Lets at most ``per_minute`` calls start in any 60 seconds, a sixth of them at once.
 
-    def __init__(self, per_minute: int, clock: Clock) -> None:
+    Everything that calls one registry shares one of these. It counts within one event loop, and begins
+    anew in another.
+    """
+
+    def __init__(self, per_minute: int, clock: Clock | None = None) -> None:
         # A leaky bucket lets ``burst + 60 * rate`` calls start in the worst window. Half a call above
         # the whole number still rounds down to it, and keeps a limit of 1 from meaning a rate of 0.
         burst = max(1, per_minute // 6)
         rate = (per_minute + 0.5 - burst) / _WINDOW
-        self._limiter = AsyncLimiter(burst, burst / rate)
-        self._clock = clock
-        self._paused_until = clock.monotonic()
+        self._burst, self._seconds = burst, burst / rate
+        self._limiter: AsyncLimiter | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._clock = clock or Clock()
+        self._paused_until = self._clock.monotonic()
 
     def pause(self, seconds: float) -> None:
         """Lets no call start for ``seconds``: what the registry asked of one, it asked of all."""
@@ -44,8 +50,15 @@ class Pace:
         while True:
             while (left := self._paused_until - self._clock.monotonic()) > 0:
                 await self._clock.sleep(left)
-            await self._limiter.acquire()
+            await self._here().acquire()
             # A pause that began meanwhile voids the permit: calls that had kept theirs would all
             # start after it, on top of the burst.
             if self._paused_until <= self._clock.monotonic():
                 return
+
+    def _here(self) -> AsyncLimiter:
+        """The limiter of the running loop; one cannot serve two."""
+        loop = asyncio.get_running_loop()
+        if self._limiter is None or self._loop is not loop:
+            self._limiter, self._loop = AsyncLimiter(self._burst, self._seconds), loop
+        return self._limiter

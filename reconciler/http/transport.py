@@ -64,7 +64,8 @@ class ReadTransport:
     ``registry`` is its name in reconciler.yaml. ``explain`` takes the decoded body of an error and gives
     the registry's own message; ``retry_after`` gives the seconds that such a body asks us to wait, and
     ``math.inf`` for a limit that waiting does not lift. Both take whatever JSON may come, None included.
-    ``wire`` makes another httpx transport than sockets, such as one for an app in this process.
+    ``wire`` makes another httpx transport than sockets, such as one for an app in this process. ``pace``
+    is one that other transports to the same registry share; without it, this one has its own.
 
     Raises Unreachable for a ``base_url`` that is none, SecretError for a token that cannot be a header.
     Close it, or use it as a context manager.
@@ -81,11 +82,12 @@ class ReadTransport:
         retry_after: Callable[[Any], float | None] = _no_hint,
         wire: Callable[[], httpx.AsyncBaseTransport] | None = None,
         clock: Clock | None = None,
+        pace: Pace | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock or Clock()
         self._base = BaseUrl.parse(base_url, registry=registry)
-        self._pace = Pace(settings.requests_per_minute, self._clock)
+        self._pace = pace or Pace(settings.requests_per_minute, self._clock)
         self._clients = Clients(
             registry=registry,
             base=self._base,

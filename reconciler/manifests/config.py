@@ -184,7 +184,7 @@ def load_config(path: Path, shown_as: str) -> LoadedConfig:
             data = stream.read(Limits().file_bytes + 1)
     except OSError as error:
         reason = error.strerror or "cannot be read"
-        hint = "run in the folder that holds reconciler.yaml, or give --config FILE"
+        hint = "run in the folder that holds reconciler.yaml, or say where it is with --config FILE"
         raise InputError([Problem("config-unreadable", reason, Place(shown_as), hint)]) from None
     if len(data) > Limits().file_bytes:
         message = f"the file has more than {Limits().file_bytes:,} bytes"
@@ -269,8 +269,9 @@ def _same_system(config: LoadedConfig, addresses: Mapping[str, _Address]) -> Ite
     for name, entry in config.value.registries.items():
         if name in addresses:
             _, host, port, path = addresses[name]
-            # http and https, each on its own port, are one server.
-            target: Any = (entry.kind, host, port, path)
+            # http and https, each on its own port, are one server. The token counts too: in many
+            # registries it is the token that says which workspace is meant.
+            target: Any = (entry.kind, host, port, path, entry.token and entry.token.env)
         elif entry.embedded:
             target = config.database(name).resolve()
         else:
@@ -281,7 +282,7 @@ def _same_system(config: LoadedConfig, addresses: Mapping[str, _Address]) -> Ite
                 "same-system",
                 f"'{name}' reaches the same system as '{first}'",
                 config.place("registries", name, key=True),
-                "keep one of them: two would overwrite each other",
+                "keep one of them, or their runs overwrite each other",
                 f"registries.{name}",
                 (config.place("registries", first, key=True),),
             )

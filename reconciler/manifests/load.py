@@ -117,7 +117,9 @@ def _unknown_kind(document: Document, kind: object) -> Problem:
     known = ", ".join(RESOURCES)
     if kind is None:
         place = locate(document, ("kind",), key=True)
-        return Problem("missing", "'kind' is missing", place, f"known here: {known}", "kind")
+        slip = next((key for key in document.root if did_you_mean(key, ("kind",))), None)
+        way_out = f"is '{slip}' a slip?" if slip else f"known here: {known}"
+        return Problem("missing", "'kind' is missing", place, way_out, "kind")
     place = locate(document, ("kind",))
     if not isinstance(kind, str):
         return Problem("string-type", "must be a text", place, f"known here: {known}", "kind")

@@ -98,7 +98,8 @@ def _word_hint(context: dict[str, Any]) -> str | None:
         near = did_you_mean(context["word"], context["known"])
         if near is None and len(context["known"]) <= 12:
             near = f"one of {', '.join(context['known'])}"
-    return " ".join(filter(None, (near, context.get("hint")))) or None
+    parts = [part for part in (near, context.get("hint")) if part]
+    return ("; " if near is None or not near.endswith("?") else " ").join(parts) or None
 
 
 def _value(document: Document, location: Iterable[str | int]) -> Any:

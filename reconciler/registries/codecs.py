@@ -14,7 +14,8 @@ from typing import Any, Final
 
 import simplejson
 
-from reconciler.manifests.fields import SECRET_SCHEMA, JsonSchema, secret_shape_problem
+from reconciler.manifests.fields import SECRET_SCHEMA, JsonSchema, secret_shape_problem, text_schema
+from reconciler.manifests.vocabulary import BASE_URL, full
 from reconciler.money import SIGNIFICANT_DIGITS, InexactPrice, Price, Unit, as_double, plain
 from reconciler.secrets import SecretRef
 
@@ -162,6 +163,30 @@ class Id(Text):
 
     def schema(self) -> JsonSchema:
         return {**Text.schema(self), "not": {"enum": [".", ".."]}}
+
+
+@dataclass(frozen=True, slots=True)
+class Address(Text):
+    """The address of an upstream, under the rule of the portable one; with ``bare`` also without scheme."""
+
+    bare: bool = False
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        address = Text.normal(self, value, native=native)
+        if address is not None and full(self._pattern()).match(address) is None:
+            raise BadValue(f"must be {self._form()}, without user information, query or fragment")
+        return address
+
+    def schema(self) -> JsonSchema:
+        pattern = f"(?:{self._pattern()})?" if self.empty_is_unset else self._pattern()
+        return text_schema(pattern, f"{self._form()}, without user information, query or fragment")
+
+    def _pattern(self) -> str:
+        return f"(?:https?://)?{BASE_URL.removeprefix('https?://')}" if self.bare else BASE_URL
+
+    def _form(self) -> str:
+        scheme = "http:// or https://, a host and a path"
+        return f"{scheme}, or a host and a path alone" if self.bare else scheme
 
 
 @dataclass(frozen=True, slots=True)

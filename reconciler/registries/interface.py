@@ -89,7 +89,11 @@ class Writer(Reader, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Connection:
-    """How to reach one registry. ``wire`` makes an httpx transport other than sockets (in this process)."""
+    """How to reach one registry.
+
+    ``wire`` makes an httpx transport other than sockets (in this process). ``pace`` is an http.Pace of
+    ``requests_per_minute`` that the reader and the writer share; without it, each has its own.
+    """
 
     registry: str
     url: str
@@ -97,6 +101,7 @@ class Connection:
     requests_per_minute: int
     concurrency: int
     wire: Callable[[], Any] | None = None
+    pace: Any = None
 
 
 class Client(Protocol):

@@ -7,7 +7,6 @@ the JSON Schema of ``native``. Everything here is pure: values in, values out.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from enum import Enum
@@ -15,7 +14,15 @@ from functools import cached_property
 from typing import Any, Final
 
 from reconciler.errors import InternalError
-from reconciler.registries.codecs import Codec, Json, SecretText, TreeOrSecret, Unreadable, Value, Wire
+from reconciler.registries.addresses import upstreams
+from reconciler.registries.codecs import (
+    Codec,
+    EmptyMapping,
+    SecretText,
+    Unreadable,
+    Value,
+    Wire,
+)
 from reconciler.secrets import SecretRef
 
 Path = tuple[str, ...]
@@ -150,12 +157,15 @@ class Field:
         return Contradiction(tuple((".".join(point.path), value) for point, value in found))
 
     def normal(self, value: Any) -> Value:
-        """The normal form of a manifest's value; null means unset. Raises BadValue, CannotExpress."""
-        if value is None:
-            return self.row.absent
-        return self.row.codec.normal(value, native=self.native)
+        """The normal form of a manifest's value; None for null. Raises BadValue, CannotExpress."""
+        return None if value is None else self.row.codec.normal(value, native=self.native)
+
+    def wanted(self, value: Value) -> Value:
+        """What must read back for a normal form: null is what absence means."""
+        return self.row.absent if value is None else value
 
     def is_unset(self, value: Value) -> bool:
+        """Whether a live value is what absence means; a false is shown as false."""
         return value is None or (value == self.row.absent and not isinstance(value, bool))
 
 
@@ -299,14 +309,30 @@ class Table:
         """Every field without a pattern, once for each of its paths."""
         return self._exact.values()
 
+    def live_fields(self, raw: Mapping[str, Any]) -> Iterator[Field]:
+        """The fields that a live object has a key for, each once, by its first manifest path.
+
+        Goes by the keys that are there: most objects have few of the many that there are rows for.
+        """
+        for key, value in raw.items():
+            found = self._shown.get((key,))
+            if found is not None:
+                yield found
+            elif isinstance(value, Mapping):
+                for name in value:
+                    below = self._shown.get((key, name))
+                    if below is not None:
+                        yield below
+
     @cached_property
-    def readable(self) -> tuple[Field, ...]:
-        """The portable fields that read back: what `unmanaged` looks through."""
-        return tuple(
-            item
-            for item in self._exact.values()
-            if not item.native and item.row.echo is not Echo.WRITE_ONLY and not item.row.secret
-        )
+    def _shown(self) -> dict[Path, Field]:
+        """Every field that reads back what was sent, by the wire path of its first point."""
+        shown: dict[Path, Field] = {}
+        for item in self._exact.values():
+            group = isinstance(item.row.codec, EmptyMapping)
+            if item.row.points[0].read and item.row.echo is Echo.ECHOED and not (item.row.identity or group):
+                shown.setdefault(item.row.points[0].path, item)
+        return shown
 
     # ---- bodies
 
@@ -368,14 +394,22 @@ class Table:
                 continue
             if isinstance(value, SecretRef):
                 edits.append(Edit(point.path, secret=value))
-            elif item.is_unset(value):
-                # Also a zero that reads back as unset: what must not be there is left out, not sent as 0.
-                if not creating:
-                    omitted = item.row.clear is Clear.OMITTED
-                    edits.append(Edit(point.path, cleared=True) if omitted else Edit(point.path))
+            elif value is None:
+                edits += Table._clearing(item.row, point, creating=creating)
             else:
                 edits.append(Edit(point.path, (point.codec or item.row.codec).encode(value)))
         return edits
+
+    @staticmethod
+    def _clearing(row: Row, point: Point, *, creating: bool) -> list[Edit]:
+        """How null is written: left out where that unsets, else as what absence means."""
+        codec = point.codec or row.codec
+        if creating:
+            spelled = row.demanded and row.absent is not None
+            return [Edit(point.path, codec.encode(row.absent))] if spelled else []
+        if row.clear is Clear.OMITTED:
+            return [Edit(point.path, cleared=True)]
+        return [Edit(point.path, None if row.absent is None else codec.encode(row.absent))]
 
     def body(self, call: Call, edits: Iterable[Edit], raw: Mapping[str, Any]) -> dict[str, Any]:
         """The body of ``call``: the edits, laid over what is live where a container is replaced whole.
@@ -423,9 +457,8 @@ class Table:
             edit = given.get(source.path)
             wire = edit.value if edit is not None else dig(raw, source.path)
             value = None if wire is ABSENT or wire is None else row.codec.decode(wire)
-            if value is None or isinstance(value, Unreadable):
-                yield Edit(derived.path, cleared=True)
-            else:
+            # Without a price to compute from, what is live is carried through like any other key.
+            if value is not None and not isinstance(value, Unreadable):
                 yield Edit(derived.path, (derived.codec or row.codec).encode(value))
 
     @cached_property
@@ -433,10 +466,10 @@ class Table:
         points = {point.path: (row, point) for row in self.rows for point in row.points if point.derived}
         return tuple(points.values())
 
-    @cached_property
-    def derived_paths(self) -> frozenset[Path]:
-        """The wire paths that the server computes from another one."""
-        return frozenset(point.path for _, point in self._derived)
+    def derived_paths(self, edits: Iterable[Edit]) -> frozenset[Path]:
+        """The wire paths that the server computes from what ``edits`` change."""
+        changed = {edit.path for edit in edits}
+        return frozenset(point.path for row, point in self._derived if row.points[0].path in changed)
 
     def upstreams(self, edits: Iterable[Edit]) -> Iterator[str]:
         """The addresses among ``edits`` that the object's secrets are used at."""
@@ -449,7 +482,8 @@ class Table:
         if keyed is None or not isinstance(value, Mapping):
             return value
         return [
-            {keyed.key: name, **item} if isinstance(item, Mapping) else item for name, item in value.items()
+            item if name.startswith("\0") or not isinstance(item, Mapping) else {keyed.key: name, **item}
+            for name, item in value.items()
         ]
 
     def unwrapped(self, raw: Mapping[str, Any]) -> dict[str, Any]:
@@ -483,15 +517,24 @@ class Table:
     def holds(self, edit: Edit, raw: Mapping[str, Any]) -> bool | None:
         """Whether a live object holds what ``edit`` asked for; None where it does not read back."""
         row, point = self._by_point.get(edit.path) or self._by_pattern(edit.path)
-        if edit.secret is not None or not point.read or row.echo is Echo.WRITE_ONLY:
+        shows = point if point.read else next((other for other in row.points if other.read), None)
+        if edit.secret is not None or shows is None or row.echo is Echo.WRITE_ONLY:
             return None
-        codec = point.codec or row.codec
-        wire = dig(raw, edit.path)
-        if point.derived and wire is ABSENT:
+        wire = dig(raw, edit.path if shows is point else shows.path)
+        if shows.derived and wire is ABSENT:
             return None  # zero is dropped on read; the row's first point tells
-        live = row.absent if wire is ABSENT else codec.decode(wire)
-        wanted = row.absent if edit.cleared or edit.value is None else codec.decode(edit.value)
-        return bool(live == wanted)
+        live = row.absent if wire is ABSENT else (shows.codec or row.codec).decode(wire)
+        sent = (
+            row.absent
+            if edit.cleared or edit.value is None
+            else (point.codec or row.codec).decode(edit.value)
+        )
+        return bool(live == sent)
+
+    def shown_at(self, path: Path) -> Path:
+        """The wire path at which what is written at ``path`` reads back; the same where nothing does."""
+        row, point = self._by_point.get(path) or self._by_pattern(path)
+        return path if point.read else next((other.path for other in row.points if other.read), path)
 
     def _by_pattern(self, path: Path) -> tuple[Row, Point]:
         for row in self.rows:
@@ -508,32 +551,6 @@ class Created:
     edits: tuple[Edit, ...]
     defaults: tuple[tuple[Field, Value], ...]
     missing: tuple[Path, ...]
-
-
-_ADDRESS_KEY: Final = re.compile(r"(?:^|_)(?:url|uri|endpoint|host|hostname|domain|server)$", re.IGNORECASE)
-
-
-def upstreams(row: Row, path: Path, value: Any) -> Iterator[str]:
-    """The addresses in a value that the object's secrets are used at.
-
-    In a free part of an object nobody documents which key is one, so everything that reads like an
-    address counts.
-    """
-    if row.upstream and isinstance(value, str):
-        yield value
-    elif isinstance(row.codec, TreeOrSecret):
-        yield from _addresses(path[-1], value.value if isinstance(value, Json) else value)
-
-
-def _addresses(key: str, value: Any) -> Iterator[str]:
-    if isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _addresses(name, item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _addresses(key, item)
-    elif isinstance(value, str) and ("://" in value or _ADDRESS_KEY.search(key)):
-        yield value
 
 
 def dig(raw: Any, path: Path) -> Any:

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import simplejson
 
-from reconciler.errors import InternalError
+from reconciler.errors import InternalError, ReconcilerError
 from reconciler.secrets import Secret, SecretRef
 
 
 def body_bytes(body: Mapping[str, Any], secrets: Mapping[SecretRef, Secret]) -> bytes:
-    """``body`` as JSON: Decimals as numbers, each SecretRef as the text of its secret."""
+    """``body`` as JSON: Decimals as numbers, each SecretRef as the text of its secret.
+
+    Raises ReconcilerError for text that is no UTF-8, which JSON can spell and no body can hold.
+    """
 
     def reveal(value: object) -> str:
         if isinstance(value, SecretRef) and value in secrets:
@@ -20,4 +23,41 @@ def body_bytes(body: Mapping[str, Any], secrets: Mapping[SecretRef, Secret]) -> 
         raise InternalError(f"a request holds a value of type {type(value).__name__}")
 
     text: str = simplejson.dumps(body, use_decimal=True, default=reveal, ensure_ascii=False)
-    return text.encode()
+    if _is_utf8(text):
+        return text.encode()
+    # Outside of any handler: the encoder's own error holds the text, secrets included.
+    where = next(_not_utf8(body, secrets, ()), "the body")
+    raise ReconcilerError(
+        f"{where} holds text that is not UTF-8 (half of a surrogate pair), which cannot be sent",
+        hint="correct it where it is kept",
+    )
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _not_utf8(value: Any, secrets: Mapping[SecretRef, Secret], above: tuple[str, ...]) -> Iterator[str]:
+    """The names of what cannot be encoded, never its text."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            path = (*above, str(key))
+            if not _is_utf8(str(key)):
+                yield f"the key {_shown(path)}"
+            yield from _not_utf8(item, secrets, path)
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            yield from _not_utf8(item, secrets, (*above, str(index)))
+    elif isinstance(value, SecretRef):
+        if value in secrets and not _is_utf8(secrets[value].reveal()):
+            yield f"the secret {value.name}"
+    elif isinstance(value, str) and not _is_utf8(value):
+        yield _shown(above)
+
+
+def _shown(path: tuple[str, ...]) -> str:
+    return ".".join(path).encode("utf-8", "backslashreplace").decode()

@@ -11,11 +11,13 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from reconciler.manifests.secretkeys import SECRET_FORMS, SECRET_WORDS
+
+# Wider than what the checks refuse: also parts of words, ids and names of variables.
 _SECRET: Final = re.compile(
-    r"""(?<![\w.-])(?P<key>["']?[\w.-]*
-    (?:key|secret|password|passwd|passphrase|credentials?|token|auth|authorization|bearer|cookie
-      |service_?account|account_?json|env)
-    (?:[_-]?(?:id|value|text|json|data|base64))?["']?\s*[:=])(?P<value>.*)""",
+    rf"""(?<![\w.-])(?P<key>["']?[\w.-]*
+    (?:key|env|{SECRET_WORDS})
+    (?:[_-]?id)?{SECRET_FORMS}["']?\s*[:=])(?P<value>.*)""",
     re.IGNORECASE | re.VERBOSE,
 )
 _USER_INFORMATION: Final = re.compile(r"://[^\s/@]+@")

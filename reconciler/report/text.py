@@ -66,10 +66,21 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
     for held in registry.not_held:
         yield f"  not held: {safe(held.path)} ({_names(held.names)})"
     yield from _left_alone(registry, paint)
+    yield from _unverified(registry)
     unmanaged = sum(bool(action.unmanaged) for action in registry.actions)
     if unmanaged and not verbose:
         text = f"  not managed: {counted(unmanaged, 'model has', 'models have')} fields that are set live"
         yield paint(f"{text} and not declared (-v lists them)", "dim")
+
+
+def _unverified(registry: RegistryPlan) -> Iterator[str]:
+    """The write-only fields of models that are there: an edit of one cannot be seen, so it is said."""
+    names: dict[str, list[str]] = {}
+    for action in registry.actions:
+        for path in action.unverified if action.operation in ("none", "update") else ():
+            names.setdefault(path, []).append(action.name)
+    for path, models in sorted(names.items()):
+        yield f"  not verified: {safe(path)}, which never reads back and is not sent again ({_names(models)})"
 
 
 def _left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
@@ -95,7 +106,11 @@ def _action(action: Action, *, verbose: bool, paint: Paint) -> Iterator[str]:
             yield from (f"          {line}" for line in refusal.acknowledge.splitlines())
     for note in action.notes:
         yield f"      note: {safe(note)}"
-    creating = all(change.live.form == "unset" for change in action.changes) and not action.rests_on
+    # A create rests on a list of what it is like, mostly none; an update on a fingerprint.
+    refused_create = action.operation == "refused" and action.rests_on[:1] in ("", "[")
+    creating = action.operation == "create" or (
+        refused_create and all(change.live.form == "unset" for change in action.changes)
+    )
     for change in action.changes:
         yield from _change(change, creating=creating, verbose=verbose, paint=paint)
     shown_paths = {change.path for change in action.changes}
@@ -104,7 +119,9 @@ def _action(action: Action, *, verbose: bool, paint: Paint) -> Iterator[str]:
         yield paint(f"      not verified (write-only): {', '.join(safe(path) for path in hidden)}", "dim")
     if verbose:
         for field in action.unmanaged:
-            yield paint(f"      not managed: {safe(field.path)} (stays {value_text(field.live)})", "dim")
+            way_out = "; null clears it" if field.clearable else ""
+            stays = f"(stays {value_text(field.live)}{way_out})"
+            yield paint(f"      not managed: {safe(field.path)} {stays}", "dim")
 
 
 def _change(change: Change, *, creating: bool, verbose: bool, paint: Paint) -> Iterator[str]:

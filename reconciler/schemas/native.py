@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from reconciler.manifests.fields import END, SECRET_SCHEMA
+from reconciler.manifests.fields import SECRET_SCHEMA
 from reconciler.manifests.problems import dotted
-from reconciler.native import SECRET_KEY
+from reconciler.manifests.secretkeys import SECRET_IN_ADDRESS, SECRET_KEY
 from reconciler.registries.codecs import (
+    Address,
     Codec,
     EmptyMapping,
     Flag,
@@ -30,15 +30,6 @@ from reconciler.schemas.tidy import Schema, or_null, ordered
 # --- free objects: any JSON, but a credential is never written out -----------------------------------
 
 
-def _any_case(pattern: str) -> str:
-    """``pattern`` for small and capital letters: JSON Schema knows no flags."""
-    text = re.sub(r"[a-z]", lambda found: f"[{found[0]}{found[0].upper()}]", pattern)
-    return text.removesuffix("$") + END
-
-
-_CREDENTIAL: Final = _any_case(SECRET_KEY.pattern)
-
-
 def _ref(name: str) -> Schema:
     return {"$ref": f"#/$defs/{name}"}
 
@@ -47,13 +38,16 @@ def _mapping(inside: str) -> Schema:
     """A mapping whose values are free, or credentials by their key."""
     return {
         "type": "object",
-        "patternProperties": {_CREDENTIAL: _ref(f"{inside}.credential")},
+        "patternProperties": {SECRET_KEY.pattern: _ref(f"{inside}.credential")},
         "additionalProperties": _ref(inside),
     }
 
 
 def _free(text: str, scalars: list[str], *, listed: str, more: list[Schema]) -> Schema:
-    choices = [{"type": scalars}, {"type": "array", "items": _ref(listed)}, *more]
+    scalar: Schema = {"type": scalars}
+    if "string" in scalars:
+        scalar["pattern"] = rf"^(?![\s\S]*(?:{SECRET_IN_ADDRESS.pattern}))"
+    choices = [scalar, {"type": "array", "items": _ref(listed)}, *more]
     return {"description": text, "anyOf": choices}
 
 
@@ -210,6 +204,8 @@ def portable_twin(table: Table, row: Row) -> RowPath | None:
 def type_text(codec: Codec) -> str:
     """The type of a native value in words, with the unit of a price."""
     match codec:
+        case Address():
+            return "An address"
         case Money():
             return f"A number, in {codec.currency} / {codec.native_unit or codec.unit}"
         case Number():

@@ -89,7 +89,11 @@ _FIELDS: Final = {
         "line": "Counts from 1.",
         "column": "Counts from 1, in characters.",
     },
-    "Unmanaged": {"path": "The field, as in the manifest.", "live": "What the registry holds."},
+    "Unmanaged": {
+        "path": "The field, as in the manifest.",
+        "live": "What the registry holds.",
+        "clearable": "Whether null would clear it.",
+    },
     "NotHeld": {"path": "The field.", "names": "The manifests that declare it."},
     "LeftAlone": {"id": "Its id.", "display_name": "The name that people see."},
     "Failure": {

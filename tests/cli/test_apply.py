@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from reconciler.http import Pace
 
 from .conftest import Run
 from .folder import Folder, Result, manifest
@@ -79,6 +82,27 @@ def test_the_loop_of_plan_apply_edit_plan(folder: Folder, cli: Run) -> None:
     assert (change["live"]["value"]["amount"], change["desired"]["value"]["amount"]) == ("0.15", "0.30")
     text = cli("plan").out
     assert "  ~ a\n      pricing.input: 0.15 -> 0.30 USD / 1M tokens (+100%)\n  = 1 unchanged\n" in text
+
+
+def test_an_apply_reads_and_writes_at_one_pace(
+    folder: Folder, cli: Run, serve: Callable[..., Live], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One limiter in one event loop: a limiter of another loop would have counted nothing yet."""
+    started: list[tuple[Pace, asyncio.AbstractEventLoop]] = []
+    start = Pace.start
+
+    async def noted(pace: Pace) -> None:
+        started.append((pace, asyncio.get_running_loop()))
+        await start(pace)
+
+    monkeypatch.setattr(Pace, "start", noted)
+    live = serve()
+    folder.registries(one=f'url: "{live.url}", requests_per_minute: 6000')
+    folder.models(manifest("a"), manifest("b"))
+    assert cli("apply", "--yes").code == 0
+    assert (len(live.seen), len(live.written)) == (3, 2)
+    assert len(started) == 3
+    assert len(set(started)) == 1
 
 
 @pytest.fixture

@@ -156,8 +156,8 @@ ENDINGS: list[tuple[Callable[[World], None], str, int, str]] = [
     (nothing, "plan --out .", 1, "Error"),
     (unreachable, "plan", 1, "Plan"),
     (wrong_token, "plan", 1, "Plan"),
-    (no_token, "plan", 1, "Error"),
-    (broken_database, "plan", 1, "Error"),
+    (no_token, "plan", 1, "Plan"),
+    (broken_database, "plan", 1, "Plan"),
     (nonsense_answer, "plan", 1, "Plan"),
     (one_of_two_unreachable, "plan --exit-code", 1, "Plan"),
     (in_sync, "apply", 0, "Outcome"),
@@ -169,7 +169,8 @@ ENDINGS: list[tuple[Callable[[World], None], str, int, str]] = [
     (nothing, "apply --yes --exit-code", 1, "Error"),
     (unreachable, "apply --yes", 1, "Outcome"),
     (wrong_token, "apply --yes", 1, "Outcome"),
-    (no_token, "apply --yes", 1, "Error"),
+    (no_token, "apply --yes", 1, "Outcome"),
+    (broken_database, "apply --yes", 1, "Outcome"),
     (one_call_of_five_fails, "apply --yes", 4, "Outcome"),
     (the_only_call_fails, "apply --yes", 1, "Outcome"),
     (one_of_two_unreachable, "apply --yes", 4, "Outcome"),
@@ -258,6 +259,56 @@ def test_an_unread_registry_is_told_beside_the_one_that_works(world: World) -> N
     assert "Apply: 1 done. 1 registry could not be read." in applied
 
 
+def fails_alone(world: World, entry: str, code: str) -> dict[str, Any]:
+    """Plans and applies for a registry that works and for `entry`; gives the failure of that one."""
+    world.folder.registries(good="embedded: good.db", bad=entry)
+    world.folder.models(manifest("a", registries="good, bad"))
+    planned = world.cli("plan", "-o", "json")
+    assert planned.code == 1
+    good, bad = planned.document["registries"]
+    assert [action["operation"] for action in good["actions"]] == ["create"]
+    assert (good["failure"], bad["actions"], bad["failure"]["code"]) == (None, [], code)
+    applied = world.cli("apply", "--yes", "-o", "json")
+    assert applied.code == 4
+    assert outcome_of(applied)["a"][0] == "done"
+    assert world.cli("registries", "-o", "json").document["registries"][1]["failure"] == bad["failure"]
+    failure: dict[str, Any] = bad["failure"]
+    return failure
+
+
+def test_a_token_that_is_not_set_is_a_failure_of_its_registry_alone(world: World) -> None:
+    world.monkeypatch.delenv("TOKEN", raising=False)
+    failure = fails_alone(world, 'url: "https://example.com", token: {env: TOKEN}', "secret")
+    assert failure["message"] == "the token of registry 'bad': the environment variable TOKEN is not set"
+    assert failure["hint"] == "export TOKEN=… before the run"
+
+
+def test_a_token_that_cannot_be_sent_is_a_failure_of_its_registry_alone(world: World) -> None:
+    world.monkeypatch.setenv("TOKEN", "clé")
+    failure = fails_alone(world, 'url: "https://example.com", token: {env: TOKEN}', "secret")
+    assert "has characters that a token cannot have" in failure["message"]
+
+
+def test_a_database_that_cannot_be_used_is_a_failure_of_its_registry_alone(world: World) -> None:
+    broken_database(world)
+    fails_alone(world, "embedded: registry.db", "storage")
+
+
+@pytest.mark.parametrize("command", ["plan", "apply --yes"])
+def test_only_the_registries_of_the_selected_manifests_need_their_tokens(world: World, command: str) -> None:
+    world.monkeypatch.delenv("TOKEN", raising=False)
+    world.folder.registries(
+        good="embedded: good.db", closed='url: "https://example.com", token: {env: TOKEN}'
+    )
+    world.folder.models(manifest("a"), manifest("b", registries="good, closed"))
+    for selection in ("--only a", "--except b", "--registry good"):
+        result = world.cli(*command.split(), *selection.split(), "-o", "json")
+        assert result.code == 0, result
+        plan = result.document.get("plan", result.document)
+        assert [part["name"] for part in plan["registries"]] == ["good"]
+    assert world.cli(*command.split(), "--only", "b").code == 1
+
+
 @pytest.mark.parametrize(
     "words", [["-ojson"], ["-o=json"], ["--output=json"], ["--output", "json"], ["-vvojson"]]
 )
@@ -278,7 +329,7 @@ def test_a_bug_leaves_a_report_without_values(
     world: World, monkeypatch: pytest.MonkeyPatch, tmp_path: Any
 ) -> None:
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    monkeypatch.setattr("reconciler.cli.plan.make_plan", broken)
+    monkeypatch.setattr("reconciler.cli.run.make_plan", broken)
     for words in ([], ["-o", "json"]):
         result = world.cli("plan", *words)
         assert result.code == 1
@@ -288,7 +339,7 @@ def test_a_bug_leaves_a_report_without_values(
     reports = list(tmp_path.glob("reconciler-bug-*.txt"))
     assert len(reports) == 2
     text = reports[0].read_text()
-    assert "make_plan" in text
+    assert "read_and_plan" in text
     assert SAID not in text
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     result = world.cli("plan")

@@ -15,7 +15,7 @@ import pytest
 from .folder import COMMAND, Folder, manifest
 from .live import live_registry
 
-PROMPT = b"Apply? Only 'yes' is taken for a yes: "
+PROMPT = b"Type yes to apply: "
 
 
 class Terminal:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from reconciler.manifests.problems import dotted
 from reconciler.manifests.vocabulary import MODEL_TYPES
+from reconciler.registries.addresses import upstreams
 from reconciler.registries.codecs import (
     Codec,
     EmptyMapping,
@@ -295,11 +296,17 @@ def _parameters(draw: st.DrawFn) -> dict[Path, Any]:
     return flat
 
 
+def _names_a_host(path: Path, value: Any) -> bool:
+    """Whether the secrets of the object would reach a host that their list does not name."""
+    return any(upstreams(found(path).row, path, value))
+
+
 @st.composite
 def _configuration(draw: st.DrawFn) -> dict[Path, Any]:
     flat: dict[Path, Any] = {}
     for key in sorted(draw(st.sets(st.sampled_from(["rollout", "x.y", "weights"]), max_size=2))):
-        flat[(*NATIVE, "configuration", key)] = draw(LEAVES)
+        path = (*NATIVE, "configuration", key)
+        flat[path] = draw(LEAVES.filter(lambda value, path=path: not _names_a_host(path, value)))
     if draw(st.booleans()):
         flat[(*NATIVE, "configuration", _CREDENTIAL)] = draw(SECRET)
     return flat

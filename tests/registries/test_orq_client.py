@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -20,6 +21,7 @@ from reconciler.errors import (
     UnexpectedAnswer,
     UnknownOutcome,
 )
+from reconciler.http import Pace
 from reconciler.registries.interface import Answer, Connection, Observation, OutgoingRequest
 from reconciler.registries.orq import client
 from reconciler.secrets import Secret, SecretRef
@@ -180,6 +182,29 @@ def test_an_observation_is_as_old_as_its_request() -> None:
 def test_reads_are_tried_again() -> None:
     found = observed(live_model(), prepare=lambda server: server.fails("GET", says(503), says(502)))
     assert len(found.objects) == 1
+
+
+# ---- pace
+
+
+def test_the_reader_and_the_writer_of_one_connection_share_its_pace() -> None:
+    began: list[str] = []
+
+    class Counted(Pace):
+        async def start(self) -> None:
+            began.append("call")
+            await super().start()
+
+    async def scenario() -> None:
+        async with orq(live_model()) as server:
+            connection = replace(reached(server), pace=Counted(600_000))
+            async with client.reader(connection) as reader:
+                await reader.observe()
+            async with client.writer(connection) as writer:
+                await writer.send(update())
+
+    run(scenario())
+    assert began == ["call", "call"]
 
 
 # ---- writes

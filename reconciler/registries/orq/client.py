@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler.errors import UnexpectedAnswer
 from reconciler.http import ReadTransport, Settings, Transport, quote_segment
@@ -20,6 +20,8 @@ from reconciler.registries.orq.fields import GENERIC, ours, variant_of, without_
 from reconciler.registries.wire import body_bytes
 
 _LIST = "/v2/models"
+
+T = TypeVar("T", bound=ReadTransport)
 
 
 class OrqReader:
@@ -111,27 +113,25 @@ def _settings(connection: Connection) -> Settings:
     return Settings(requests_per_minute=connection.requests_per_minute, concurrency=connection.concurrency)
 
 
-@asynccontextmanager
-async def reader(connection: Connection) -> AsyncIterator[OrqReader]:
-    async with ReadTransport(
+def _transport(kind: type[T], connection: Connection) -> T:
+    return kind(
         registry=connection.registry,
         base_url=connection.url,
         token=connection.token,
         settings=_settings(connection),
         explain=explain,
         wire=connection.wire,
-    ) as transport:
+        pace=connection.pace,
+    )
+
+
+@asynccontextmanager
+async def reader(connection: Connection) -> AsyncIterator[OrqReader]:
+    async with _transport(ReadTransport, connection) as transport:
         yield OrqReader(connection.registry, transport)
 
 
 @asynccontextmanager
 async def writer(connection: Connection) -> AsyncIterator[OrqWriter]:
-    async with Transport(
-        registry=connection.registry,
-        base_url=connection.url,
-        token=connection.token,
-        settings=_settings(connection),
-        explain=explain,
-        wire=connection.wire,
-    ) as transport:
+    async with _transport(Transport, connection) as transport:
         yield OrqWriter(connection.registry, transport)

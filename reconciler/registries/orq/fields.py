@@ -14,6 +14,7 @@ from typing import Any, Final
 from reconciler.manifests.providers import spellings
 from reconciler.money import PER_1K_TOKENS, PER_1M_TOKENS, Price
 from reconciler.registries.codecs import (
+    Address,
     Codec,
     EmptyMapping,
     Flag,
@@ -334,9 +335,17 @@ _CONFIGURATION_ROWS: Final = (
             points=(Point(("configuration", key), update=False),),
             codec=Flag() if key.startswith(("is_", "should_")) else Text(empty_is_unset=True),
             absent=False if key.startswith(("is_", "should_")) else None,
-            upstream=key in _UPSTREAM_KEYS,
         )
-        for key in sorted(READABLE_CONFIGURATION - {"provider", "model_id"})
+        for key in sorted(READABLE_CONFIGURATION - {"provider", "model_id", *_UPSTREAM_KEYS})
+    ),
+    *(
+        Row(
+            native=(("configuration", key),),
+            points=(Point(("configuration", key), update=False),),
+            codec=Address(empty_is_unset=True, bare=key == "endpoint"),
+            upstream=True,
+        )
+        for key in _UPSTREAM_KEYS
     ),
     # Only newer servers (October 2026) show it, and the reference page does not: never relied on. [?]
     Row(
