@@ -86,13 +86,11 @@ class Acknowledged:
         return remarks
 
 
-def load_acknowledgements(folder: Path, shown_in: str) -> Acknowledged:
-    """Reads acknowledgements.yaml where there is one.
+def load_acknowledgements(path: Path, shown_as: str) -> Acknowledged:
+    """Reads acknowledgements.yaml where there is one. ``shown_as`` is what messages call it.
 
     Raises InputError with every mistake.
     """
-    path = folder / FILE
-    shown_as = f"{shown_in}{FILE}"
     try:
         data = path.read_bytes()
     except FileNotFoundError:

@@ -14,7 +14,7 @@ import simplejson
 from reconciler.desired import Desired, desire_all
 from reconciler.errors import RegistryError
 from reconciler.executor import Target, execute
-from reconciler.guards import Acknowledged, load_acknowledgements
+from reconciler.guards import FILE, Acknowledged, load_acknowledgements
 from reconciler.http import Settings
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.load import load_manifests
@@ -91,7 +91,7 @@ class House:
         found = load_manifests(loaded, relative_to=self.folder)
         desired, problems = desire_all(loaded, found)
         assert [*found.problems, *problems] == []
-        return loaded, desired, load_acknowledgements(self.folder, "")
+        return loaded, desired, load_acknowledgements(self.folder / FILE, FILE)
 
     def plan(
         self,

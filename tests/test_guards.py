@@ -10,7 +10,7 @@ from house import House, manifest, one
 from orq_server import live_model
 
 from reconciler.errors import InputError
-from reconciler.guards import Acknowledged, load_acknowledgements
+from reconciler.guards import FILE, Acknowledged, load_acknowledgements
 from reconciler.plan import Plan
 
 HEAD = "apiVersion: reconciler/v1\nkind: Acknowledgements\nacknowledgements:\n"
@@ -126,12 +126,12 @@ def test_an_acknowledgement_opens_no_other_refusal(house: House) -> None:
 def test_a_mistake_in_the_file_is_an_error_at_its_place(tmp_path: Path, text: str, code: str | None) -> None:
     (tmp_path / "acknowledgements.yaml").write_text(HEAD + text)
     with pytest.raises(InputError) as caught:
-        load_acknowledgements(tmp_path, "")
+        load_acknowledgements(tmp_path / FILE, FILE)
     [problem] = caught.value.problems
     assert (problem.place.file, problem.place.line) == ("acknowledgements.yaml", 4)
     assert code in (None, problem.code)
 
 
 def test_no_file_means_no_acknowledgements(tmp_path: Path) -> None:
-    assert load_acknowledgements(tmp_path, "").entries == []
+    assert load_acknowledgements(tmp_path / FILE, FILE).entries == []
     assert Acknowledged().remarks() == []

@@ -56,9 +56,10 @@ def command(
         if text:
             write(plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
         todo = bool(plan.actions("create", "update"))
-        if todo and not yes:
+        asked = todo and not yes
+        if asked:
             _ask(plan, shown=text and sys.stdout.isatty())
-        outcome = _execute(runner, planned, signals)
+        outcome = _execute(runner, planned, signals, asked=asked)
     code = apply_exit_code(plan, outcome, signal=signals.received)
     if not text:
         return _report(render(apply_document(plan, outcome, code)), outcome, code)
@@ -99,17 +100,19 @@ def _report(text: str, outcome: Outcome, code: ExitCode) -> int:
     return int(code)
 
 
-def _targets(planned: Planned) -> dict[str, Target]:
+def _targets(planned: Planned, *, asked: bool) -> dict[str, Target]:
+    """Where the plan is executed. What was read before a question is not relied on after it: people
+    take their time to answer, and others do not wait for them."""
     from reconciler.connect import kind_of
 
     return {
-        name: Target(kind_of(planned.project.config, name), connection, found)
+        name: Target(kind_of(planned.project.config, name), connection, None if asked else found)
         for name, connection in planned.reached.items()
         if isinstance(connection, Connection) and isinstance(found := planned.observed[name], Observation)
     }
 
 
-def _execute(runner: asyncio.Runner, planned: Planned, signals: _Signals) -> Outcome:
+def _execute(runner: asyncio.Runner, planned: Planned, signals: _Signals, *, asked: bool) -> Outcome:
     plan = planned.plan
 
     async def run() -> Outcome:
@@ -120,7 +123,8 @@ def _execute(runner: asyncio.Runner, planned: Planned, signals: _Signals) -> Out
                 progress.advance(failed=result.status != "done")
 
             store = SecretStore(planned.project.config.secret_rules())
-            return await execute(plan, _targets(planned), store, stop=signals.stop, on_result=finished)
+            targets = _targets(planned, asked=asked)
+            return await execute(plan, targets, store, stop=signals.stop, on_result=finished)
 
     try:
         return runner.run(run())

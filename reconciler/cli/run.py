@@ -12,7 +12,7 @@ from reconciler.cli.console import shown_path
 from reconciler.cli.progress import working
 from reconciler.desired import Desired, desire_all
 from reconciler.errors import InputError, RegistryError, SecretError, StorageError, UsageError
-from reconciler.guards import Acknowledged, load_acknowledgements
+from reconciler.guards import FILE, Acknowledged, load_acknowledgements
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.load import Manifest, but_for, load_manifests
 from reconciler.manifests.problems import did_you_mean
@@ -46,7 +46,7 @@ def load(config_path: Path) -> Project:
     problems = [*loaded.problems, *but_for(loaded.problems, more)]
     acknowledged = Acknowledged()
     try:
-        acknowledged = load_acknowledgements(config.folder, shown_path(config.folder))
+        acknowledged = load_acknowledgements(config.folder / FILE, shown_path(config.folder / FILE))
     except InputError as error:
         problems += error.problems
     if problems:

@@ -10,6 +10,7 @@ import select
 import subprocess
 import termios
 
+import httpx
 import pytest
 
 from .folder import COMMAND, Folder, manifest
@@ -112,6 +113,24 @@ def test_the_plan_is_shown_where_the_question_is(one: Folder) -> None:
     assert code == 1
     assert b"pricing.input" in out
     assert b"\x1b" not in out
+
+
+def test_what_somebody_changes_while_the_question_is_open_is_not_overwritten(one: Folder) -> None:
+    with live_registry(one.path / "live.db") as live:
+        one.registries(live=f"url: {live.url}")
+        assert one.process("apply", "--yes").code == 0
+        one.models(manifest("a", native="{metadata: {max_input_tokens: 77000}}"))
+        terminal = Terminal(one, "apply")
+        terminal.read(PROMPT)
+        body = {"metadata": {"is_private": True, "supports_zdr": True}}
+        httpx.patch(f"{live.url}/v2/models/a", json=body, trust_env=False).raise_for_status()
+        terminal.type("yes\n")
+        code, shown, _ = terminal.end()
+        [model] = [model for model in live.models() if model["owner"] != "system"]
+    assert code == 5, shown
+    assert b"has changed since the plan was made" in shown
+    assert model["metadata"]["supports_zdr"] is True
+    assert "max_input_tokens" not in model["metadata"]
 
 
 def test_yes_asks_nothing(one: Folder) -> None:

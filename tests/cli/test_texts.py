@@ -209,3 +209,12 @@ def test_what_is_refused_stands_last(folder: Folder, cli: Run) -> None:
     folder.models(manifest("a").replace("USD", "EUR"), manifest("b"))
     out = cli("plan").out
     assert out.index("+ b") < out.index("! a") < out.index("Plan: 1 to create")
+
+
+def test_a_mistake_in_the_acknowledgements_is_shown_where_it_is(folder: Folder) -> None:
+    folder.models(manifest("a"))
+    head = "apiVersion: reconciler/v1\nkind: Acknowledgements\n"
+    (folder.path / "acknowledgements.yaml").write_text(f"{head}acknowledgements: {{}}\n", encoding="utf-8")
+    result = folder.process("validate")
+    assert result.code == 1
+    assert result.err.startswith("acknowledgements.yaml:3:19: must be a list\n  3 | acknowledgements: {}\n")

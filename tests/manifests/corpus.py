@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.desired import desire_all
 from reconciler.errors import InputError, Problem
-from reconciler.guards import load_acknowledgements
+from reconciler.guards import FILE, load_acknowledgements
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.load import Loaded, read_documents
 from reconciler.manifests.yamltree import Document, parse
@@ -125,7 +125,7 @@ def acknowledgement_problems_of(path: Path) -> list[Problem]:
     with tempfile.TemporaryDirectory() as folder:
         (Path(folder) / "acknowledgements.yaml").write_bytes(path.read_bytes())
         try:
-            load_acknowledgements(Path(folder), "")
+            load_acknowledgements(Path(folder) / FILE, FILE)
         except InputError as error:
             return list(error.problems)
     return []
