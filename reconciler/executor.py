@@ -277,7 +277,7 @@ class _RegistryRun:
         if live is None:
             return _gone(action.id)
         edits = [edit.edit() for request in action.requests for edit in request.edits]
-        if fingerprint(table.update, edits, live) != action.rests_on:
+        if fingerprint(table, edits, live) != action.rests_on:
             return f"'{action.id}' has changed since the plan was made"
         return None
 
@@ -570,7 +570,7 @@ class _RequestRun:
         """Whether an update turned ``before`` into ``live``. Raises _Ended where that cannot be seen."""
         if not any(self.table.holds(edit, live.raw) is not None for edit in self.edits):
             raise _Ended("unproven", "the answer was lost, and what was sent does not read back", self.lost)
-        unmoved = fingerprint(self.call, self.edits, live) == fingerprint(self.call, self.edits, before)
+        unmoved = fingerprint(self.table, self.edits, live) == fingerprint(self.table, self.edits, before)
         return not unmoved and not self._not_held(live)
 
     async def _turned_down(self, error: RegistryError) -> LiveObject:

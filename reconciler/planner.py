@@ -188,7 +188,7 @@ class _RegistryPlanner:
             operation="update",
             refusals=refusals,
             request=_request(table.update, difference.edits),
-            rests_on=fingerprint(table.update, difference.edits, match.live),
+            rests_on=fingerprint(table, difference.edits, match.live),
         )
 
     def _create(
@@ -272,14 +272,13 @@ def _request(call: Call, edits: Sequence[Edit]) -> PlannedRequest:
     return PlannedRequest(call.name, call.method, call.path, tuple(PlannedEdit.of(edit) for edit in edits))
 
 
-def fingerprint(call: Call, edits: Sequence[Edit], live: LiveObject) -> str:
+def fingerprint(table: Table, edits: Sequence[Edit], live: LiveObject) -> str:
     """The digest of what an update rests on: the fields that it changes as they are live, and every
     container that its request replaces whole."""
     touched = {edit.path[0] for edit in edits}
-    containers = {name: live.raw.get(name) for name in call.replaces if name in touched}
-    fields = {
-        ".".join(edit.path): None if (wire := dig(live.raw, edit.path)) is ABSENT else wire for edit in edits
-    }
+    containers = {name: live.raw.get(name) for name in table.update.replaces if name in touched}
+    wires = {edit.path: dig(live.raw, table.shown_at(edit.path)) for edit in edits}
+    fields = {".".join(path): None if wire is ABSENT else wire for path, wire in wires.items()}
     return digest_of(live.id, fields, containers)
 
 

@@ -479,7 +479,7 @@ def test_a_lost_update_of_what_never_reads_back_is_unproven(house: House) -> Non
             plan = await house.planned()
             action = one(plan)
             request = replace(action.requests[0], edits=(edit,))
-            rests_on = fingerprint(GENERIC.update, [edit.edit()], live_object(live_model()))
+            rests_on = fingerprint(GENERIC, [edit.edit()], live_object(live_model()))
             action = replace(action, requests=(request,), rests_on=rests_on)
             plan = replace(plan, registries=(replace(plan.registries[0], actions=(action,)),))
             server.fails("PATCH", resets())
