@@ -95,11 +95,11 @@ class _Matching:
     def __init__(self, wanted: Sequence[Desired], observation: Observation) -> None:
         self.wanted = wanted
         self.matches: dict[int, Match] = {}
-        self.by_id: dict[str, list[LiveObject]] = defaultdict(list)
+        self.by_id: dict[tuple[str, str], list[LiveObject]] = defaultdict(list)
         self.claims: dict[int, list[int]] = defaultdict(list)
         self.objects = observation.objects
         for live in observation.objects:
-            self.by_id[live.id].append(live)
+            self.by_id[live.resource, live.id].append(live)
 
     def run(self) -> list[Match]:
         for index, desired in enumerate(self.wanted):
@@ -113,7 +113,7 @@ class _Matching:
 
     def _by_id(self, index: int, desired: Desired, table: Table) -> None:
         wanted, pinned = wanted_id(desired, table)
-        found = self.by_id.get(wanted, [])
+        found = self.by_id.get((table.resource, wanted), [])
         pin = dotted(table.identity.pin)
         if len(found) > 1:
             self.matches[index] = _several(desired, found, f"have the id '{wanted}'", pin)

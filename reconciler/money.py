@@ -76,7 +76,6 @@ _NOUNS: Final = {
 }
 _UNIT: Final = re.compile(r"(?:([1-9][0-9]{0,8})?([KM])? +)?([a-z]+)")
 
-TOKEN: Final = Unit("token")
 PER_1K_TOKENS: Final = Unit("token", 1_000)
 PER_1M_TOKENS: Final = Unit("token", 1_000_000)
 PER_IMAGE: Final = Unit("image")

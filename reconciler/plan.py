@@ -188,7 +188,6 @@ class RegistryPlan:
     not_held: tuple[NotHeld, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     vendor_owned: int = 0
-    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,7 +30,6 @@ _FIELDS: Final = {
         "not_held": "Declared fields for which this kind has no place.",
         "left_alone": "Live objects of ours that no manifest names.",
         "vendor_owned": "How many live objects belong to the vendor; they are never touched.",
-        "notes": "Remarks about this registry.",
     },
     "Action": {
         "registry": "The registry's name.",
