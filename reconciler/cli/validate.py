@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
-from reconciler.cli.console import write
+from reconciler.cli.console import say, shown_path, write
 from reconciler.cli.run import load
 from reconciler.report.values import counted
 
@@ -26,3 +26,5 @@ def command(config_path: Path, output: str) -> None:
     else:
         manifests = counted(len(project.manifests), "manifest", "manifests")
         write(f"{manifests} for {counted(len(registries), 'registry', 'registries')}: no mistakes.")
+        if not project.manifests:
+            say(f"note: {shown_path(project.config.manifests)} holds no manifest")

@@ -218,3 +218,10 @@ def test_a_mistake_in_the_acknowledgements_is_shown_where_it_is(folder: Folder) 
     result = folder.process("validate")
     assert result.code == 1
     assert result.err.startswith("acknowledgements.yaml:3:19: must be a list\n  3 | acknowledgements: {}\n")
+
+
+def test_an_empty_folder_of_manifests_is_remarked_on(folder: Folder) -> None:
+    (folder.path / "models").mkdir(exist_ok=True)
+    (folder.path / "models" / "models.yaml").write_text("", encoding="utf-8")
+    result = folder.process("validate")
+    assert (result.code, result.err) == (0, "note: models holds no manifest\n")
