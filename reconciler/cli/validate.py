@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
-from reconciler.cli.console import say, shown_path, write
+from reconciler.cli.console import shown_path, write
 from reconciler.cli.run import load
 from reconciler.report.values import counted
 
@@ -27,4 +27,4 @@ def command(config_path: Path, output: str) -> None:
         manifests = counted(len(project.manifests), "manifest", "manifests")
         write(f"{manifests} for {counted(len(registries), 'registry', 'registries')}: no mistakes.")
         if not project.manifests:
-            say(f"note: {shown_path(project.config.manifests)} holds no manifest")
+            write(f"note: {shown_path(project.config.manifests)} holds no manifest")
