@@ -17,7 +17,7 @@ from typing import Any, Final
 from reconciler.manifests.problems import dotted
 from reconciler.manifests.providers import FOREIGN_PROVIDERS, PROVIDERS
 from reconciler.registries import KINDS
-from reconciler.registries.interface import Kind, Unsupported
+from reconciler.registries.interface import Kind
 from reconciler.registries.rows import ANY, REST, Clear, Echo, Row, Table
 from reconciler.schemas import schemas, text_of
 from reconciler.schemas.native import native_rows, portable_twin, type_text
@@ -202,22 +202,23 @@ def _variant(kind: Kind, table: Table) -> str:
     held = {row.portable: row for row in table.rows if row.portable is not None}
     portable = [held[path] for path in sorted(held, key=lambda path: _rank(order, path))]
     missing = [path for path in order if path not in held]
-    unsupported = [path for path in missing if isinstance(kind.choose({path: ""}), Unsupported)]
-    missing = [path for path in missing if path not in unsupported]
-    parts = [
-        f"### {table.title}",
-        f"A create is `{table.create.method} {table.create.path}`, an update `{table.update.method} "
-        f"{table.update.path}`.{_replaced(table)}",
-        _table(
-            ("manifest", "on the wire", "type there", "update", "reads back", "left out of a create", "null"),
-            (_portable_row(row) for row in portable),
-        ),
-    ]
-    if missing:
+    parts = [f"### {table.title}", _calls(table)]
+    if portable:
+        heads = (
+            "manifest",
+            "on the wire",
+            "type there",
+            "update",
+            "reads back",
+            "left out of a create",
+            "null",
+        )
+        parts.append(_table(heads, (_portable_row(row) for row in portable)))
+    if missing and table.vendors:
+        parts.append("Any portable field is refused: nothing else of such a model is ours.")
+    elif missing:
         names = ", ".join(_path(path) for path in missing)
         parts.append(f"Not held, so neither sent nor compared: {names}.")
-    if unsupported:
-        parts.append(f"Not supported yet, so refused: {', '.join(map(_path, unsupported))}.")
     groups: dict[str, list[tuple[tuple[str, ...], Row]]] = {}
     for path, row in native_rows(table):
         groups.setdefault(path[0] if len(path) > 1 else "", []).append((path, row))
@@ -233,11 +234,31 @@ def _variant(kind: Kind, table: Table) -> str:
     return "\n\n".join(parts)
 
 
-def _replaced(table: Table) -> str:
-    if not table.update.replaces:
-        return ""
-    names = " and ".join(map(_code, table.update.replaces))
-    return f" The update replaces {names} whole, so what is not declared there is carried over from live."
+def _calls(table: Table) -> str:
+    """Which calls there are, and what is particular about them."""
+    switched = {call.name for row in table.rows for call in (row.switch or {}).values()}
+    lines = []
+    if table.create is None:
+        lines.append("Never created.")
+    for call in table.calls.values():
+        what = (
+            "A create" if call is table.create else f"`{call.name}`" if call.name in switched else "An update"
+        )
+        lines.append(f"{what} is `{call.method} {call.path}`.")
+    update = table.update
+    if update.whole:
+        lines.append(
+            "The update replaces the object whole, so what is not declared is carried over from live."
+        )
+    elif update.replaces:
+        names = " and ".join(map(_code, update.replaces))
+        lines.append(
+            f"The update replaces {names} whole, so what is not declared there is carried over from live."
+        )
+    if update.always:
+        lines.append(f"Each update holds {', '.join(map(_path, update.always))}.")
+    lines += [f"{', '.join(map(_path, group))} always go together." for group in update.together]
+    return " ".join(lines)
 
 
 def _portable_paths() -> Iterator[tuple[str, ...]]:
@@ -296,6 +317,8 @@ def _update(row: Row) -> str:
 
 
 def _reads(row: Row) -> str:
+    if row.echo is Echo.MAYBE:
+        return "where the server shows it"
     if row.echo is Echo.WRITE_ONLY or not any(point.read for point in row.points):
         return "never"
     return "yes, an inherited value too" if row.echo is Echo.EFFECTIVE else "yes"
@@ -312,6 +335,8 @@ def _cleared(row: Row) -> str:
         return "sent as null"
     if row.clear is Clear.OMITTED:
         return "left out"
+    if row.clear is Clear.EMPTY:
+        return "sent empty"
     return "means false" if row.absent is False else "refused"
 
 

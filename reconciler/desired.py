@@ -18,7 +18,7 @@ from reconciler.draft import Draft, above
 from reconciler.errors import InternalError, Place, Problem
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.fields import LITERAL, Amount
-from reconciler.manifests.load import Loaded, Manifest
+from reconciler.manifests.load import RESOURCES, Loaded, Manifest
 from reconciler.manifests.problems import did_you_mean, dotted
 from reconciler.manifests.yamltree import Document, locate
 from reconciler.money import Price, Unit
@@ -34,7 +34,7 @@ from reconciler.registries.codecs import (
     Word,
 )
 from reconciler.registries.interface import Kind, Unsupported
-from reconciler.registries.rows import Field, Path, Table
+from reconciler.registries.rows import Declared, Field, Path, Table
 from reconciler.secrets import SecretRef, SecretRule
 
 
@@ -124,10 +124,12 @@ def _native_problems(document: Document, *, checked: Mapping[str, Collection[str
         native = holder.get("native") if isinstance(holder, dict) else None
         for kind, tree in native.items() if isinstance(native, dict) else ():
             if kind not in checked.get(registry, ()):
-                yield from _native_tree_problems(document, registry, kind, tree)
+                yield from _native_tree_problems(document, registry, kind, tree, {**spec, **holder})
 
 
-def _native_tree_problems(document: Document, registry: str, name: str, tree: object) -> Iterator[Problem]:
+def _native_tree_problems(
+    document: Document, registry: str, name: str, tree: object, spec: Mapping[str, Any]
+) -> Iterator[Problem]:
     kind = KINDS.get(name)
     if kind is None:
         hint = did_you_mean(name, KINDS) or f"known: {', '.join(KINDS)}"
@@ -136,8 +138,27 @@ def _native_tree_problems(document: Document, registry: str, name: str, tree: ob
         yield Problem("unknown-kind", f"'{name}' is not a kind of registry", place, hint, dotted(shown))
     elif isinstance(tree, dict):
         draft = Draft(document, registry, kind, in_override=bool(registry))
-        _normalise(draft, kind.default_table, dict(native_leaves(draft, kind.default_table, tree)))
+        root: Any = document.root
+        said = root.get("kind")
+        resource = said if isinstance(said, str) and said in RESOURCES else "Model"
+        table = kind.choose(resource, {**dict(_raw_leaves(spec, ())), **_native_words(kind, tree)})
+        if not isinstance(table, Unsupported):
+            _normalise(draft, table, dict(native_leaves(draft, table, tree)))
         yield from draft.problems
+
+
+def _raw_leaves(tree: Mapping[str, Any], above: Path) -> Iterator[tuple[Path, Any]]:
+    """The portable values of a spec that may be wrong, flat."""
+    for key, value in tree.items():
+        if isinstance(value, Mapping) and (above or key not in _NOT_PORTABLE):
+            yield from _raw_leaves(value, (*above, key))
+        elif value is not None:
+            yield (*above, key), value
+
+
+def _native_words(kind: Kind, tree: Mapping[str, Any]) -> dict[Path, Any]:
+    """The first steps of a native tree, which may tell its variant."""
+    return {("native", kind.name, key): value for key, value in tree.items() if value is not None}
 
 
 def _desire(
@@ -152,7 +173,13 @@ def _desire(
     declared = dict(_portable_leaves(spec, ()))
     over = dict(_portable_leaves(patch, ())) if patch is not None else {}
     draft = Draft(manifest.document, registry, kind)
-    table = kind.choose({path: value for path, value in {**declared, **over}.items() if value is not None})
+    base: Mapping[str, Any] = (spec.native or {}).get(kind.name, {})
+    above_it: Mapping[str, Any] = {}
+    if patch is not None:
+        above_it = (patch.native or {}).get(kind.name, {})
+    native = laid_over(base, above_it)
+    portable = {path: value for path, value in {**declared, **over}.items() if value is not None}
+    table = kind.choose(manifest.resource, {**portable, **_native_words(kind, native)})
     if isinstance(table, Unsupported):
         values = {**declared, **over}
         draft.overridden = frozenset(over)
@@ -160,16 +187,14 @@ def _desire(
         _check_secrets(draft, config, rules, values, [address] if address else [])
         refusal = Refusal("unsupported", table.message, None, ())
         return Desired(registry, manifest, None, {}, refusals=(refusal,)), draft.problems
-    base: Mapping[str, Any] = (spec.native or {}).get(kind.name, {})
-    above_it: Mapping[str, Any] = {}
     if patch is not None:
-        above_it = (patch.native or {}).get(kind.name, {})
         declared.update(over)
         draft.overridden = frozenset({*over, *paths_of(above_it, ("native", kind.name))})
-    declared.update(native_leaves(draft, table, laid_over(base, above_it)))
+    declared.update(native_leaves(draft, table, native))
     _compose_prices(declared)
     _check_twins(draft, table, declared)
     fields, unheld = _normalise(draft, table, declared)
+    _check_together(draft, table, manifest.name, fields)
     addresses = (text for item, value in fields.values() for text in upstreams(item.row, item.path, value))
     normal = {path: value for path, (_, value) in fields.items()}
     _check_secrets(draft, config, rules, normal, addresses)
@@ -237,12 +262,13 @@ def _check_twins(draft: Draft, table: Table, declared: Mapping[Path, Any]) -> No
     seen: dict[Path, Path] = {}
     for path, value in declared.items():
         item = table.find(path)
-        if item is None or value is None or _unspellable(draft, item, value, declared):
+        if item is None or value is None or _unspellable(draft, table, item, value, declared):
             continue
         points = [point.path for point in item.points if point.create or point.update]
         for point in points:
             first = seen.setdefault(point, path)
-            if first != path:
+            # Two portable words are never two names of one thing, though a kind may join them in one.
+            if first != path and not (path[0] != "native" and first[0] != "native"):
                 other = draft.place(first, key=True)
                 draft.problem(
                     "twin",
@@ -255,15 +281,27 @@ def _check_twins(draft: Draft, table: Table, declared: Mapping[Path, Any]) -> No
                 break
 
 
-def _unspellable(draft: Draft, item: Field, value: Any, declared: Mapping[Path, Any]) -> bool:
+def _check_together(draft: Draft, table: Table, name: str, fields: dict[Path, tuple[Field, Value]]) -> None:
+    """What the declared fields mean together: some say nothing more, some cannot be had at once."""
+    declared = Declared(name, {path: value for path, (_, value) in fields.items()})
+    for path in table.implied(declared):
+        del fields[path]
+    for path, message in table.impossible(declared):
+        draft.refuse(path, message)
+
+
+def _unspellable(draft: Draft, table: Table, item: Field, value: Any, declared: Mapping[Path, Any]) -> bool:
     """A portable word that this kind has no spelling for, where a native one stands in for it."""
     codec = item.row.codec
-    return (
-        isinstance(codec, Word)
-        and not item.native
-        and value not in codec.spellings
-        and any(declared.get(("native", draft.kind.name, *path)) is not None for path in item.row.native)
-    )
+    if not isinstance(codec, Word) or item.native or value in codec.spellings:
+        return False
+    return any(declared.get(path) is not None for path in _own_words(draft, table, item))
+
+
+def _own_words(draft: Draft, table: Table, item: Field) -> list[Path]:
+    """The native paths at which a registry's own word can stand for the portable one of ``item``."""
+    native = [("native", draft.kind.name, *path) for path in item.row.native]
+    return [*native, table.identity.pin] if item.row.identity else native
 
 
 def _normalise(
@@ -275,13 +313,13 @@ def _normalise(
         item = table.find(path)
         if item is None:
             _not_held(draft, table, path, value, unheld)
-        elif not _unspellable(draft, item, value, declared):
+        elif not _unspellable(draft, table, item, value, declared):
             try:
                 normal = item.normal(value)
             except BadValue as error:
                 _bad_value(draft, item, path, str(error))
             except CannotExpress as error:
-                _cannot_express(draft, item, path, str(error))
+                _cannot_express(draft, table, item, path, str(error))
             else:
                 if not literal_secret(draft, item, path, value):
                     fields[path] = (item, normal)
@@ -305,6 +343,8 @@ def _not_held(draft: Draft, table: Table, path: Path, value: Any, unheld: list[P
             {row.portable[2] for row in table.rows if row.portable and row.portable[:2] == path[:2]}
         )
         draft.refuse(path, f"kind {table.kind} has prices for {', '.join(tiers)} only")
+    elif table.vendors:
+        draft.refuse(path, "a model of the vendor is only enabled or disabled", "leave it out")
     else:
         unheld.append(path)
 
@@ -320,11 +360,11 @@ def _bad_value(draft: Draft, item: Field, path: Path, message: str) -> None:
         draft.problem("native-value", f"{path[-1]} {message}", path)
 
 
-def _cannot_express(draft: Draft, item: Field, path: Path, message: str) -> None:
+def _cannot_express(draft: Draft, table: Table, item: Field, path: Path, message: str) -> None:
     if item.native or not isinstance(item.row.codec, Word):
         draft.refuse(path, message)
         return
-    native = f"native.{draft.kind.name}.{item.row.native[0][-1]}"
+    native = dotted(_own_words(draft, table, item)[0])
     draft.problem("unknown-word", message, path, f"write the registry's own word as {native}")
 
 

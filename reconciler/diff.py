@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,9 +12,20 @@ from reconciler.errors import InternalError
 from reconciler.manifests.problems import dotted
 from reconciler.money import PER_1M_TOKENS, InexactPrice, Price, Unit
 from reconciler.plan import Change, PlanPlace, Refusal, Shown, Unmanaged, shown
-from reconciler.registries.codecs import Json, Value
+from reconciler.registries.codecs import Json, Unreadable, Value
 from reconciler.registries.interface import LiveObject
-from reconciler.registries.rows import ABSENT, Clear, Declared, Echo, Edit, Field, Path, Table, dig
+from reconciler.registries.rows import (
+    ABSENT,
+    Clear,
+    Created,
+    Declared,
+    Echo,
+    Edit,
+    Field,
+    Path,
+    Table,
+    dig,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,16 +39,34 @@ class Difference:
 
 
 EQUAL = Difference((), (), (), ())
+NEVER_READ = Unreadable("never read back")
 
 
-def compare(desired: Desired, table: Table, live: LiveObject) -> Difference:
-    """Every declared field that differs from what is live, with the edits that would end that."""
+def compare(
+    desired: Desired,
+    table: Table,
+    live: LiveObject,
+    *,
+    unseen: Collection[Path] = (),
+    resend: Collection[str] = (),
+) -> Difference:
+    """Every declared field that differs from what is live, with the edits that would end that.
+
+    ``unseen`` are the wire paths of fields that this registry shows of no object; ``resend`` the
+    manifest paths that are sent although nobody can tell what is live.
+    """
     raw = live.raw
     unverified: list[str] = []
+    blind: list[tuple[Field, Value]] = []
     differing: list[tuple[Path, Field, Value, Value]] = []
     for path, (item, value) in desired.fields.items():
-        if item.row.echo is Echo.WRITE_ONLY:
+        if item.row.identity and not item.shown:
+            continue  # it is what the object was found by
+        if is_blind(item, unseen):
             unverified.append(dotted(path))
+            blind.append((item, value))
+            if dotted(path) in resend and value is not None:
+                differing.append((path, item, NEVER_READ, value))
             continue
         there = item.read(raw)
         if there != item.wanted(value):
@@ -56,11 +85,46 @@ def compare(desired: Desired, table: Table, live: LiveObject) -> Difference:
         edits.update({edit.path: edit for edit in table.update_edits(item, value, raw)})
     if not edits and not refusals:
         raise InternalError(f"{desired.name}: a change without a request: {[c.path for c in changes]}")
+    refusals += _go_along(table, edits, blind, live)
     return Difference(tuple(changes), tuple(edits.values()), tuple(refusals), tuple(unverified))
 
 
-def creation(desired: Desired, table: Table) -> tuple[Difference, tuple[Path, ...]]:
-    """What a create sends, as changes from nothing, and the demanded fields that nothing gives."""
+def is_blind(item: Field, unseen: Collection[Path]) -> bool:
+    """Whether nothing tells what is live of a field."""
+    if item.row.echo is Echo.WRITE_ONLY:
+        return True
+    return item.row.echo is Echo.MAYBE and item.points[0].path in unseen
+
+
+def _go_along(
+    table: Table, edits: dict[Path, Edit], blind: Iterable[tuple[Field, Value]], live: LiveObject
+) -> Iterator[Refusal]:
+    """Adds what must go along with ``edits`` in the same body, and tells what that would destroy."""
+    call = table.update
+    plain = {path for path in edits if table.row_at(path).switch is None}
+    if not plain:
+        return
+    containers = {path[0] for path in plain}
+    for item, value in blind:
+        # What does not read back would be lost from a body that replaces everything around it.
+        for edit in table.update_edits(item, value, live.raw) if value is not None else ():
+            if call.whole or (edit.path[0] in containers and call.carries(edit.path)):
+                edits[edit.path] = edit
+                plain.add(edit.path)
+    along, missing = table.accompanying(call, plain, live.raw)
+    edits.update({edit.path: edit for edit in along})
+    if missing:
+        names = tuple(dotted(path) for path in missing)
+        message = f"{table.title}: updating demands {', '.join(names)}, which is not set live"
+        yield Refusal("incomplete", message, "declare it", names)
+    lost = table.loses({*plain, *(edit.path for edit in along)}, live.raw, live.hidden)
+    if lost is not None:
+        message, fix = lost
+        yield Refusal("unreadable-secret", message, fix, ())
+
+
+def creation(desired: Desired, table: Table) -> tuple[Difference, Created]:
+    """What a create sends, as changes from nothing, and what it lacks."""
     created = table.create_edits(desired.fields, desired.name)
     defaults = [
         _change(desired, item.path, item, None, value, raw={}, default=True)
@@ -75,8 +139,7 @@ def creation(desired: Desired, table: Table) -> tuple[Difference, tuple[Path, ..
         if item.row.echo is Echo.WRITE_ONLY:
             unverified.append(dotted(path))
     changes += defaults
-    difference = Difference(tuple(changes), created.edits, (), tuple(unverified))
-    return difference, created.missing
+    return Difference(tuple(changes), created.edits, (), tuple(unverified)), created
 
 
 def unmanaged(desired: Desired, table: Table, live: LiveObject) -> Iterator[Unmanaged]:
@@ -93,7 +156,7 @@ def unmanaged(desired: Desired, table: Table, live: LiveObject) -> Iterator[Unma
 
 
 def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[str, Any]) -> Refusal | None:
-    """Why an update cannot bring a field to ``value``, or None."""
+    """Why an update cannot bring a field that differs to ``value``, or None."""
     name = dotted(path)
     if not item.row.updatable:
         return Refusal(
@@ -110,6 +173,9 @@ def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[s
             "add it in the registry, or make a new model under another id",
             (name,),
         )
+    if item.row.one_way and item.wanted(value) == item.row.absent:
+        fix = "leave the field out, or make a new model and retire this one"
+        return Refusal("cannot-express", f"{name}: {table.title} cannot take it back", fix, (name,))
     if value is None and item.row.clear is Clear.NEVER and item.row.absent is None:
         fix = "write a value, or leave the field out"
         return Refusal("cannot-express", f"{name}: {table.title} has no way to clear it", fix, (name,))
@@ -127,7 +193,7 @@ def _change(
     default: bool = False,
 ) -> Change:
     place = None if default else PlanPlace(**_place(desired, path))
-    wire_there = dig(raw, item.points[0].path)
+    wire_there = ABSENT if item.shown is None else dig(raw, item.shown.path)
     return Change(
         path=dotted(path),
         live=shown(None) if item.is_unset(there) else _shown(item, there, desired.units.get(path)),
@@ -165,10 +231,11 @@ def _place(desired: Desired, path: Path) -> dict[str, Any]:
 
 
 def _note(item: Field, there: Value, value: Value, raw: Mapping[str, Any]) -> str | None:
-    if not item.row.upstream or not isinstance(value, str) or not isinstance(there, str) or not raw:
-        return item.row.note or None
-    before, after = destinations(iter([there]), None), destinations(iter([value]), None)
-    return None if before == after else f"sends the stored key to {after[0]}"
+    notes = [item.row.note] if item.row.note else []
+    if item.row.upstream and isinstance(value, str) and isinstance(there, str) and raw:
+        before, after = destinations(iter([there]), None), destinations(iter([value]), None)
+        notes += [] if before == after else [f"sends the stored key to {after[0]}"]
+    return "; ".join(notes) or None
 
 
 def _details(there: Value, value: Value) -> tuple[str, ...]:

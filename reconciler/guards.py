@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -28,7 +28,7 @@ FILE = "acknowledgements.yaml"
 class Acknowledgement(Strict):
     """Lets one change through one guard, and nothing else."""
 
-    guard: Literal["rename"] = Field(description="The guard that refused.")
+    guard: Literal["rename", "shadow"] = Field(description="The guard that refused.")
     model: Name = Field(description="The manifest's name.")
     registry: Name = Field(description="The registry.")
     digest: Annotated[
@@ -121,39 +121,51 @@ def _is_date(text: str) -> bool:
     return True
 
 
-def rename_guard(
-    acknowledged: Acknowledged,
-    *,
-    registry: str,
-    model: str,
-    digest: str,
-    resembling: tuple[tuple[LiveObject, str], ...],
-    variant: str,
-    pin: str,
-) -> Refusal | None:
+@dataclass(frozen=True, slots=True)
+class Case:
+    """The action that a guard looks at. ``pin`` is the field that names a live object outright."""
+
+    acknowledged: Acknowledged
+    registry: str
+    model: str
+    digest: str
+    pin: str
+
+    def refused(self, guard: str, message: str, fix: str) -> Refusal | None:
+        """The refusal of ``guard``, or None where it is acknowledged."""
+        if self.acknowledged.covers(guard, self.registry, self.model, self.digest):
+            return None
+        lines = (
+            f"- guard: {guard}",
+            # In quotes: a name such as 1.5 or true is no text in YAML.
+            f"  model: {json.dumps(self.model)}",
+            f"  registry: {json.dumps(self.registry)}",
+            f"  digest: {json.dumps(self.digest)}",
+            "  reason: …",
+        )
+        return Refusal(guard, message, fix, (self.pin,), acknowledge="\n".join(lines))
+
+
+def rename_guard(case: Case, resembling: Sequence[tuple[LiveObject, str]], variant: str) -> Refusal | None:
     """Refuses a create of ``variant`` beside an unclaimed object of ours that it resembles."""
-    if not resembling or acknowledged.covers("rename", registry, model, digest):
+    if not resembling:
         return None
     near = ", ".join(f"{live.label} (same {what})" for live, what in resembling)
     same = next((live for live, _ in resembling if live.variant == variant), None)
     if same is not None:
-        way_out = f"to update {'it' if len(resembling) == 1 else same.id} in place, write {pin}: {same.id}"
+        it = "it" if len(resembling) == 1 else same.names[0]
+        way_out = f"to update {it} in place, write {case.pin}: {same.names[0]}"
     else:
         other = resembling[0][0]
         way_out = f"{other.id} is of another variant, {other.variant}, and cannot be updated by this manifest"
-    return Refusal(
-        "rename",
-        f"looks like a rename of {near}",
-        f"{way_out}; to create a second one, acknowledge it",
-        (pin,),
-        acknowledge="\n".join(
-            (
-                "- guard: rename",
-                # In quotes: a name such as 1.5 or true is no text in YAML.
-                f"  model: {json.dumps(model)}",
-                f"  registry: {json.dumps(registry)}",
-                f"  digest: {json.dumps(digest)}",
-                "  reason: …",
-            )
-        ),
-    )
+    fix = f"{way_out}; to create a second one, acknowledge it"
+    return case.refused("rename", f"looks like a rename of {near}", fix)
+
+
+def shadow_guard(case: Case, shadowed: LiveObject | None) -> Refusal | None:
+    """Refuses a create that bears the name of one of the vendor's objects, and stands before it."""
+    if shadowed is None:
+        return None
+    name = shadowed.names[0]
+    message = f"would stand before the vendor's own {name}: every call by that name would get yours"
+    return case.refused("shadow", message, f"choose another name with {case.pin}, or acknowledge it")

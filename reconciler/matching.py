@@ -11,7 +11,7 @@ from reconciler.desired import Desired
 from reconciler.manifests.problems import dotted
 from reconciler.plan import Refusal
 from reconciler.registries.interface import LiveObject, Observation
-from reconciler.registries.rows import ABSENT, Edit, Path, Table, dig
+from reconciler.registries.rows import Declared, Edit, Path, Table, dig
 
 Nearness = tuple[str, str]
 """The id of a live object, and the wire paths in which it is like a create."""
@@ -21,27 +21,32 @@ class Near:
     """Objects of ours by what makes a create of ``tables`` like them."""
 
     def __init__(self, tables: Iterable[Table], objects: Iterable[LiveObject]) -> None:
-        self._keys = {key for table in tables for key in _near_keys(table)}
-        self._ids: dict[tuple[str, tuple[Path, ...], tuple[str, ...]], set[str]] = defaultdict(set)
+        self._keys = {(table.resource, *key) for table in tables for key in _near_keys(table)}
+        self._ids: dict[tuple[str, str, tuple[Path, ...], tuple[str, ...]], set[str]] = defaultdict(set)
         for live in objects:
             self.add(live)
 
     def add(self, live: LiveObject) -> None:
-        for variant, paths in self._keys if live.ours else ():
+        for resource, variant, paths in self._keys if live.ours else ():
             values = _texts(paths, partial(dig, live.raw))
-            if values is not None and variant in ("", live.variant):
-                self._ids[variant, paths, values].add(live.id)
+            if values is not None and variant in ("", live.variant) and resource == live.resource:
+                self._ids[resource, variant, paths, values].add(live.id)
 
     def of(self, table: Table, edits: Iterable[Edit]) -> frozenset[Nearness]:
         """What a create that sends ``edits`` is like."""
-        sent = {edit.path: edit.value for edit in edits}
+        sent = shows(table, edits)
         found: set[Nearness] = set()
         for variant, paths in _near_keys(table):
             values = _texts(paths, sent.get)
             what = " and ".join(".".join(path) for path in paths)
-            ids = () if values is None else self._ids.get((variant, paths, values), ())
+            ids = () if values is None else self._ids.get((table.resource, variant, paths, values), ())
             found.update((live, what) for live in ids)
         return frozenset(found)
+
+
+def shows(table: Table, edits: Iterable[Edit]) -> dict[Path, object]:
+    """What an object shows after a create with ``edits``, by the wire paths at which it does."""
+    return {table.shown_at(edit.path): edit.value for edit in edits}
 
 
 def _near_keys(table: Table) -> list[tuple[str, tuple[Path, ...]]]:
@@ -62,11 +67,13 @@ class Found:
 class Missing:
     """No live object; ``resembling`` are unclaimed ones that a create would stand beside.
 
-    ``near`` are all that are like it, claimed ones included: what a create rests on.
+    ``near`` are all that are like it, claimed ones included: what a create rests on. ``shadowed`` is
+    the vendor's object that has the name.
     """
 
     resembling: tuple[tuple[LiveObject, str], ...] = ()
     near: frozenset[Nearness] = frozenset()
+    shadowed: LiveObject | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +87,18 @@ class Unclear:
 Match = Found | Missing | Unclear
 
 
-def wanted_id(desired: Desired, table: Table) -> tuple[str, bool]:
-    """The id that a manifest means, and whether it pins it outright."""
+def wanted_key(desired: Desired, table: Table) -> tuple[str | None, bool]:
+    """What a manifest's object is named by, and whether the manifest pins it outright.
+
+    None where the server makes the name and none is pinned, or the manifest lacks what it is made of.
+    """
     pinned = desired.fields.get(table.identity.pin)
-    return (str(pinned[1]), True) if pinned is not None and pinned[1] else (desired.name, False)
+    if pinned is not None and pinned[1]:
+        return str(pinned[1]), True
+    if not table.identity.client_chosen:
+        return None, False
+    values = {path: value for path, (_, value) in desired.fields.items()}
+    return table.identity.key(Declared(desired.name, values)), False
 
 
 def match_all(wanted: Sequence[Desired], observation: Observation) -> list[Match]:
@@ -95,31 +110,44 @@ class _Matching:
     def __init__(self, wanted: Sequence[Desired], observation: Observation) -> None:
         self.wanted = wanted
         self.matches: dict[int, Match] = {}
-        self.by_id: dict[tuple[str, str], list[LiveObject]] = defaultdict(list)
+        self.by_name: list[dict[tuple[str, str], list[LiveObject]]] = []
+        self.shadowed: dict[int, LiveObject] = {}
         self.claims: dict[int, list[int]] = defaultdict(list)
         self.objects = observation.objects
         for live in observation.objects:
-            self.by_id[live.resource, live.id].append(live)
+            for rank, name in enumerate(live.names):
+                if rank == len(self.by_name):
+                    self.by_name.append(defaultdict(list))
+                self.by_name[rank][live.resource, name].append(live)
 
     def run(self) -> list[Match]:
         for index, desired in enumerate(self.wanted):
             if desired.table is not None:
-                self._by_id(index, desired, desired.table)
+                self._by_key(index, desired, desired.table)
         self._adopt()
         self._settle_claims()
         self._look_for_renames()
         self._settle_creates()
         return [self.matches.get(index, Missing()) for index in range(len(self.wanted))]
 
-    def _by_id(self, index: int, desired: Desired, table: Table) -> None:
-        wanted, pinned = wanted_id(desired, table)
-        found = self.by_id.get((table.resource, wanted), [])
+    def _named(self, table: Table, key: str) -> list[LiveObject]:
+        """The live objects of that name; by the best of their names by which there is one."""
+        return next((found for names in self.by_name if (found := names.get((table.resource, key)))), [])
+
+    def _by_key(self, index: int, desired: Desired, table: Table) -> None:
+        wanted, pinned = wanted_key(desired, table)
+        if wanted is None:
+            return
+        found = self._named(table, wanted)
         pin = dotted(table.identity.pin)
+        if table.identity.shadows and found and not found[0].ours:
+            self.shadowed[index] = found[0]
+        if table.identity.shadows:
+            found = [live for live in found if live.ours]
         if len(found) > 1:
-            self.matches[index] = _several(desired, found, f"have the id '{wanted}'", pin)
-        elif found and not found[0].ours:
-            message = f"'{wanted}' is a built-in model of the vendor, which is never touched"
-            self.matches[index] = _unclear("not-ours", message, f"choose another id with {pin}", pin, found)
+            self.matches[index] = _several(desired, found, f"are named '{wanted}'", table)
+        elif found and found[0].ours == table.vendors:
+            self.matches[index] = _not_of_this_owner(table, wanted, pin, found)
         elif found and found[0].variant != table.variant:
             message = (
                 f"'{wanted}' is live as a model of the variant {found[0].variant}; "
@@ -130,6 +158,9 @@ class _Matching:
             )
         elif found:
             self._claim(index, found[0], adopted=False)
+        elif table.vendors:
+            message = f"the vendor has no built-in model '{wanted}'"
+            self.matches[index] = _unclear("pin-missing", message, f"correct {pin}", pin, ())
         elif pinned and not table.identity.client_chosen:
             message = f"no live model has the pinned id '{wanted}', which the server makes"
             self.matches[index] = _unclear("pin-missing", message, f"delete {pin}, or correct it", pin, ())
@@ -152,7 +183,7 @@ class _Matching:
 
     def _adopt(self) -> None:
         """Manifests without a pin take the one unclaimed object of ours with the same natural key."""
-        open_ = [entry for entry in self._open() if not wanted_id(*entry[1:])[1]]
+        open_ = [entry for entry in self._open() if not wanted_key(*entry[1:])[1]]
         natural: dict[tuple[str, ...], list[LiveObject]] = defaultdict(list)
         for table in {table.variant: table for _, _, table in open_}.values():
             for live in self._free():
@@ -160,13 +191,11 @@ class _Matching:
                 if live.variant == table.variant and key is not None:
                     natural[table.variant, *key].append(live)
         for index, desired, table in open_:
-            key = natural_key(table, partial(_wire_value, desired))
+            key = natural_key(table, _declared(desired, table).get)
             found = [] if key is None else natural[table.variant, *key]
             if len(found) > 1:
                 words = " and ".join(".".join(path) for path in table.identity.natural)
-                self.matches[index] = _several(
-                    desired, found, f"have the same {words}", dotted(table.identity.pin)
-                )
+                self.matches[index] = _several(desired, found, f"have the same {words}", table)
             elif found:
                 self._claim(index, found[0], adopted=True)
 
@@ -197,17 +226,20 @@ class _Matching:
             desired = self.wanted[index]
             if not isinstance(match, Missing) or desired.table is None:
                 continue
-            if desired.table.identity.client_chosen:
-                groups["id", wanted_id(desired, desired.table)[0]].append(index)
-            elif key := natural_key(desired.table, partial(_wire_value, desired)):
-                groups["natural", desired.table.variant, *key].append(index)
+            made_by = desired.table
+            wanted, _ = wanted_key(desired, made_by)
+            if wanted is not None:
+                groups["key", made_by.resource, wanted].append(index)
+            elif key := natural_key(made_by, _declared(desired, made_by).get):
+                groups["natural", made_by.resource, made_by.variant, *key].append(index)
         for indexes in groups.values():
             for index in indexes if len(indexes) > 1 else ():
-                table = self.wanted[index].table
-                assert table is not None
+                one = self.wanted[index]
+                assert one.table is not None
+                table = one.table
                 pin = dotted(table.identity.pin)
                 if table.identity.client_chosen:
-                    same = f"the id '{wanted_id(self.wanted[index], table)[0]}'"
+                    same = f"the id '{wanted_key(one, table)[0]}'"
                     fix = f"give each its own {pin}"
                 else:
                     words = " and ".join(".".join(path) for path in table.identity.natural)
@@ -219,21 +251,21 @@ class _Matching:
     def _look_for_renames(self) -> None:
         creates = self._open()
         beside = Near({table.variant: table for _, _, table in creates}.values(), self.objects)
-        values: dict[tuple[Path, object], list[LiveObject]] = defaultdict(list)
+        values: dict[tuple[str, Path, object], list[LiveObject]] = defaultdict(list)
         for path in {path for _, _, table in creates for path in table.identity.resembles}:
             for live in self._free():
                 wire = dig(live.raw, path)
                 if isinstance(wire, str) and wire:
-                    values[path, wire].append(live)
+                    values[live.resource, path, wire].append(live)
         for index, desired, table in creates:
             edits = table.create_edits(desired.fields, desired.name).edits
-            sent = {edit.path: edit.value for edit in edits}
+            sent = shows(table, edits)
             near: dict[str, tuple[LiveObject, str]] = {}
             for path in table.identity.resembles:
-                for live in values.get((path, sent.get(path)), ()):
+                for live in values.get((table.resource, path, sent.get(path)), ()):
                     near.setdefault(live.id, (live, ".".join(path)))
             resembling = tuple(near[key] for key in sorted(near))
-            self.matches[index] = Missing(resembling, beside.of(table, edits))
+            self.matches[index] = Missing(resembling, beside.of(table, edits), self.shadowed.get(index))
 
 
 def natural_key(table: Table | None, value: Callable[[Path], object]) -> tuple[str, ...] | None:
@@ -247,18 +279,31 @@ def _texts(paths: Sequence[Path], value: Callable[[Path], object]) -> tuple[str,
     return tuple(texts) if texts and len(texts) == len(paths) else None
 
 
-def _wire_value(desired: Desired, path: Path) -> object:
-    """What a manifest would put at a wire path; ABSENT where it declares nothing for it."""
+def _declared(desired: Desired, table: Table) -> dict[Path, object]:
+    """What an object of this manifest shows, by wire path, for what the manifest declares as text."""
+    found: dict[Path, object] = {}
     for item, value in desired.fields.values():
-        if item.points[0].path == path:
-            return None if value is None else item.row.codec.encode(value)
-    return ABSENT
+        if isinstance(value, str):
+            first = item.points[0]
+            found.setdefault(table.shown_at(first.path), (first.codec or item.row.codec).encode(value))
+    return found
 
 
-def _several(desired: Desired, found: Iterable[LiveObject], why: str, pin: str) -> Unclear:
-    ids = ", ".join(live.label for live in found)
-    message = f"several live models {why}: {ids}"
-    return _unclear("ambiguous", message, f"pin the one that '{desired.name}' means with {pin}", pin, found)
+def _not_of_this_owner(table: Table, wanted: str, pin: str, found: Sequence[LiveObject]) -> Unclear:
+    if table.vendors:
+        message = f"'{wanted}' is a model of your own, not one of the vendor's"
+        return _unclear("not-built-in", message, f"describe it without {pin}", pin, found)
+    message = f"'{wanted}' is a built-in model of the vendor, which is never touched"
+    return _unclear("not-ours", message, f"choose another id with {pin}", pin, found)
+
+
+def _several(desired: Desired, found: Iterable[LiveObject], why: str, table: Table) -> Unclear:
+    pin = dotted(table.identity.pin)
+    message = f"several live models {why}: {', '.join(live.label for live in found)}"
+    fix = f"pin the one that '{desired.name}' means with {pin}"
+    if not table.identity.unique:
+        fix = "delete or rename all but one of them in the registry: it does not keep names apart"
+    return _unclear("ambiguous", message, fix, pin, found)
 
 
 def _unclear(code: str, message: str, fix: str, path: str, about: Iterable[LiveObject]) -> Unclear:

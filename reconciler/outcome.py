@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from reconciler.errors import ExitCode
-from reconciler.plan import Failure, Plan, key_of
+from reconciler.plan import Action, Failure, Plan, key_of
 
 Status = Literal["done", "unchanged", "refused", "failed", "unproven", "skipped", "stale"]
 
@@ -35,6 +35,12 @@ class ActionResult:
     def key(self) -> str:
         """The key of its action."""
         return key_of(self.resource, self.name)
+
+
+def result_of(action: Action, status: Status, **more: Any) -> ActionResult:
+    """The result of ``action``; its id, unless ``more`` has another."""
+    more.setdefault("id", action.id)
+    return ActionResult(action.registry, action.resource, action.name, status, **more)
 
 
 @dataclass(frozen=True, slots=True)

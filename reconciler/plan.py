@@ -122,7 +122,8 @@ class Action:
     """What shall happen to one resource in one registry.
 
     ``id`` is the live object's, or the one that a create sends; ``rests_on`` the fingerprint of what was
-    read; ``after`` the keys (``Model/support-mini``) of the actions in this registry that come first.
+    read; ``used_by`` are those that are known to use it; ``after`` the keys (``Model/support-mini``) of
+    the actions in this registry that come first.
     """
 
     registry: str
@@ -138,6 +139,7 @@ class Action:
     notes: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
     unmanaged: tuple[Unmanaged, ...] = ()
+    used_by: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     rests_on: str = ""
     digest: str = ""
@@ -188,6 +190,7 @@ class RegistryPlan:
     not_held: tuple[NotHeld, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     vendor_owned: int = 0
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

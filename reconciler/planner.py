@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import fnmatch
 from collections import defaultdict
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import simplejson
 
 from reconciler.desired import Desired
+from reconciler.destinations import destinations
 from reconciler.diff import compare, creation, unmanaged
-from reconciler.errors import ReconcilerError, RegistryError, UsageError
-from reconciler.guards import Acknowledged, rename_guard
+from reconciler.errors import InternalError, ReconcilerError, RegistryError, UsageError
+from reconciler.guards import Acknowledged, Case, rename_guard, shadow_guard
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.load import Manifest
-from reconciler.manifests.problems import dotted
-from reconciler.matching import Found, Match, Missing, Nearness, Unclear, left_alone, match_all, wanted_id
+from reconciler.manifests.problems import did_you_mean, dotted
+from reconciler.matching import Found, Match, Missing, Nearness, Unclear, left_alone, match_all, wanted_key
 from reconciler.plan import (
     Action,
     Failure,
@@ -31,10 +32,12 @@ from reconciler.plan import (
     RegistryPlan,
     canonical,
     digest_of,
+    key_of,
     plan_digest,
 )
-from reconciler.registries.interface import LiveObject, Observation
-from reconciler.registries.rows import ABSENT, Call, Edit, Path, Table, dig
+from reconciler.registries import KINDS
+from reconciler.registries.interface import LiveObject, Observation, Ref, Usages
+from reconciler.registries.rows import ABSENT, Call, Demand, Echo, Edit, Path, Table, dig
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,19 +75,27 @@ def make_plan(
     *,
     selection: Selection,
     acknowledged: Acknowledged,
+    usages: Mapping[str, Usages | None] | None = None,
+    all_usages: bool = False,
+    resend: Collection[str] = (),
 ) -> Plan:
     """The plan for every observed registry, in the order of reconciler.yaml.
 
     Matching looks at every manifest, also those that the selection leaves out: which live object is
-    whose is a fact of the whole registry.
+    whose is a fact of the whole registry. ``usages`` is who uses what, by registry; with
+    ``all_usages`` it is told also where nothing changes. ``resend`` are the paths of fields that do not
+    read back and shall be sent all the same.
     """
     by_registry: dict[str, list[Desired]] = defaultdict(list)
     for one in desired:
         by_registry[one.registry].append(one)
     plans = []
     for name, observation in observed.items():
-        planner = _RegistryPlanner(config, name, selection, acknowledged)
-        plans.append(planner.plan(by_registry[name], observation))
+        planner = _RegistryPlanner(
+            config, name, selection, acknowledged, frozenset(resend), all_usages=all_usages
+        )
+        plans.append(planner.plan(by_registry[name], observation, (usages or {}).get(name)))
+    _check_resend(resend, plans)
     planned = {(action.registry, action.name) for plan in plans for action in plan.actions}
     not_planned = {(one.registry, one.name) for one in desired} - planned
     return Plan(tuple(plans), plan_digest(plans), tuple(acknowledged.remarks(not_planned)))
@@ -97,21 +108,49 @@ def failure_of(error: ReconcilerError) -> Failure:
     return Failure(error.code, error.message, error.hint, error.request, error.status, error.request_id)
 
 
+def _check_resend(resend: Collection[str], plans: Collection[RegistryPlan]) -> None:
+    """Raises UsageError for a path that no planned manifest declares as a field that never reads back."""
+    known = {path for plan in plans for action in plan.actions for path in action.unverified}
+    for path in resend:
+        if path not in known and not any(plan.failure for plan in plans):
+            declared = f"declared are {', '.join(sorted(known))}" if known else "no manifest declares one"
+            raise UsageError(f"'{path}' is no field that never reads back", hint=declared)
+
+
 class _RegistryPlanner:
     """The plan of one registry."""
 
     def __init__(
-        self, config: LoadedConfig, name: str, selection: Selection, acknowledged: Acknowledged
+        self,
+        config: LoadedConfig,
+        name: str,
+        selection: Selection,
+        acknowledged: Acknowledged,
+        resend: Collection[str],
+        *,
+        all_usages: bool,
     ) -> None:
+        self.rules = config.secret_rules()
+        self.resend = resend
+        self.all_usages = all_usages
         self.entry = config.value.registries[name]
         self.name = name
         self.target = self.entry.url or f"embedded:{self.entry.embedded}"
         self.selection = selection
         self.acknowledged = acknowledged
-        self.own: set[str] = set()
+        self.own: set[Ref] = set()
         """The live objects that this plan's other actions are about."""
+        self.unseen: dict[str, frozenset[Path]] = {}
+        """By variant, the wire paths of fields that this registry shows of no object."""
+        self.referable: dict[str, dict[str, str | None]] = {}
+        """By resource, what a field may refer to: by its name, the key of the manifest that declares it."""
 
-    def plan(self, desired: Sequence[Desired], observed: Observation | RegistryError) -> RegistryPlan:
+    def plan(
+        self,
+        desired: Sequence[Desired],
+        observed: Observation | RegistryError,
+        usages: Usages | None,
+    ) -> RegistryPlan:
         if isinstance(observed, RegistryError):
             return RegistryPlan(self.name, self.entry.kind, self.target, failure=failure_of(observed))
         matches = match_all(desired, observed)
@@ -120,7 +159,12 @@ class _RegistryPlanner:
             for one, match in zip(desired, matches, strict=True)
             if self.selection.takes(one.manifest)
         ]
-        self.own = {match.live.id for _, match in chosen if isinstance(match, Found)}
+        self.own = {match.live.ref for _, match in chosen if isinstance(match, Found)}
+        self.unseen = _unseen([one.table for one in desired if one.table is not None], observed)
+        self.referable = _referable(desired, observed)
+        actions = [self._action(one, match) for one, match in chosen]
+        if usages is not None:
+            actions = self._with_users(actions, observed, usages)
         not_held: dict[Path, list[str]] = defaultdict(list)
         for one, _ in chosen:
             for path in one.unheld:
@@ -129,11 +173,28 @@ class _RegistryPlanner:
             self.name,
             self.entry.kind,
             self.target,
-            actions=tuple(self._action(one, match) for one, match in chosen),
+            actions=tuple(actions),
             not_held=tuple(NotHeld(dotted(path), tuple(names)) for path, names in sorted(not_held.items())),
             left_alone=tuple(_left_alone(live) for live in left_alone(matches, observed)),
             vendor_owned=sum(not live.ours for live in observed.objects),
+            warnings=(usages.warning,) if usages is not None and usages.warning else (),
         )
+
+    def _with_users(self, actions: Sequence[Action], observed: Observation, usages: Usages) -> list[Action]:
+        """``actions`` with who uses their objects: of those that change one, or of all."""
+        objects = {live.ref: live for live in observed.objects}
+        tables = KINDS[self.entry.kind].tables
+
+        def users(action: Action) -> Action:
+            live = None if action.id is None else objects.get((action.resource, action.id))
+            told = self.all_usages or action.operation != "none"
+            if live is None or live.variant not in tables or not told:
+                return action
+            called = tables[live.variant].called(live.raw)
+            found = {user for name in called for user in usages.by_name.get(name, ())}
+            return replace(action, used_by=tuple(sorted(found)))
+
+        return [users(action) for action in actions]
 
     def _action(self, desired: Desired, match: Match) -> Action:
         place = desired.manifest.place("metadata", "name")
@@ -149,11 +210,31 @@ class _RegistryPlanner:
         refusals = [*desired.refusals, *self._unheld_refusals(desired)]
         if desired.table is None:
             return self._finished(base, refusals=refusals)
+        after, unknown = self._references(desired)
+        base = replace(base, after=after)
+        refusals += unknown
         if isinstance(match, Unclear):
             return self._finished(base, refusals=[match.refusal, *refusals])
         if isinstance(match, Found):
             return self._update(base, desired, desired.table, match, refusals)
         return self._create(base, desired, desired.table, match, refusals)
+
+    def _references(self, desired: Desired) -> tuple[tuple[str, ...], list[Refusal]]:
+        """What must come first, and the names that nothing has."""
+        after: list[str] = []
+        refusals: list[Refusal] = []
+        for path, (item, value) in desired.fields.items():
+            if not item.row.refers or value is None:
+                continue
+            known = self.referable.get(item.row.refers, {})
+            if value not in known:
+                what = item.row.refers.lower()
+                hint = did_you_mean(value, known) or f"add a manifest of `kind: {item.row.refers}` for it"
+                message = f"{dotted(path)}: the registry has no {what} '{value}', and no manifest declares it"
+                refusals.append(Refusal(f"unknown-{what}", message, hint, (dotted(path),)))
+            elif (first := known[value]) is not None:
+                after.append(first)
+        return tuple(dict.fromkeys(after)), refusals
 
     def _unheld_refusals(self, desired: Desired) -> list[Refusal]:
         if self.entry.unheld != "refuse":
@@ -171,7 +252,8 @@ class _RegistryPlanner:
     def _update(
         self, base: Action, desired: Desired, table: Table, match: Found, refusals: list[Refusal]
     ) -> Action:
-        difference = compare(desired, table, match.live)
+        unseen = self.unseen[table.variant]
+        difference = compare(desired, table, match.live, unseen=unseen, resend=self.resend)
         action = replace(
             base,
             id=match.live.id,
@@ -180,52 +262,75 @@ class _RegistryPlanner:
             unmanaged=tuple(unmanaged(desired, table, match.live)),
             notes=_adoption(table, match),
         )
-        refusals = [*difference.refusals, *refusals]
+        refusals = [
+            *difference.refusals,
+            *self._secret_refusals(table, difference.edits, match.live.raw),
+            *refusals,
+        ]
         if not difference.changes and not refusals:
             return action
         return self._finished(
             action,
             operation="update",
             refusals=refusals,
-            request=_request(table.update, difference.edits),
+            requests=_requests(table, table.update, difference.edits),
             rests_on=fingerprint(table, difference.edits, match.live),
         )
+
+    def _secret_refusals(
+        self, table: Table, edits: Sequence[Edit], raw: Mapping[str, Any]
+    ) -> Iterator[Refusal]:
+        """Secrets that would reach a host, also one that only the live object names, that is not theirs."""
+        named = [edit.secret.name for edit in edits if edit.secret is not None]
+        hosts = destinations(table.upstreams(edits, raw), self.entry.url) if named else ()
+        for name in named:
+            rule = self.rules.get(name)
+            refused = () if rule is None else rule.refuse_hosts(hosts)
+            if rule is not None and refused:
+                message = f"{name} may not be sent to {', '.join(refused)}, which the live model names"
+                fix = f"its hosts in reconciler.yaml are {', '.join(sorted(rule.hosts))}"
+                yield Refusal("secret-host", message, fix, ())
 
     def _create(
         self, base: Action, desired: Desired, table: Table, match: Missing, refusals: list[Refusal]
     ) -> Action:
-        difference, missing = creation(desired, table)
+        if table.create is None:
+            raise InternalError(f"{desired.name}: {table.title} has no create")
+        difference, created = creation(desired, table)
+        key, _ = wanted_key(desired, table)
         action = replace(
             base,
-            id=wanted_id(desired, table)[0] if table.identity.client_chosen else None,
+            id=key if table.identity.client_chosen else None,
             changes=difference.changes,
             unverified=difference.unverified,
         )
-        unexplained = _unexplained(table, missing, refusals)
-        if unexplained:
-            refusals = [_incomplete(table, unexplained), *refusals]
+        unexplained = _unexplained(table, created.missing, refusals)
+        if unexplained or created.unmet:
+            refusals = [_incomplete(table, unexplained, created.unmet), *refusals]
 
         def guarded(digest: str) -> list[Refusal]:
-            refusal = rename_guard(
-                self.acknowledged,
-                registry=self.name,
-                model=desired.name,
-                digest=digest,
-                resembling=match.resembling,
-                variant=table.variant,
-                pin=dotted(table.identity.pin),
-            )
-            return [refusal] if refusal else []
+            case = Case(self.acknowledged, self.name, desired.name, digest, dotted(table.identity.pin))
+            return [
+                refusal
+                for refusal in (
+                    rename_guard(case, match.resembling, table.variant),
+                    shadow_guard(case, match.shadowed),
+                )
+                if refusal
+            ]
 
         return self._finished(
             action,
             operation="create",
             refusals=refusals,
-            request=_request(table.create, difference.edits),
-            rests_on=surroundings({near for near in match.near if near[0] not in self.own}),
+            requests=_requests(table, table.create, difference.edits),
+            rests_on=surroundings({near for near in match.near if (table.resource, near[0]) not in self.own}),
             # Not all that it rests on: which of them are claimed by manifests that the run leaves out
             # is no part of the change.
-            digested=surroundings({(live.id, what) for live, what in match.resembling}),
+            digested=surroundings(
+                {(live.id, what) for live, what in match.resembling}
+                | ({(match.shadowed.id, "name")} if match.shadowed else set())
+            ),
             guards=guarded,
         )
 
@@ -235,7 +340,7 @@ class _RegistryPlanner:
         *,
         operation: Any = "none",
         refusals: list[Refusal],
-        request: PlannedRequest | None = None,
+        requests: Sequence[PlannedRequest] = (),
         rests_on: str = "",
         digested: str | None = None,
         guards: Callable[[str], list[Refusal]] | None = None,
@@ -250,7 +355,7 @@ class _RegistryPlanner:
             [action.resource, action.variant, action.id or action.name],
             operation,
             [[change.path, change.wire_live, change.wire_desired] for change in action.changes],
-            [] if request is None else [_edit_json(edit) for edit in request.edits],
+            [_edit_json(edit) for request in requests for edit in request.edits],
             rests_on if digested is None else digested,
         )
         refusals = [*refusals, *(guards(digest) if guards else ())]
@@ -258,7 +363,7 @@ class _RegistryPlanner:
             action,
             operation="refused" if refusals else operation,
             refusals=tuple(refusals),
-            requests=() if refusals or request is None else (request,),
+            requests=() if refusals else tuple(requests),
             rests_on=rests_on,
             digest=digest,
         )
@@ -268,15 +373,44 @@ def _edit_json(edit: PlannedEdit) -> list[Any]:
     return [list(edit.path), edit.value, edit.secret, edit.cleared]
 
 
-def _request(call: Call, edits: Sequence[Edit]) -> PlannedRequest:
-    return PlannedRequest(call.name, call.method, call.path, tuple(PlannedEdit.of(edit) for edit in edits))
+def _requests(table: Table, call: Call, edits: Sequence[Edit]) -> list[PlannedRequest]:
+    return [
+        PlannedRequest(one.name, one.method, one.path, tuple(PlannedEdit.of(edit) for edit in some))
+        for one, some in table.requests(call, edits)
+    ]
+
+
+def _unseen(tables: Collection[Table], observed: Observation) -> dict[str, frozenset[Path]]:
+    """By variant, where fields that only some servers show would stand, and stand in no object."""
+    unseen: dict[str, frozenset[Path]] = {}
+    for table in {table.variant: table for table in tables}.values():
+        raws = [live.raw for live in observed.objects if live.resource == table.resource and live.ours]
+        paths = {item.points[0].path for item in table.fields() if item.row.echo is Echo.MAYBE}
+        unseen[table.variant] = frozenset(
+            path for path in paths if all(dig(raw, path) is ABSENT for raw in raws)
+        )
+    return unseen
+
+
+def _referable(desired: Sequence[Desired], observed: Observation) -> dict[str, dict[str, str | None]]:
+    """By resource, every name that is live or declared, and the key of the manifest that declares it."""
+    found: dict[str, dict[str, str | None]] = defaultdict(dict)
+    for live in observed.objects:
+        found[live.resource].update(dict.fromkeys(live.names))
+    for one in desired:
+        key = None if one.table is None else wanted_key(one, one.table)[0]
+        if key is not None:
+            found[one.manifest.resource][key] = key_of(one.manifest.resource, one.name)
+    return found
 
 
 def fingerprint(table: Table, edits: Sequence[Edit], live: LiveObject) -> str:
     """The digest of what an update rests on: the fields that it changes as they are live, and every
     container that its request replaces whole."""
-    touched = {edit.path[0] for edit in edits}
-    containers = {name: live.raw.get(name) for name in table.update.replaces if name in touched}
+    call = table.update
+    touched = {edit.path[0] for edit in edits if table.row_at(edit.path).switch is None}
+    names = [name for name in live.raw if name not in table.made] if call.whole and touched else call.replaces
+    containers = {name: live.raw.get(name) for name in names if call.whole or name in touched}
     wires = {edit.path: dig(live.raw, table.shown_at(edit.path)) for edit in edits}
     fields = {".".join(path): None if wire is ABSENT else wire for path, wire in wires.items()}
     return digest_of(live.id, fields, containers)
@@ -304,10 +438,17 @@ def _unexplained(table: Table, missing: Sequence[Path], refusals: Sequence[Refus
     ]
 
 
-def _incomplete(table: Table, missing: Sequence[Path]) -> Refusal:
+def _incomplete(table: Table, missing: Sequence[Path], unmet: Sequence[Demand]) -> Refusal:
     names = tuple(dotted(path) for path in missing)
-    fix = "declare them, or adopt a live model by its id with " + dotted(table.identity.pin)
-    return Refusal("incomplete", f"a create in {table.title} demands {', '.join(names)}", fix, names)
+    wanted = [*names, *(_choices(demand) for demand in unmet)]
+    pin = dotted(table.identity.pin)
+    fix = f"declare them, or adopt a live {table.resource.lower()} by its id with {pin}"
+    return Refusal("incomplete", f"a create in {table.title} demands {', '.join(wanted)}", fix, names)
+
+
+def _choices(demand: Demand) -> str:
+    choices = [" and ".join(dotted(path) for path in choice) for choice in demand.choices]
+    return f"{' or '.join(choices)} ({demand.why})"
 
 
 def _adoption(table: Table, match: Found) -> tuple[str, ...]:
@@ -319,5 +460,4 @@ def _adoption(table: Table, match: Found) -> tuple[str, ...]:
 
 
 def _left_alone(live: LiveObject) -> LeftAlone:
-    name = live.raw.get("display_name")
-    return LeftAlone(live.id, name if isinstance(name, str) else None)
+    return LeftAlone(live.id, live.display_name)

@@ -35,9 +35,9 @@ from orq_server import (
 )
 from tenacity import wait_none
 
-from reconciler import executor
 from reconciler.errors import ExitCode, InternalError, ReconcilerError, SecretError, Unreachable
-from reconciler.executor import Stop, Target, _Live, execute
+from reconciler.executor import Stop, Target, execute, timing
+from reconciler.executor.live import Live
 from reconciler.outcome import Outcome, apply_exit_code
 from reconciler.plan import Plan, PlannedEdit, PlannedRequest
 from reconciler.planner import fingerprint
@@ -58,7 +58,7 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(client, "_settings", brisk(0.4))
     monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
     monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_none())
-    monkeypatch.setattr(executor, "PAUSES", (0.0, 0.0, 0.0))
+    monkeypatch.setattr(timing, "PAUSES", (0.0, 0.0, 0.0))
 
 
 @pytest.fixture
@@ -402,7 +402,7 @@ def test_a_look_that_fails_leaves_it_unproven(house: House, method: str, live: l
 
 def test_there_is_a_pause_before_the_look(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     """A gateway gives up on a create that the registry is still busy with."""
-    monkeypatch.setattr(executor, "PAUSES", (0.3, 0.3, 0.3))
+    monkeypatch.setattr(timing, "PAUSES", (0.3, 0.3, 0.3))
     ran = applied(house, prepare=faulty("POST", resets(commit_after=0.1)))
     assert (ran.status(), ran.server.count("POST"), len(ran.server.documents)) == ("done", 1, 1)
 
@@ -665,7 +665,7 @@ def test_a_lost_create_whose_id_the_server_makes_is_never_sent_a_second_time(hou
 def test_a_lost_create_whose_id_the_server_makes_is_found_by_a_later_look(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executor, "PAUSES", (0.0, 0.3, 0.0))
+    monkeypatch.setattr(timing, "PAUSES", (0.0, 0.3, 0.0))
     server, outcome = with_made_ids(resets(commit_after=0.15), TWIN, house=house)
     assert (result(outcome).status, server.count("POST")) == ("done", 1)
 
@@ -803,7 +803,7 @@ def test_a_model_like_a_create_that_is_made_during_a_long_apply_is_not_doubled(
 ) -> None:
     house.entries = {"concurrency": 1}
     house.manifests = [manifest(name, model=name, display_name=name) for name in ("a", "b")]
-    monkeypatch.setattr(executor, "FRESH_SECONDS", 0.15)
+    monkeypatch.setattr(timing, "FRESH_SECONDS", 0.15)
 
     async def meanwhile(exchange: Exchange) -> None:
         exchange.server.documents.append(live_model(id="theirs", model_id="b", display_name="Theirs"))
@@ -842,7 +842,7 @@ def test_creates_that_are_like_each_other_do_not_hold_each_other_back(
 ) -> None:
     house.entries = {"concurrency": 1}
     house.manifests = [manifest("a"), manifest("b"), manifest("c")]
-    monkeypatch.setattr(executor, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(timing, "FRESH_SECONDS", 0.0)
     ran = applied(house)
     assert (ran.outcome.count("done"), ran.code) == (3, 0)
 
@@ -1059,7 +1059,7 @@ def test_a_long_apply_reads_again_when_what_it_read_is_too_old(
     house.entries = {"concurrency": 1}
     house.manifests = [manifest(name, model=name, display_name=f"{name} new") for name in names]
     there = [live_model(id=name, model_id=name, display_name=name) for name in names] if live else []
-    monkeypatch.setattr(executor, "FRESH_SECONDS", 0.15)
+    monkeypatch.setattr(timing, "FRESH_SECONDS", 0.15)
 
     def prepare(server: OrqServer) -> None:
         server.always |= {"PATCH": slow(0.1), "POST": slow(0.1)}
@@ -1076,7 +1076,7 @@ def test_a_model_that_moves_during_a_long_apply_is_not_overwritten(
     house.entries = {"concurrency": 1}
     house.manifests = [manifest(name, model=name, display_name=f"{name} new") for name in ("a", "b")]
     there = [live_model(id=name, model_id=name, display_name=name) for name in ("a", "b")]
-    monkeypatch.setattr(executor, "FRESH_SECONDS", 0.15)
+    monkeypatch.setattr(timing, "FRESH_SECONDS", 0.15)
 
     async def meanwhile(exchange: Exchange) -> None:
         exchange.server.stored("b")["display_name"] = "Theirs"
@@ -1107,7 +1107,7 @@ def test_a_list_that_fails_during_a_long_apply_skips_the_rest_without_asking_aga
     names = [f"m{n}" for n in range(20)]
     house.entries = {"concurrency": 1}
     house.manifests = [manifest(name, model=name, display_name=name) for name in names]
-    monkeypatch.setattr(executor, "FRESH_SECONDS", 0.1)
+    monkeypatch.setattr(timing, "FRESH_SECONDS", 0.1)
 
     async def down_from_now_on(exchange: Exchange) -> None:
         exchange.server.always["GET"] = says(503, {"error": "down"})
@@ -1123,13 +1123,13 @@ def test_a_list_that_fails_during_a_long_apply_skips_the_rest_without_asking_aga
 
 def test_a_list_from_before_a_write_does_not_lose_what_the_write_answered() -> None:
     async def scenario() -> None:
-        live = _Live(SimpleNamespace(), None)  # type: ignore[arg-type]
+        live = Live(SimpleNamespace(), None)  # type: ignore[arg-type]
         before = time.monotonic()
         live.learn(live_object(live_model()))
         live._take(Observation("orq", (), before))
-        assert set(live.known) == {"support-mini"}
+        assert live.known.refs() == {("Model", "support-mini")}
         live._take(Observation("orq", (), time.monotonic() + 1))
-        assert live.known == {}
+        assert not live.known.refs()
 
     run(scenario())
 
@@ -1163,8 +1163,8 @@ def test_an_action_of_several_requests_is_done_in_order_or_in_part(house: House,
 def test_a_second_request_never_lays_a_body_over_a_model_that_is_gone(
     house: House, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(executor, "FRESH_SECONDS", 0.0)
-    monkeypatch.setattr(_Live, "learn", lambda *_: None)
+    monkeypatch.setattr(timing, "FRESH_SECONDS", 0.0)
+    monkeypatch.setattr(Live, "learn", lambda *_: None)
 
     async def scenario() -> Ran:
         async with orq() as server:
@@ -1233,7 +1233,7 @@ def test_a_write_that_is_not_allowed_stops_its_registry_at_once(house: House, st
 
 
 def test_a_stop_ends_the_wait_for_a_limit_soon(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(executor, "FRESH_SECONDS", 0.5)
+    monkeypatch.setattr(timing, "FRESH_SECONDS", 0.5)
     stop = Stop()
 
     async def limited(exchange: Exchange) -> None:

@@ -125,7 +125,7 @@ def test_a_model_that_one_manifest_names_is_not_adopted_by_another(house: House)
 def test_two_live_models_with_the_same_id_are_ambiguous(house: House) -> None:
     found = refusal(one(house.plan([live_model(), live_model(display_name="Another")])))
     assert found.code == "ambiguous"
-    assert "several live models have the id 'support-mini'" in found.message
+    assert "several live models are named 'support-mini'" in found.message
     assert "support-mini (Another)" in found.message
 
 

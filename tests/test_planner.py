@@ -243,13 +243,6 @@ def test_a_value_that_a_registry_cannot_take_is_refused_and_called_nothing_else(
     assert {path for refusal in action.refusals for path in refusal.paths} == paths
 
 
-def test_a_manifest_for_the_other_api_is_refused_where_that_is_not_spoken(house: House) -> None:
-    house.manifests = [manifest(provider=None, endpoint={"base_url": "https://llm.example.com/v1"})]
-    action = one(house.plan([live_model(provider="openailike")]))
-    assert codes(action) == ["unsupported"]
-    assert action.digest
-
-
 def test_a_refusal_holds_nothing_else_back(house: House) -> None:
     house.manifests = [manifest(provider="openai"), manifest("b", model="b", display_name="B")]
     plan = house.plan([live_model()])
@@ -464,7 +457,7 @@ def test_every_part_of_a_plan_is_frozen(house: House) -> None:
 
 def test_what_planning_gets_has_no_method_that_writes() -> None:
     public = {name for name in dir(Reader) if not name.startswith("_")}
-    assert public == {"observe"}
+    assert public == {"observe", "usages"}
     assert not hasattr(OrqReader, "send")
 
 

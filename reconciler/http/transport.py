@@ -213,14 +213,15 @@ class Transport(ReadTransport):
         self,
         method: str,
         path: str,
-        body: bytes,
+        body: bytes | None,
         *,
         secrets: Sequence[Secret] = (),
         patience: float = math.inf,
     ) -> Reply:
         """Changes something. Sent again only where the registry surely did not process it.
 
-        ``secrets`` are those in ``body``: a message that repeats one of them has its name instead.
+        ``body`` is JSON, None for none. ``secrets`` are those in it: a message that repeats one of them
+        has its name instead.
         ``patience``: seconds after which ``body`` is too old to be sent again; a limit that lasts longer
         is RateLimited, with the wait that is left.
         Raises UnknownOutcome where no answer tells whether it took effect, else RegistryError of the

@@ -152,6 +152,22 @@ class Text(Codec):
 
 
 @dataclass(frozen=True, slots=True)
+class Choice(Text):
+    """One of a few words, which is all that the registry takes."""
+
+    words: tuple[str, ...] = ()
+
+    def schema(self) -> JsonSchema:
+        return {"type": "string", "enum": list(self.words)}
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        text = Text.normal(self, value, native=native)
+        if text not in self.words:
+            raise (BadValue if native else CannotExpress)(f"must be one of {', '.join(self.words)}")
+        return text
+
+
+@dataclass(frozen=True, slots=True)
 class Id(Text):
     """A text that names the object in the address of later calls."""
 

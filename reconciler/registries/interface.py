@@ -11,28 +11,52 @@ import importlib
 import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol, cast
 
 from reconciler.registries.rows import Path, Table
 from reconciler.secrets import Secret, SecretRef
 
+Ref = tuple[str, str]
+"""A resource (`Model`) and the id of an object of it."""
+
 
 @dataclass(frozen=True, slots=True)
 class LiveObject:
-    """One object that a registry holds, without any secret. ``raw`` is the wire's, lists as mappings."""
+    """One object that a registry holds, without any secret. ``raw`` is the wire's, lists as mappings.
+
+    ``id`` is what calls name it by; ``keys`` is what manifests name it by, the best one first, where
+    that is not the id. ``hidden`` are the wire paths of secrets that it has and does not show.
+    """
 
     id: str
     raw: Mapping[str, Any]
     ours: bool
     variant: str
     resource: str = "Model"
+    keys: tuple[str, ...] = ()
+    hidden: frozenset[Path] = frozenset()
+
+    @property
+    def ref(self) -> Ref:
+        """What tells it from every other object of its registry."""
+        return self.resource, self.id
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What a manifest may call it."""
+        return self.keys or (self.id,)
+
+    @property
+    def display_name(self) -> str | None:
+        name = self.raw.get("display_name") or self.raw.get("provider_name")
+        return name if isinstance(name, str) else None
 
     @property
     def label(self) -> str:
         """What people call it, for messages."""
-        name = self.raw.get("display_name")
-        return f"{self.id} ({name})" if isinstance(name, str) and name != self.id else self.id
+        name = self.names[0] if self.keys else self.display_name
+        return f"{self.id} ({name})" if name is not None and name != self.id else self.id
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +69,18 @@ class Observation:
 
 
 @dataclass(frozen=True, slots=True)
+class Usages:
+    """What the registry says of who uses its objects: by what they call one (``Table.called``), who does.
+
+    ``noun`` is what the users are (`deployment`). With ``warning`` it is not known, and why.
+    """
+
+    noun: str = ""
+    by_name: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    warning: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
     """What a write came back with: the object as the registry now shows it, where it shows it."""
 
@@ -54,7 +90,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class OutgoingRequest:
-    """One write, ready but for its secrets, which stand in ``body`` as SecretRef.
+    """One write, ready but for its secrets, which stand in ``body`` as SecretRef; None for no body.
 
     ``id`` is the object's own id; None for a create. ``patience``: seconds for which ``body`` is fresh
     enough to be sent again after a limit.
@@ -62,7 +98,7 @@ class OutgoingRequest:
 
     method: str
     path: str
-    body: Mapping[str, Any]
+    body: Mapping[str, Any] | None
     id: str | None
     secrets: Mapping[SecretRef, Secret]
     patience: float = math.inf
@@ -73,6 +109,10 @@ class Reader(Protocol):
 
     async def observe(self) -> Observation:
         """Everything, or a RegistryError: never half."""
+        ...
+
+    async def usages(self) -> Usages | None:
+        """Who uses what; None where this kind does not tell. Raises RegistryError."""
         ...
 
 
@@ -123,15 +163,15 @@ class Unsupported:
 class Kind:
     """One kind of registry.
 
-    ``choose`` picks the table of a manifest by the paths that it declares (with a value that is not
-    null). ``client_module`` is the module that talks; it is imported late, because validation needs no
-    HTTP.
+    ``tables`` are by variant. ``choose`` picks the table of a manifest by its resource and the paths that
+    it declares (with a value that is not null; of the native part, the first step). ``client_module``
+    is the module that talks; it is imported late, because validation needs no HTTP.
     """
 
     name: str
     title: str
     tables: Mapping[str, Table]
-    choose: Callable[[Mapping[Path, Any]], Table | Unsupported]
+    choose: Callable[[str, Mapping[Path, Any]], Table | Unsupported]
     client_module: str
     requests_per_minute: int
 
@@ -139,6 +179,6 @@ class Kind:
         """The module that talks, which is a Client."""
         return cast("Client", importlib.import_module(self.client_module))
 
-    @property
-    def default_table(self) -> Table:
-        return next(iter(self.tables.values()))
+    def tables_of(self, resource: str) -> tuple[Table, ...]:
+        """The tables of one resource."""
+        return tuple(table for table in self.tables.values() if table.resource == resource)

@@ -7,7 +7,7 @@ the JSON Schema of ``native``. Everything here is pure: values in, values out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from functools import cached_property
@@ -16,6 +16,7 @@ from typing import Any, Final
 from reconciler.errors import InternalError
 from reconciler.registries.addresses import upstreams
 from reconciler.registries.codecs import (
+    BadValue,
     Codec,
     EmptyMapping,
     SecretText,
@@ -40,6 +41,8 @@ class Echo(Enum):
     ECHOED = "echoed"
     EFFECTIVE = "effective"
     """An inherited value may read back where none was sent."""
+    MAYBE = "maybe"
+    """Older servers show it, newer ones may not: write-only where no object of the registry has the key."""
     WRITE_ONLY = "write-only"
 
 
@@ -49,6 +52,7 @@ class Clear(Enum):
     NEVER = "never"
     OMITTED = "left out of the container that an update replaces whole"
     NULL = "sent as null"
+    EMPTY = "sent as what the registry keeps for none"
 
 
 class _Absent(Enum):
@@ -82,6 +86,34 @@ class Declared:
     name: str
     values: Mapping[Path, Value]
 
+    def has(self, path: Path) -> bool:
+        """Whether ``path`` is declared, and not as null."""
+        return self.values.get(path) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One documented request. ``path`` may hold ``{id}``.
+
+    ``replaces`` are the containers of the body that the server replaces whole, so that the body must
+    carry everything else of them; with ``whole`` that is the object itself. ``always`` are the wire
+    paths that every such body must hold, ``together`` those of which the server forgets the others
+    where it gets one. ``template`` is a body without fields: texts that may hold ``{id}``.
+    """
+
+    name: str
+    method: str
+    path: str
+    replaces: tuple[str, ...] = ()
+    whole: bool = False
+    always: tuple[Path, ...] = ()
+    together: tuple[tuple[Path, ...], ...] = ()
+    template: Mapping[str, str] | None = None
+
+    def carries(self, path: Path) -> bool:
+        """Whether the body holds all that is live around ``path``."""
+        return self.whole or path[0] in self.replaces
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
@@ -91,7 +123,9 @@ class Row:
     row are names of the same thing. ``absent`` is the normal form that a missing key means. ``demanded``
     fields must be in a create; ``default`` gives one where the manifest has none (None: incomplete).
     ``existing`` rows live in an object that an update cannot make. ``upstream`` values are addresses
-    that the object's secrets are used at.
+    that the object's secrets are used at. ``one_way`` values cannot go back to what absence means.
+    ``switch`` gives each value a call of its own, which follows the others. ``refers`` is the resource
+    that the value must name one of. ``note`` stands beside every change of it.
     """
 
     codec: Codec
@@ -107,6 +141,9 @@ class Row:
     existing: bool = False
     upstream: bool = False
     identity: bool = False
+    one_way: bool = False
+    switch: Mapping[Value, Call] | None = None
+    refers: str = ""
     note: str = ""
 
     @property
@@ -137,6 +174,11 @@ class Field:
     native: bool
     points: tuple[Point, ...]
 
+    @property
+    def shown(self) -> Point | None:
+        """The first point at which it reads back."""
+        return next((point for point in self.points if point.read), None)
+
     def read(self, raw: Mapping[str, Any]) -> Value:
         """The normal form of the live value, or a Contradiction between the row's points."""
         found: list[tuple[Point, Value]] = []
@@ -158,6 +200,8 @@ class Field:
 
     def normal(self, value: Any) -> Value:
         """The normal form of a manifest's value; None for null. Raises BadValue, CannotExpress."""
+        if value is None and self.row.switch is not None:
+            raise BadValue("is one or the other; null says neither")
         return None if value is None else self.row.codec.normal(value, native=self.native)
 
     def wanted(self, value: Value) -> Value:
@@ -180,17 +224,6 @@ class Edit:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
-    """One documented request. ``path`` may hold ``{id}``; ``replaces`` are the containers of the body
-    that the server replaces whole, so that the body must carry everything else of them."""
-
-    name: str
-    method: str
-    path: str
-    replaces: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
 class Keyed:
     """A container that the wire keeps as a list of objects and that we read as a mapping.
 
@@ -203,28 +236,73 @@ class Keyed:
     stripped: frozenset[str] = frozenset()
 
 
+def _own_name(declared: Declared) -> str | None:
+    return declared.name
+
+
 @dataclass(frozen=True, slots=True)
 class Identity:
     """How a manifest finds its live object.
 
-    ``pin`` is the native path that names it outright. ``client_chosen``: a create sends that id; else
-    the server makes it and a pinned id that is missing is an error. ``natural`` are the paths that
-    together adopt an object of ours where no id matches; ``resembles`` those of which one alone makes
-    a create look like a rename.
+    ``pin`` is the native path that names it outright. ``client_chosen``: a create sends that key; else
+    the server makes it and a pinned one that is missing is an error. ``key`` gives the key where the
+    manifest pins none. ``unique``: the server keeps one object for a key, so that a create that is sent
+    twice makes no second one. ``shadows``: an object of ours may bear the name of one of the vendor's.
+    ``natural`` are the paths at which objects show what together adopts one of ours where no key
+    matches; ``resembles`` those of which one alone makes a create look like a rename.
     """
 
     pin: Path
     client_chosen: bool
-    natural: tuple[Path, ...]
-    resembles: tuple[Path, ...]
+    natural: tuple[Path, ...] = ()
+    resembles: tuple[Path, ...] = ()
+    key: Callable[[Declared], str | None] = _own_name
+    unique: bool = True
+    shadows: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a create needs besides the demanded fields: every path of one of ``choices``.
+
+    ``when`` says for which manifests, ``why`` in a few words what for.
+    """
+
+    choices: tuple[tuple[Path, ...], ...]
+    why: str
+    when: Callable[[Declared], bool] = lambda _: True
+
+    def is_met(self, declared: Declared) -> bool:
+        met = any(all(declared.has(path) for path in choice) for choice in self.choices)
+        return met or not self.when(declared)
+
+
+def _nothing(_: object) -> tuple[()]:
+    return ()
+
+
+Loses = Callable[[Collection[Path], Mapping[str, Any], Collection[Path]], tuple[str, str] | None]
+"""The wire paths that an update sets, the live object, its hidden secrets: what is lost, and the way out."""
+
+
+def _no_loss(
+    _paths: Collection[Path], _raw: Mapping[str, Any], _hidden: Collection[Path]
+) -> tuple[str, str] | None:
+    return None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """Everything that we know of one variant of one kind of registry, as rows and a few facts.
 
-    ``spelled`` are keys that a replaced container must always hold, with what their absence means.
-    ``volatile`` are top-level keys that the server moves on its own.
+    ``create`` is None where the registry alone makes such objects; ``vendors``: they are the vendor's, and
+    only what the rows say of them is ours. ``spelled`` are keys that a replaced container must always
+    hold, with what their absence means. ``volatile`` are top-level keys that the server moves on its
+    own, ``made`` those that it makes and no body holds. ``demands`` are what a create needs beyond
+    single fields. ``implied`` names the declared paths that say nothing beside the others;
+    ``impossible`` what cannot stand together, with why. ``called`` is what users of a
+    live object may call it. ``loses`` says what secret an update
+    would overwrite that sets the given wire paths in an object with ``hidden`` ones, and the way out.
     """
 
     kind: str
@@ -233,8 +311,15 @@ class Table:
     resource: str
     rows: tuple[Row, ...]
     identity: Identity
-    create: Call
+    create: Call | None
     update: Call
+    vendors: bool = False
+    demands: tuple[Demand, ...] = ()
+    implied: Callable[[Declared], Iterable[Path]] = _nothing
+    impossible: Callable[[Declared], Iterable[tuple[Path, str]]] = _nothing
+    called: Callable[[Mapping[str, Any]], Iterable[str]] = _nothing
+    loses: Loses = _no_loss
+    made: frozenset[str] = frozenset()
     spelled: Mapping[Path, Wire] = field(default_factory=dict)
     lists: Mapping[str, Keyed] = field(default_factory=dict)
     volatile: frozenset[str] = frozenset()
@@ -323,16 +408,59 @@ class Table:
                     below = self._shown.get((key, name))
                     if below is not None:
                         yield below
+        for path, item in self._shown.items():
+            if len(path) > 2 and dig(raw, path) is not ABSENT:
+                yield item
 
     @cached_property
     def _shown(self) -> dict[Path, Field]:
-        """Every field that reads back what was sent, by the wire path of its first point."""
+        """Every field that reads back what was sent, by the wire path at which it does."""
         shown: dict[Path, Field] = {}
         for item in self._exact.values():
-            group = isinstance(item.row.codec, EmptyMapping)
-            if item.row.points[0].read and item.row.echo is Echo.ECHOED and not (item.row.identity or group):
-                shown.setdefault(item.row.points[0].path, item)
+            row = item.row
+            left_out = row.identity or row.switch is not None or isinstance(row.codec, EmptyMapping)
+            if item.shown is not None and row.echo is Echo.ECHOED and not left_out:
+                shown.setdefault(item.shown.path, item)
         return shown
+
+    # ---- calls
+
+    @cached_property
+    def calls(self) -> Mapping[str, Call]:
+        """Every call by its name."""
+        switches = (call for row in self.rows for call in (row.switch or {}).values())
+        return {call.name: call for call in (self.create, self.update, *switches) if call is not None}
+
+    def requests(self, call: Call, edits: Iterable[Edit]) -> list[tuple[Call, tuple[Edit, ...]]]:
+        """The calls that bring ``edits`` about, in order: ``call``, then those that switch something."""
+        switched: list[tuple[Call, tuple[Edit, ...]]] = []
+        rest: list[Edit] = []
+        for edit in edits:
+            switch = self.row_at(edit.path).switch
+            if switch is None:
+                rest.append(edit)
+            else:
+                switched.append((switch[edit.value], (edit,)))
+        return [*([(call, tuple(rest))] if rest else ()), *switched]
+
+    def accompanying(
+        self, call: Call, edits: Set[Path], raw: Mapping[str, Any]
+    ) -> tuple[list[Edit], list[Path]]:
+        """What must go along with ``edits`` as it is live, and the paths of what is not set there."""
+        along: list[Edit] = []
+        missing: list[Path] = []
+        together = [path for group in call.together if not edits.isdisjoint(group) for path in group]
+        for path in (*call.always, *together):
+            if path in edits:
+                continue
+            row, point = self._by_point[path]
+            value = Field((), row, native=False, points=row.points).read(raw)
+            if value is not None and not isinstance(value, Unreadable | Contradiction):
+                if value != row.absent:
+                    along.append(Edit(path, (point.codec or row.codec).encode(value)))
+            elif path in call.always:
+                missing.append(next(self._paths(row))[0])
+        return along, missing
 
     # ---- bodies
 
@@ -348,7 +476,7 @@ class Table:
         defaults: list[tuple[Field, Value]] = []
         missing = list(self._missing_in_items(edits))
         for item in self._demanded:
-            if item.points[0].path in written:
+            if any(point.path in written for point in item.points):
                 continue
             default = item.row.default
             value = default(context) if default is not None and id(item.row) not in nulled else None
@@ -357,8 +485,10 @@ class Table:
             else:
                 missing.append(item.path)
         ours = [edit for item, value in defaults for edit in self._edits(item, value, creating=True)]
+        given = Declared(name, values | {item.path: value for item, value in defaults})
+        unmet = tuple(demand for demand in self.demands if not demand.is_met(given))
         # Ours first: a default for a whole container must not wipe what the manifest puts into it.
-        return Created((*ours, *edits), tuple(defaults), tuple(missing))
+        return Created((*ours, *edits), tuple(defaults), tuple(missing), unmet)
 
     def _missing_in_items(self, edits: Iterable[Edit]) -> Iterator[Path]:
         for container, keyed in self.lists.items():
@@ -409,16 +539,28 @@ class Table:
             return [Edit(point.path, codec.encode(row.absent))] if spelled else []
         if row.clear is Clear.OMITTED:
             return [Edit(point.path, cleared=True)]
+        if row.clear is Clear.EMPTY:
+            return [Edit(point.path, codec.encode(None))]
         return [Edit(point.path, None if row.absent is None else codec.encode(row.absent))]
 
-    def body(self, call: Call, edits: Iterable[Edit], raw: Mapping[str, Any]) -> dict[str, Any]:
+    def body(
+        self, call: Call, edits: Iterable[Edit], raw: Mapping[str, Any], own_id: str | None = None
+    ) -> dict[str, Any] | None:
         """The body of ``call``: the edits, laid over what is live where a container is replaced whole.
 
-        ``raw`` is the live object as it was read just now, empty for a create. Secrets stand in the
-        body as SecretRef.
+        ``raw`` is the live object as it was read just now, empty for a create; ``own_id`` its id.
+        Secrets stand in the body as SecretRef. None: no body.
         """
+        if call.template is not None:
+            return {key: text.format(id=own_id) for key, text in call.template.items()} or None
         body: dict[str, Any] = {}
         edits = list(edits)
+        if call.whole:
+            body = {
+                key: self._carried(key, raw) if key in self.lists else _deep_copy(value)
+                for key, value in raw.items()
+                if key not in self.made
+            }
         for container in call.replaces:
             if any(edit.path[0] == container for edit in edits):
                 body[container] = self._carried(container, raw)
@@ -471,11 +613,23 @@ class Table:
         changed = {edit.path for edit in edits}
         return frozenset(point.path for row, point in self._derived if row.points[0].path in changed)
 
-    def upstreams(self, edits: Iterable[Edit]) -> Iterator[str]:
-        """The addresses among ``edits`` that the object's secrets are used at."""
+    def upstreams(self, edits: Iterable[Edit], raw: Mapping[str, Any]) -> Iterator[str]:
+        """The addresses that the object's secrets are used at once ``edits`` are laid over ``raw``."""
+        changed: set[Path] = set()
         for edit in edits:
-            row, _ = self._by_point.get(edit.path) or self._by_pattern(edit.path)
-            yield from upstreams(row, edit.path, edit.value)
+            changed.add(self.shown_at(edit.path))
+            yield from upstreams(self.row_at(edit.path), edit.path, edit.value)
+        for path in self._upstream_paths - changed if raw else ():
+            yield from upstreams(self.row_at(path), path, dig(raw, path))
+
+    @cached_property
+    def _upstream_paths(self) -> frozenset[Path]:
+        rows = (row for row in self.rows if row.upstream)
+        return frozenset(self.shown_at(row.points[0].path) for row in rows)
+
+    def row_at(self, path: Path) -> Row:
+        """The row that stands at a wire path."""
+        return (self._by_point.get(path) or self._by_pattern(path))[0]
 
     def _as_list(self, container: str, value: Any) -> Any:
         keyed = self.lists.get(container)
@@ -521,8 +675,8 @@ class Table:
         if edit.secret is not None or shows is None or row.echo is Echo.WRITE_ONLY:
             return None
         wire = dig(raw, edit.path if shows is point else shows.path)
-        if shows.derived and wire is ABSENT:
-            return None  # zero is dropped on read; the row's first point tells
+        if wire is ABSENT and (shows.derived or row.echo is Echo.MAYBE):
+            return None  # zero is dropped on read, and the row's first point tells; or nothing tells
         live = row.absent if wire is ABSENT else (shows.codec or row.codec).decode(wire)
         sent = (
             row.absent
@@ -546,11 +700,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Created:
-    """What a create sends, the defaults among it, and the demanded fields that nothing gives."""
+    """What a create sends, the defaults among it, and the demanded fields and choices that nothing gives."""
 
     edits: tuple[Edit, ...]
     defaults: tuple[tuple[Field, Value], ...]
     missing: tuple[Path, ...]
+    unmet: tuple[Demand, ...] = ()
 
 
 def dig(raw: Any, path: Path) -> Any:

@@ -139,6 +139,8 @@ def _value(node: _Node, name: str) -> Schema:
         if plain not in choices:
             choices.append(plain)
     text = "; ".join(dict.fromkeys(describe(table, row, name) for table, row in node.found))
+    if any(row.switch is not None for _, row in node.found):
+        return ordered({"description": text, **choices[0]})
     if len(choices) > 1:
         return {"description": text, "anyOf": [*choices, {"type": "null"}]}
     return ordered({"description": text, **(or_null(_explained(choices[0])) if choices[0] else {})})

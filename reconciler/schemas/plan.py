@@ -29,6 +29,7 @@ _FIELDS: Final = {
         "actions": "One for every manifest that names this registry.",
         "not_held": "Declared fields for which this kind has no place.",
         "left_alone": "Live objects of ours that no manifest names.",
+        "warnings": "What could not be found out about it, and does not stop the plan.",
         "vendor_owned": "How many live objects belong to the vendor; they are never touched.",
     },
     "Action": {
@@ -45,6 +46,7 @@ _FIELDS: Final = {
         "notes": "Remarks, such as which live object was adopted.",
         "unverified": "Declared fields that do not read back, so that nothing can be said of them.",
         "unmanaged": "Fields that are set live and that the manifest leaves out.",
+        "used_by": "Who is known to use the live object, as far as the registry tells.",
         "after": "The names of the actions that come first.",
         "rests_on": "The fingerprint of what was read; apply refuses to write when it has moved.",
         "digest": "The hash of what the action does or refuses; empty where it does nothing.",

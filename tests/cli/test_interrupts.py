@@ -117,7 +117,7 @@ def test_a_signal_at_the_last_read_writes_nothing(
 ) -> None:
     """The plan's own read is too old by then, so that the registry is read a second time."""
     program = (
-        "import sys, reconciler.executor as e; e.FRESH_SECONDS = -1.0;"
+        "import sys, reconciler.executor.timing as e; e.FRESH_SECONDS = -1.0;"
         "from reconciler.cli.app import run; sys.exit(run(sys.argv[1:]))"
     )
     second_read = 1.0 if signals == 1 else 8.0

@@ -179,6 +179,8 @@ def values(item: Field) -> st.SearchStrategy[Any]:
 
 
 def may_be_null(item: Field) -> bool:
+    if item.row.switch is not None:
+        return False
     return not (isinstance(item.row.codec, EmptyMapping) and item.row.clear.value == "never")
 
 

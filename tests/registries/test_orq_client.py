@@ -85,7 +85,7 @@ def test_a_list_is_every_model_with_exact_numbers() -> None:
     found = observed(live_model(input_cost=Decimal("0.000150")), live_model(id="b", owner="system"))
     assert [(live.id, live.ours, live.variant) for live in found.objects] == [
         ("support-mini", True, "generic"),
-        ("b", False, "generic"),
+        ("b", False, "builtin"),
     ]
     assert str(found.objects[0].raw["input_cost"]) == "0.000150"
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -15,11 +15,13 @@ from reconciler.registries.interface import (
     LiveObject,
     Observation,
     OutgoingRequest,
+    Usages,
 )
 from reconciler.registries.orq.fields import GENERIC, ours, variant_of, without_secrets
 from reconciler.registries.wire import body_bytes
 
 _LIST = "/v2/models"
+_DEPLOYMENTS = "/v2/deployments"
 
 T = TypeVar("T", bound=ReadTransport)
 
@@ -58,8 +60,35 @@ class OrqReader:
             )
         return data
 
-    def _unexpected(self, message: str, hint: str) -> UnexpectedAnswer:
-        request = f"GET {_LIST}"
+    async def usages(self) -> Usages:
+        """The deployments by the model that their listed `prompt_config` names.
+
+        From `GET /v2/deployments`, newest first, 50 to a page. Stops on `has_more: false`, an empty
+        page, or a cursor that repeats. Raises RegistryError.
+        """
+        users: dict[str, dict[str, None]] = {}
+        seen: set[str] = set()
+        cursor: str | None = None
+        while True:
+            after = {} if cursor is None else {"starting_after": cursor}
+            reply = await self._transport.read("GET", _DEPLOYMENTS, params={"limit": "50", **after})
+            page = reply.data.get("data") if isinstance(reply.data, Mapping) else None
+            if not isinstance(page, list) or not all(isinstance(item, Mapping) for item in page):
+                raise self._unexpected(
+                    "answered with something that is not a page of deployments",
+                    "check `url` in reconciler.yaml",
+                    request=f"GET {_DEPLOYMENTS}",
+                )
+            for deployment in page:
+                for name in _models_of(deployment):
+                    users.setdefault(name, {})[_name_of(deployment)] = None
+            last = page[-1].get("id") if page else None
+            if not reply.data.get("has_more") or not isinstance(last, str) or last in seen:
+                return Usages("deployment", {name: tuple(keys) for name, keys in users.items()})
+            seen.add(last)
+            cursor = last
+
+    def _unexpected(self, message: str, hint: str, *, request: str = f"GET {_LIST}") -> UnexpectedAnswer:
         text = f"{self.registry}: {request}: {message}"
         return UnexpectedAnswer(text, registry=self.registry, request=request, hint=hint)
 
@@ -73,7 +102,7 @@ class OrqWriter(OrqReader):
 
     async def send(self, request: OutgoingRequest) -> Answer:
         path = request.path if request.id is None else request.path.format(id=quote_segment(request.id))
-        body = body_bytes(request.body, request.secrets)
+        body = None if request.body is None else body_bytes(request.body, request.secrets)
         secrets = tuple(request.secrets.values())
         reply = await self._writing.write(
             request.method, path, body, secrets=secrets, patience=request.patience
@@ -86,10 +115,26 @@ def _is_model(item: Any) -> bool:
     return isinstance(item, Mapping) and isinstance(item.get("id"), str) and "provider" in item
 
 
+def _name_of(deployment: Mapping[str, Any]) -> str:
+    """What people know a deployment by."""
+    return str(deployment.get("key") or deployment.get("id"))
+
+
+def _models_of(deployment: Mapping[str, Any]) -> Iterator[str]:
+    """Every name by which a deployment may mean its model; the bare one only with its provider."""
+    config = deployment.get("prompt_config")
+    model = config.get("model") if isinstance(config, Mapping) else None
+    if isinstance(config, Mapping) and isinstance(model, str) and model:
+        yield model
+        yield f"{config.get('provider')}/{model}"
+
+
 def live_object(document: Mapping[str, Any]) -> LiveObject:
     """One ModelDocument, without anything that could be a credential."""
     raw = GENERIC.unwrapped(without_secrets(document))
-    return LiveObject(str(document["id"]), raw, ours(document), variant_of(document))
+    identity, reference = str(document["id"]), document.get("refId")
+    keys = (identity, reference) if isinstance(reference, str) and not ours(document) else ()
+    return LiveObject(identity, raw, ours(document), variant_of(document), keys=keys)
 
 
 def explain(data: Any) -> str | None:

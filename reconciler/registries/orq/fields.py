@@ -31,6 +31,7 @@ from reconciler.registries.codecs import (
     Whole,
     Word,
 )
+from reconciler.registries.orq.enabling import ENABLED, called
 from reconciler.registries.orq.metadata import KEYS
 from reconciler.registries.rows import (
     ANY,
@@ -373,6 +374,7 @@ GENERIC: Final = Table(
         *(_metadata_row(key, codec) for key, codec in KEYS.items() if key not in _COUPLED),
         *_PARAMETER_ROWS,
         *_CONFIGURATION_ROWS,
+        ENABLED,
     ),
     identity=Identity(
         pin=("native", KIND, "id"),
@@ -389,6 +391,7 @@ GENERIC: Final = Table(
         "parameters": Keyed("parameter", ("name", "parameter_type", "config"), frozenset({"is_active"}))
     },
     volatile=frozenset({"updated"}),
+    called=called,
 )
 
 
@@ -398,7 +401,9 @@ def ours(document: Mapping[str, Any]) -> bool:
 
 
 def variant_of(document: Mapping[str, Any]) -> str:
-    """Which API made a live model, by its `provider`."""
+    """Which table a live model has: the vendor's own, else by its `provider` the API that made it."""
+    if not ours(document):
+        return "builtin"
     return "openai-like" if document.get("provider") == OPENAI_LIKE else "generic"
 
 

@@ -6,22 +6,30 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from reconciler.registries.interface import Kind, Unsupported
+from reconciler.registries.orq.enabling import BUILTIN
 from reconciler.registries.orq.fields import GENERIC, KIND
+from reconciler.registries.orq.openai_like import OPENAI_LIKE_TABLE
 from reconciler.registries.rows import Path, Table
 
+_NATIVE: Final = ("native", KIND)
+_OPENAI_LIKE_WORDS: Final = set(OPENAI_LIKE_TABLE.native_words(_NATIVE)) - set(GENERIC.native_words(_NATIVE))
 
-def _choose(declared: Mapping[Path, Any]) -> Table | Unsupported:
-    if any(path[0] == "endpoint" for path in declared):
-        return Unsupported(
-            "OpenAI-compatible models (a manifest with `endpoint`) are not supported for kind orq yet"
-        )
+
+def _choose(resource: str, declared: Mapping[Path, Any]) -> Table | Unsupported:
+    if resource != "Model":
+        return Unsupported(f"kind orq holds no {resource.lower()}s")
+    words = {path[2] for path in declared if path[:2] == _NATIVE}
+    if "builtin" in words:
+        return BUILTIN
+    if any(path[0] == "endpoint" for path in declared) or words & _OPENAI_LIKE_WORDS:
+        return OPENAI_LIKE_TABLE
     return GENERIC
 
 
 ORQ: Final = Kind(
     name=KIND,
     title="Orq.ai",
-    tables={GENERIC.variant: GENERIC},
+    tables={table.variant: table for table in (GENERIC, OPENAI_LIKE_TABLE, BUILTIN)},
     choose=_choose,
     client_module="reconciler.registries.orq.client",
     # The vendor limits gateway traffic by plan; whether the management routes share it is not stated. [?]

@@ -1,0 +1,73 @@
+"""Plan -> outcome. Takes a plan, never manifests; the only stage that writes.
+
+Each registry runs on its own. Everything is read, and every secret resolved, before the first write.
+A write whose outcome is unknown is looked up before it is tried again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+
+from reconciler.executor.registry import Key, RegistryRun, Stop, Target
+from reconciler.outcome import ActionResult, Outcome, Status, result_of
+from reconciler.plan import Action, Plan
+from reconciler.secrets import SecretStore
+
+__all__ = ["Stop", "Target", "execute"]
+
+
+async def execute(
+    plan: Plan,
+    targets: Mapping[str, Target],
+    secrets: SecretStore,
+    *,
+    stop: Stop | None = None,
+    on_result: Callable[[ActionResult], None] = lambda _: None,
+) -> Outcome:
+    """Does what ``plan`` says, against ``targets`` by registry name.
+
+    Raises SecretError before anything is written.
+    """
+    stop = stop or Stop()
+    runs = [
+        RegistryRun(part, targets[part.name], stop, on_result, secrets)
+        for part in plan.registries
+        if any(action.requests for action in part.actions)
+    ]
+    for run in runs:
+        run.resolve_secrets()
+    async with AsyncExitStack() as stack:
+        for run in runs:
+            await run.open(stack)
+        await asyncio.gather(*(run.read() for run in runs))
+        checked = [run.check() for run in runs]
+        as_planned = all(checked)
+        if as_planned:
+            await _write(runs, stop)
+    results = {key: result for run in runs for key, result in run.results.items()}
+    rest: tuple[Status, str] = ("skipped", "interrupted")
+    if not as_planned:
+        rest = ("stale", "not tried, because something else that this plan rests on has changed")
+    return Outcome(tuple(_settled(action, results, rest) for action in plan.actions()), stop.requested)
+
+
+async def _write(runs: Sequence[RegistryRun], stop: Stop) -> None:
+    try:
+        await asyncio.gather(*(run.run() for run in runs))
+    except asyncio.CancelledError:
+        if not stop.requested:
+            raise
+        for run in runs:
+            run.abandon()
+
+
+def _settled(action: Action, results: Mapping[Key, ActionResult], rest: tuple[Status, str]) -> ActionResult:
+    """The result of one action of the plan, also where nobody tried it."""
+    if action.operation == "none":
+        return result_of(action, "unchanged")
+    if action.operation == "refused":
+        return result_of(action, "refused", reason=action.refusals[0].message)
+    status, reason = rest
+    return results.get((action.registry, action.key)) or result_of(action, status, reason=reason)

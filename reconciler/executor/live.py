@@ -1,0 +1,92 @@
+"""What one registry holds while a plan is executed."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+
+from reconciler.executor import timing
+from reconciler.matching import Near
+from reconciler.registries.interface import LiveObject, Observation, Ref, Writer
+from reconciler.registries.rows import Table
+
+
+class Known:
+    """Every object of a registry, as it was last read or answered."""
+
+    def __init__(self, tables: Iterable[Table], objects: Iterable[LiveObject]) -> None:
+        self._objects: dict[Ref, LiveObject] = {}
+        self._by_name: dict[tuple[str, str], set[Ref]] = defaultdict(set)
+        self.near = Near(tables, ())
+        for live in objects:
+            self.put(live)
+
+    def put(self, live: LiveObject) -> None:
+        """Adds an object, or puts it in the place of what was known of it."""
+        self._objects[live.ref] = live
+        for name in live.names:
+            self._by_name[live.resource, name].add(live.ref)
+        self.near.add(live)
+
+    def get(self, ref: Ref) -> LiveObject | None:
+        return self._objects.get(ref)
+
+    def named(self, table: Table, name: str) -> list[LiveObject]:
+        """The objects of that name; of ours, where those may bear a name of the vendor's."""
+        refs = sorted(self._by_name.get((table.resource, name), ()))
+        return [live for ref in refs if (live := self._objects[ref]).ours or not table.identity.shadows]
+
+    def refs(self) -> frozenset[Ref]:
+        return frozenset(self._objects)
+
+    def __iter__(self) -> Iterator[LiveObject]:
+        return iter(self._objects.values())
+
+
+class Live:
+    """What one registry holds, read again when it has become too old to write on."""
+
+    def __init__(self, writer: Writer, observation: Observation | None, tables: Iterable[Table] = ()) -> None:
+        self.writer = writer
+        self._tables = tuple(tables)
+        self._lock = asyncio.Lock()
+        self._read_at = float("-inf")
+        self._learned: dict[Ref, tuple[float, LiveObject]] = {}
+        self.known = Known(self._tables, ())
+        if observation is not None:
+            self._take(observation)
+
+    def _take(self, observation: Observation) -> None:
+        # A read that began before a write was answered may be from before that write.
+        self._learned = {
+            ref: (when, live) for ref, (when, live) in self._learned.items() if when >= observation.read_at
+        }
+        newer = {ref: live for ref, (_, live) in self._learned.items()}
+        objects = {live.ref: live for live in observation.objects} | newer
+        self.known = Known(self._tables, objects.values())
+        self._read_at = observation.read_at
+
+    async def fresh(self) -> Known:
+        """Everything, read at most timing.FRESH_SECONDS ago."""
+        return await self._newer_than(time.monotonic() - timing.FRESH_SECONDS)
+
+    async def now(self) -> Known:
+        """Everything, from a read that begins after this call."""
+        return await self._newer_than(time.monotonic())
+
+    async def _newer_than(self, limit: float) -> Known:
+        async with self._lock:
+            if self._read_at < limit:
+                self._take(await self.writer.observe())
+            return self.known
+
+    def age(self) -> float:
+        """Seconds since the read began."""
+        return time.monotonic() - self._read_at
+
+    def learn(self, live: LiveObject) -> None:
+        """Puts the answer of a write in the place of what was read before."""
+        self._learned[live.ref] = (time.monotonic(), live)
+        self.known.put(live)

@@ -1,0 +1,237 @@
+"""The execution of one registry's part of a plan."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from functools import partial
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from reconciler.destinations import destinations
+from reconciler.errors import InternalError, RegistryError
+from reconciler.executor.action import ActionRun, create_edits, gone
+from reconciler.executor.live import Known, Live
+from reconciler.matching import natural_key, shows
+from reconciler.outcome import ActionResult, Status, result_of
+from reconciler.plan import Action, Failure, RegistryPlan
+from reconciler.planner import failure_of, fingerprint, planned_near
+from reconciler.registries.interface import Connection, Kind, Observation, Ref
+from reconciler.registries.rows import Edit, Table, dig
+from reconciler.secrets import Secret, SecretRef, SecretStore
+
+_log = logging.getLogger("reconciler.executor")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """One registry that a plan is executed against."""
+
+    kind: Kind
+    connection: Connection
+    observation: Observation | None = None
+
+
+@dataclass(slots=True)
+class Stop:
+    """Set by a signal: calls in flight are finished, no new one is started."""
+
+    requested: bool = False
+
+
+Key = tuple[str, str]
+"""A registry, and the key of an action in it."""
+
+
+@dataclass(slots=True)
+class RegistryRun:
+    """The execution of one registry's part of a plan."""
+
+    part: RegistryPlan
+    target: Target
+    stop: Stop
+    on_result: Callable[[ActionResult], None]
+    store: SecretStore
+    actions: list[Action] = field(init=False)
+    live: Live = field(init=False)
+    results: dict[Key, ActionResult] = field(default_factory=dict)
+    failed: RegistryError | None = None
+    finished: dict[str, asyncio.Event] = field(default_factory=dict)
+    in_flight: dict[str, Action] = field(default_factory=dict)
+    own: set[Ref] = field(init=False)
+    own_keys: dict[tuple[str, ...], str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.actions = in_order([action for action in self.part.actions if action.requests])
+        self.own = {(action.resource, action.id) for action in self.part.actions if action.id is not None}
+        for action in self.actions:
+            table = self.table(action)
+            key = natural_key(table, shows(table, create_edits(table, action)).get)
+            if action.id is None and key is not None:
+                self.own_keys[table.variant, *key] = action.key
+
+    # ---- before the first write
+
+    def resolve_secrets(self) -> None:
+        """Every secret of every request, each only for the hosts that its object makes it reach."""
+        for action in self.actions:
+            edits = [edit.edit() for request in action.requests for edit in request.edits]
+            self.secrets(self.table(action), edits, {})
+
+    def secrets(self, table: Table, edits: Sequence[Edit], raw: Mapping[str, Any]) -> dict[SecretRef, Secret]:
+        """The secrets of ``edits``, for the hosts that the object then names. Raises SecretError."""
+        refs = {edit.secret for edit in edits if edit.secret is not None}
+        url = None if self.target.connection.wire else self.target.connection.url
+        hosts = destinations(table.upstreams(edits, raw), url) if refs else ()
+        return {ref: self.store.resolve(ref, hosts) for ref in refs}
+
+    def table(self, action: Action) -> Table:
+        return self.target.kind.tables[action.variant]
+
+    async def open(self, stack: AsyncExitStack) -> None:
+        """Opens the connection; a registry whose address or network is wrong stops no other one."""
+        try:
+            writer = await stack.enter_async_context(self.target.kind.client().writer(self.target.connection))
+        except RegistryError as error:
+            self.failed = error
+        else:
+            self.live = Live(writer, self.target.observation, self.target.kind.tables.values())
+
+    async def read(self) -> None:
+        """Reads the registry again where the plan's own read has become too old."""
+        if self.failed is not None:
+            return
+        try:
+            await self.live.fresh()
+        except RegistryError as error:
+            self.failed = error
+
+    def check(self) -> bool:
+        """Whether everything is as the plan saw it. Nothing has been written yet.
+
+        Reports what is not, and every action of a registry that cannot be read.
+        """
+        if self.failed is not None:
+            for action in self.actions:
+                self._skip(action, self.failed)
+            return True
+        moved = [(action, self.moved(action, self.live.known)) for action in self.actions]
+        for action, why in moved:
+            if why is not None:
+                self._finish(result_of(action, "stale", reason=why))
+        return not any(why for _, why in moved)
+
+    def moved(self, action: Action, known: Known) -> str | None:
+        """Why ``action`` rests on something that is no longer so, or None."""
+        table = self.table(action)
+        if action.operation == "create":
+            there = bool(action.id) and known.named(table, action.id or "")
+            return _created_since(action.id) if there else self._beside(table, action)
+        live = known.get((action.resource, action.id or ""))
+        if live is None:
+            return gone(action.id)
+        edits = [edit.edit() for request in action.requests for edit in request.edits]
+        if fingerprint(table, edits, live) != action.rests_on:
+            return f"'{live.names[0]}' has changed since the plan was made"
+        return None
+
+    def _beside(self, table: Table, action: Action) -> str | None:
+        """Why a create would stand beside a model that the plan did not see, or None."""
+        near = self.live.known.near.of(table, create_edits(table, action))
+        for identity, what in sorted(near - planned_near(action.rests_on)):
+            if not self._is_own(action, identity):
+                return f"'{identity}', which has the same {what}, is there since the plan was made"
+        return None
+
+    def _is_own(self, action: Action, identity: str) -> bool:
+        """Whether a live object is one that this plan is about, or has made, but for ``action``."""
+        ref = (action.resource, identity)
+        live = self.live.known.get(ref)
+        names = set() if live is None else {(live.resource, name) for name in live.names}
+        if live is None or ref in self.own or not names.isdisjoint(self.own):
+            return True
+        key = natural_key(self.target.kind.tables.get(live.variant), partial(dig, live.raw))
+        return key is not None and self.own_keys.get((live.variant, *key), action.key) != action.key
+
+    # ---- writing
+
+    async def run(self) -> None:
+        """Every action of this registry, as many at once as its concurrency allows."""
+        if self.failed is not None:
+            return
+        self.finished = {action.key: asyncio.Event() for action in self.actions}
+        queue = iter(self.actions)
+
+        async def worker() -> None:
+            for action in queue:
+                await self._one(action)
+
+        await asyncio.gather(
+            *(worker() for _ in range(min(self.target.connection.concurrency, len(self.actions))))
+        )
+
+    async def _one(self, action: Action) -> None:
+        try:
+            blocked = await self._blocked_by(action)
+            if self.stop.requested:
+                return
+            if self.failed is not None:
+                self._skip(action, self.failed)
+            elif blocked is not None:
+                reason = f"'{blocked}', which comes first, was not done"
+                self._finish(result_of(action, "skipped", reason=reason))
+            else:
+                self._finish(await self._run_action(action))
+                self.in_flight.pop(action.key, None)
+        finally:
+            self.finished[action.key].set()
+
+    async def _run_action(self, action: Action) -> ActionResult:
+        try:
+            return await ActionRun(self, action).run()
+        except Exception as error:  # noqa: BLE001 - a bug in one action must not lose what others did
+            _log.exception("%s: %s", action.registry, action.name)
+            failure = Failure(InternalError.code, f"a bug in reconciler: {type(error).__name__}")
+            status: Status = "unproven" if action.key in self.in_flight else "failed"
+            return result_of(action, status, failure=failure, reason=failure.message)
+
+    def abandon(self) -> None:
+        """Reports what a second signal cut off: it may or may not have happened."""
+        for action in self.in_flight.values():
+            self._finish(result_of(action, "unproven", reason="cut off while its call was in flight"))
+
+    async def _blocked_by(self, action: Action) -> str | None:
+        """The first action that had to come before this one and does not stand as declared."""
+        unchanged = {known.key for known in self.part.actions if known.operation == "none"}
+        for key in action.after:
+            if key in self.finished:
+                await self.finished[key].wait()
+            result = self.results.get((action.registry, key))
+            if key not in unchanged and (result is None or result.status != "done"):
+                return key
+        return None
+
+    def _skip(self, action: Action, error: RegistryError) -> None:
+        failure = failure_of(error)
+        self._finish(result_of(action, "skipped", failure=failure, reason=failure.message))
+
+    def _finish(self, result: ActionResult) -> None:
+        self.results[result.registry, result.key] = result
+        self.on_result(result)
+
+
+def in_order(actions: Sequence[Action]) -> list[Action]:
+    """``actions``, each behind those that it comes after: a worker never waits for what nobody has begun."""
+    by_key = {action.key: action for action in actions}
+    before = {action.key: [key for key in action.after if key in by_key] for action in actions}
+    try:
+        return [by_key[key] for key in TopologicalSorter(before).static_order()]
+    except CycleError as error:
+        raise InternalError(f"actions of the plan wait for each other: {', '.join(error.args[1])}") from None
+
+
+def _created_since(identity: str | None) -> str:
+    return f"'{identity}' has been created since the plan was made"
