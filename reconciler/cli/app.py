@@ -30,6 +30,7 @@ _COMMANDS: Final = {
     "registries": "List the configured registries and whether they answer.",
     "schema": "Print or write the JSON Schemas for editors.",
     "serve": "Serve the embedded registry on a socket.",
+    "seed": "Put what no client can create into an embedded registry.",
 }
 
 _EPILOG: Final = """\b

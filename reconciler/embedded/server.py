@@ -26,10 +26,12 @@ def serve(
     token: str | None,
     on_ready: Callable[[str], None],
     options: Options = DEFAULT,
+    before_listening: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves the registry in ``database`` until SIGINT or SIGTERM, then returns.
 
-    ``port`` 0 takes any that is free. ``on_ready`` is called once with the base URL
+    ``port`` 0 takes any that is free. ``before_listening`` is called when the address is taken and the
+    database is open, and ends everything by raising. ``on_ready`` is called once with the base URL
     (``http://127.0.0.1:8080``) when requests are answered. Running requests get five seconds to end.
     Only for the main thread, because that is where signals arrive.
 
@@ -38,6 +40,7 @@ def serve(
     app = create_app(database, token=token, options=options)
     try:
         with contextlib.closing(_listen(host, port)) as listener:
+            before_listening()
             config = uvicorn.Config(
                 app,
                 access_log=False,

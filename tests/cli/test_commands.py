@@ -16,7 +16,7 @@ from reconciler.schemas import schemas
 from .conftest import Run
 from .folder import Folder, manifest
 
-COMMANDS = ("validate", "plan", "apply", "registries", "schema", "serve")
+COMMANDS = ("validate", "plan", "apply", "registries", "schema", "serve", "seed")
 
 
 def test_python_m_reconciler_works(folder: Folder) -> None:

@@ -33,9 +33,18 @@ def test_the_answers_are_empty(registry: Client) -> None:
     assert registry.call("POST", PATH, {"model_id": "openai/gpt-4o"}).content == b""
 
 
-def test_enabling_twice_is_fine_and_disabling_twice_is_404(registry: Client) -> None:
+def test_doing_either_twice_is_fine(registry: Client) -> None:
     assert [enable(registry, "openai/gpt-4o") for _ in range(2)] == [204, 204]
-    assert [disable(registry, "openai/gpt-4o") for _ in range(2)] == [204, 404]
+    assert [disable(registry, "openai/gpt-4o") for _ in range(2)] == [204, 204]
+    assert registry.model("openai/gpt-4o")["enabled"] is False
+
+
+def test_the_vendors_models_are_switched_but_never_changed(registry: Client) -> None:
+    before = registry.model("openai/gpt-4o")
+    assert before["owner"] == "system"
+    assert disable(registry, "openai/gpt-4o") == 204
+    refusal(registry.patch("openai/gpt-4o", {"display_name": "Mine"}), 404)
+    assert registry.model("openai/gpt-4o") == {**before, "enabled": False}
 
 
 def test_an_unknown_model_is_404(registry: Client) -> None:

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 
 from reconciler.embedded import Options
-from reconciler.embedded.seed import seed
+from reconciler.embedded.seed import SeedError, seed
+from reconciler.errors import StorageError
 
 from .client import Client, ok
 from .test_orq_openai_like import PATH, patch_body
@@ -72,11 +73,57 @@ def test_what_was_put_in_is_listed(registry: Client, database: Path) -> None:
     assert "groq/openai/gpt-oss-20b" in watsonx
 
 
+def test_what_was_put_in_is_counted(database: Path) -> None:
+    assert seed(
+        database, {**CONTENTS, "orq": {"deployments": CONTENTS["orq"]["deployments"], "models": []}}
+    ) == {
+        "orq": {"deployments": 1},
+        "respan": {"providers": 2, "vendor_models": 1, "models": 1},
+        "watsonx": {"vendor_models": 1, "models": 2},
+    }
+    assert seed(database, {}) == {}
+
+
 def test_putting_the_same_in_twice_leaves_the_same(registry: Client, database: Path) -> None:
     seed(database, CONTENTS)
     before = identities(everything(registry))
     seed(database, CONTENTS)
     assert identities(everything(registry)) == before
+
+
+def test_entries_may_move_in_their_list(registry: Client, database: Path) -> None:
+    likes = [{"model_id": name, "base_url": "https://llm.example.com/v1"} for name in ("a", "b", "a")]
+    keys = [{"key": name, "model": "gpt-4o", "provider": "openai"} for name in ("x", "y")]
+    twins = [{"name": name} for name in ("one", "two", "one")]
+    contents = {"orq": {"openai_like": likes, "deployments": keys}, "watsonx": {"models": twins}}
+    seed(database, contents)
+    before = identities(everything(registry))
+    backwards = {"openai_like": likes[::-1], "deployments": keys[::-1]}
+    seed(database, {"orq": backwards, "watsonx": {"models": twins[::-1]}})
+    assert identities(everything(registry)) == before
+
+
+def test_an_id_of_its_own_is_kept(registry: Client, database: Path) -> None:
+    like = {"id": "like", "model_id": "llama", "base_url": "https://llm.example.com/v1"}
+    seed(database, {"orq": {"openai_like": [like]}})
+    assert registry.model("like")["refId"] == "embedded@openailike/llama"
+
+
+def test_decimals_are_kept_digit_for_digit(registry: Client, database: Path) -> None:
+    price = Decimal("0.000123456789012345")
+    seed(database, {"orq": {"vendor_models": [{"id": "openai/x", "input_cost": price}]}})
+    found = registry.model("openai/x")
+    assert found["input_cost"] == price
+    assert found["metadata"]["million_tokens_input_cost"] == price * 1000
+    assert "is_private" not in found["metadata"]
+    assert found["refId"] == "openai/x"
+
+
+def test_a_database_whose_key_is_gone_is_a_storage_error(database: Path) -> None:
+    seed(database, CONTENTS)
+    database.with_name("registry.db.key").unlink()
+    with pytest.raises(StorageError):
+        seed(database, {"orq": {"models": [{"id": "new"}]}})
 
 
 def identities(found: dict[str, Any]) -> dict[str, list[str]]:
@@ -113,7 +160,21 @@ def test_a_seeded_model_can_be_updated_by_its_client(
             {"orq": {"model": []}},
             "orq: 'model' is not one of vendor_models, models, openai_like, deployments",
         ),
-        ({"orq": {"models": [1]}}, "orq.models: expected a list of objects"),
+        ({"orq": {"models": {}}}, "orq.models: expected a list of objects"),
+        ({"orq": {"models": [1]}}, "orq.models[0]: expected an object"),
+        ({"orq": {"models": [{"id": "a", "enabled": "no"}]}}, "orq.models[0]: enabled: expected a boolean"),
+        ({"orq": {"models": [{"id": "a"}, {"id": "a"}]}}, "orq.models[1]: id: an earlier entry"),
+        ({"orq": {"deployments": [{"id": 5}]}}, "orq.deployments[0]: id: expected a string, got a number"),
+        (
+            {"respan": {"providers": [{"provider_id": "a", "is_managed": 1}]}},
+            "respan.providers[0]: is_managed: expected a boolean, got a number",
+        ),
+        ({"orq": {"models": [{"id": {1, 2}}]}}, "the contents: holds what JSON has no place for"),
+        (
+            {"orq": {"models": [{"input_cost": float("nan")}]}},
+            "the contents: holds what JSON has no place for",
+        ),
+        ({"orq": {"models": [{"id": "\ud800"}]}}, "the contents: as JSON, it holds half of a surrogate pair"),
         ({"orq": {"models": [{}]}}, "orq.models[0]: id: required"),
         ({"orq": {"models": [{"id": "a"}, {"id": "b", "x": 1}]}}, "orq.models[1]: x: not a known field"),
         ({"orq": {"openai_like": [{"model_id": "m"}]}}, "orq.openai_like[0]: base_url: required"),
@@ -130,7 +191,27 @@ def test_contents_that_are_wrong_are_named_and_nothing_is_put_in(
     registry: Client, database: Path, contents: dict[str, Any], message: str
 ) -> None:
     before = everything(registry)
-    with pytest.raises(ValueError) as caught:
+    with pytest.raises(SeedError) as caught:
         seed(database, contents)
     assert message in str(caught.value)
     assert everything(registry) == before
+
+
+def test_every_mistake_is_named_but_not_what_follows_from_another(database: Path) -> None:
+    contents = {
+        "orq": {"models": [{"id": "a", "metadata": {"is_private": 1}}, {"x": 1, "id": "b"}]},
+        "respan": {
+            "vendor_models": [{"model_name": ""}],
+            "models": [{"model_name": "m", "base_model_name": "x"}],
+        },
+        "watsonx": {"vendor_models": [{}]},
+    }
+    with pytest.raises(SeedError) as caught:
+        seed(database, contents)
+    assert [(mistake.path, mistake.kind) for mistake in caught.value.mistakes] == [
+        (("orq", "models", 0, "metadata", "is_private"), "type_error"),
+        (("orq", "models", 1, "x"), "extra_forbidden"),
+        (("respan", "vendor_models", 0, "model_name"), "value_error"),
+        (("watsonx", "vendor_models", 0, "name"), "missing"),
+    ]
+    assert str(caught.value).startswith("orq.models[0]: metadata.is_private: expected a boolean")

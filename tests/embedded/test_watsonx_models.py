@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from reconciler.embedded import Options
+from reconciler.embedded.seed import seed
 from reconciler.embedded.watsonx.provider_config import KEYS, SECRETS
 
 from .client import DATA, Client, decode
@@ -66,6 +67,15 @@ class TestCreate:
         assert created["tags"] == []
         for key in ("display_name", "description", "provider_config", "config", "connection_id"):
             assert created[key] is None, key
+
+    def test_the_server_adds_who_made_it_and_more_names(self, registry: Client) -> None:
+        created = document(post(registry, display_name="Mine"))
+        assert (created["model_name"], created["title"]) == (NAME, "Mine")
+        assert document(post(registry))["title"] == NAME
+        for key in ("tenant_id", "tenant_name", "created_by", "created_by_username", "created_on"):
+            assert created[key]
+            answer = registry.call("PUT", f"{PATH}/{created['id']}", {"name": NAME, key: created[key]})
+            assert answer.status_code == 422, key
 
     def test_names_are_not_unique(self, registry: Client) -> None:
         first, second = document(post(registry)), document(post(registry))
@@ -168,6 +178,16 @@ class TestReplace:
             "customHost": "https://llm.example.com",
             "provider": "openai",
         }
+
+    def test_the_servers_own_tags_outlive_a_body_without_them(self, registry: Client, database: Path) -> None:
+        tags = ["mine", "wxo-reserved-tag-premier", "third party"]
+        seed(database, {"watsonx": {"models": [{"name": NAME, "id": "m", "tags": tags}]}})
+        for sent, shown in (
+            (["new"], ["new", *tags[1:]]),
+            (["third party"], ["third party", tags[1]]),
+        ):
+            replaced = document(registry.call("PUT", f"{PATH}/m", {"name": NAME, "tags": sent}))
+            assert replaced["tags"] == shown
 
     def test_a_new_name_is_found_by_it(self, registry: Client) -> None:
         created = document(post(registry))

@@ -9,7 +9,7 @@ from typing import Any
 from reconciler.embedded import wire
 from reconciler.embedded.orq import deployments, document, fields, openai_like, table
 from reconciler.embedded.orq.document import Document, NewModel
-from reconciler.embedded.seeding import Put, identity
+from reconciler.embedded.seeding import Entries, take_flag, take_identity
 from reconciler.embedded.shapes import Check, array, closed_object, free_object, identifier, nullable, text
 from reconciler.embedded.vault import Vault
 
@@ -48,33 +48,34 @@ _DEPLOYMENT: Check = closed_object(
 )
 
 
-def _put_own(connection: sqlite3.Connection, vault: Vault, entry: Document, _index: int) -> None:
+def _put_own(connection: sqlite3.Connection, vault: Vault, entry: Document, _nth: int) -> None:
     _put_generic(connection, vault, entry, owner=table.workspace_id(connection))
 
 
-def _put_vendors(connection: sqlite3.Connection, vault: Vault, entry: Document, _index: int) -> None:
+def _put_vendors(connection: sqlite3.Connection, vault: Vault, entry: Document, _nth: int) -> None:
     _put_generic(connection, vault, entry, owner=document.SYSTEM)
 
 
 def _put_generic(connection: sqlite3.Connection, vault: Vault, entry: Document, *, owner: str) -> None:
-    enabled = entry.pop("enabled", True)
+    enabled = take_flag(entry, "enabled", default=True)
     name = entry.get("id")
     model_id = name.partition("/")[2] or name if isinstance(name, str) else name
-    defaults = {"display_name": name, "model_id": model_id, "metadata": {"is_private": True}}
+    metadata = {"is_private": owner != document.SYSTEM}
+    defaults = {"display_name": name, "model_id": model_id, "metadata": metadata}
     body = {**_MODEL, **defaults, **entry}
     fields.CREATE("", body)
-    _put(connection, vault, document.new_model(body, owner=owner), enabled=bool(enabled))
+    _put(connection, vault, document.new_model(body, owner=owner), enabled=enabled)
 
 
-def _put_openai_like(connection: sqlite3.Connection, vault: Vault, entry: Document, index: int) -> None:
-    enabled = entry.pop("enabled", True)
+def _put_openai_like(connection: sqlite3.Connection, vault: Vault, entry: Document, nth: int) -> None:
+    enabled = take_flag(entry, "enabled", default=True)
     name = entry.get("model_id")
-    chosen = identity(entry, "orq.openai_like", index, str(name))
+    chosen = take_identity(entry, "orq.openai_like", nth, name)
     body = {**_OPENAI_LIKE, "display_name": name, **entry}
     openai_like.CREATE("", body)
     model = openai_like.new_model(body, owner=table.workspace_id(connection))
     model.document["id"] = chosen
-    _put(connection, vault, model, enabled=bool(enabled))
+    _put(connection, vault, model, enabled=enabled)
 
 
 def _put(connection: sqlite3.Connection, vault: Vault, model: NewModel, *, enabled: bool) -> None:
@@ -83,8 +84,8 @@ def _put(connection: sqlite3.Connection, vault: Vault, model: NewModel, *, enabl
     table.insert(connection, {**model.document, "enabled": enabled}, sealed=sealed)
 
 
-def _put_deployment(connection: sqlite3.Connection, _vault: Vault, entry: Document, index: int) -> None:
-    chosen = identity(entry, "orq.deployments", index, str(entry.get("key")))
+def _put_deployment(connection: sqlite3.Connection, _vault: Vault, entry: Document, nth: int) -> None:
+    chosen = take_identity(entry, "orq.deployments", nth, entry.get("key"))
     _DEPLOYMENT("", entry)
     now = document.current_time()
     prompt: dict[str, Any] = {key: entry.get(key, default) for key, default in _PROMPT.items()}
@@ -103,10 +104,10 @@ def _put_deployment(connection: sqlite3.Connection, _vault: Vault, entry: Docume
     )
 
 
-LISTS: Mapping[str, Put] = {
-    "vendor_models": _put_vendors,
-    "models": _put_own,
-    "openai_like": _put_openai_like,
-    "deployments": _put_deployment,
+LISTS: Mapping[str, Entries] = {
+    "vendor_models": Entries(_put_vendors, "id"),
+    "models": Entries(_put_own, "id"),
+    "openai_like": Entries(_put_openai_like, "model_id", unique=False),
+    "deployments": Entries(_put_deployment, "key", unique=False),
 }
 """In the order in which they are put in."""

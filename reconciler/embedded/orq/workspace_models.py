@@ -48,10 +48,11 @@ def _enable(store: Store, identity: str) -> None:
 
 
 def _disable(store: Store, identity: str) -> None:
+    """Documented as idempotent. The vendor's Terraform provider notes a platform that answers 404 to the
+    second call; a client has to take both."""
     with store.writing() as connection:
         model = table.find(connection, identity)
-        # Documented as idempotent; the deployed platform answers 404 to the second call, as its
-        # Terraform provider notes.
-        if model is None or not model["enabled"]:
-            raise Refused(404, "Model not found or not enabled in this workspace")
+        if model is None:
+            # What an unknown model gets, no source states; 204 would let a slip in the id pass.
+            raise Refused(404, "Model not found")
         table.replace(connection, {**model, "enabled": False})

@@ -9,12 +9,12 @@ from reconciler.embedded import wire
 from reconciler.embedded.answers import Refused
 from reconciler.embedded.respan import fields, model, table
 from reconciler.embedded.respan.model import Document
-from reconciler.embedded.seeding import Put
+from reconciler.embedded.seeding import Entries, take_flag
 from reconciler.embedded.vault import Vault
 
 
-def _put_provider(connection: sqlite3.Connection, vault: Vault, entry: Document, _index: int) -> None:
-    is_managed = bool(entry.pop("is_managed", False))
+def _put_provider(connection: sqlite3.Connection, vault: Vault, entry: Document, _nth: int) -> None:
+    is_managed = take_flag(entry, "is_managed", default=False)
     fields.NEW_PROVIDER("", entry)
     secrets = {key: entry[key] for key in ("api_key", "extra_kwargs") if key in entry}
     now = model.current_time()
@@ -29,11 +29,11 @@ def _put_provider(connection: sqlite3.Connection, vault: Vault, entry: Document,
     table.put_provider(connection, document, sealed=sealed)
 
 
-def _put_own(connection: sqlite3.Connection, _vault: Vault, entry: Document, _index: int) -> None:
+def _put_own(connection: sqlite3.Connection, _vault: Vault, entry: Document, _nth: int) -> None:
     _put_model(connection, entry, "custom")
 
 
-def _put_vendors(connection: sqlite3.Connection, _vault: Vault, entry: Document, _index: int) -> None:
+def _put_vendors(connection: sqlite3.Connection, _vault: Vault, entry: Document, _nth: int) -> None:
     _put_model(connection, entry, model.VENDOR)
 
 
@@ -50,9 +50,9 @@ def _put_model(connection: sqlite3.Connection, entry: Document, affiliation: str
     table.put_model(connection, document)
 
 
-LISTS: Mapping[str, Put] = {
-    "providers": _put_provider,
-    "vendor_models": _put_vendors,
-    "models": _put_own,
+LISTS: Mapping[str, Entries] = {
+    "providers": Entries(_put_provider, "provider_id"),
+    "vendor_models": Entries(_put_vendors, "model_name"),
+    "models": Entries(_put_own, "model_name"),
 }
 """In the order in which they are put in."""

@@ -34,6 +34,21 @@ MASK = "********"
 
 _PREFIX = "virtual-model"
 
+_TENANT = {"tenant_name": "embedded"}
+_AUTHOR = {"created_by": "00000000-0000-4000-8000-000000000000", "created_by_username": "embedded"}
+"""What the server makes and no body may hold. The keys are the vendor's; the values nobody should rely on."""
+
+_SERVERS_TAGS = frozenset(
+    {
+        "default",
+        "recommended",
+        "third party",
+        "wxo-reserved-tag-admin-disallowed",
+        "wxo-reserved-tag-premier",
+    }
+)
+"""Tags with a meaning to the service, which it adds itself."""
+
 BODY: Check = closed_object(
     {"name": identifier},
     {
@@ -73,14 +88,23 @@ def replaced(live: Document, body: Document) -> NewModel:
     Whether the service resets what is left out, no source states; its own client always sends everything.
     """
     kept = {key: live[key] for key in ("id", "tenant_id", "created_on")}
-    return _written(body, kept, _now())
+    new = _written(body, kept, _now())
+    # That the server's own tags outlive a body without them, no source states; what a client did not put
+    # there, it could not know to send again.
+    servers = [tag for tag in live["tags"] if tag in _SERVERS_TAGS and tag not in new.document["tags"]]
+    new.document["tags"] = [*new.document["tags"], *servers]
+    return new
 
 
 def _written(body: Document, kept: Document, now: str) -> NewModel:
     shown, secrets = _split(body.get("provider_config"), body["name"])
     document = {
         **kept,
+        **_TENANT,
+        **_AUTHOR,
         "name": body["name"],
+        "model_name": body["name"],
+        "title": body.get("display_name") or body["name"],
         # The client sends the name for both; what the service puts for them, no source states.
         "display_name": body.get("display_name"),
         "description": body.get("description"),
