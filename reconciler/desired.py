@@ -22,7 +22,7 @@ from reconciler.manifests.load import Loaded, Manifest
 from reconciler.manifests.problems import did_you_mean, dotted
 from reconciler.manifests.yamltree import Document, locate
 from reconciler.money import Price, Unit
-from reconciler.native import laid_over, literal_secret, native_leaves, paths_of
+from reconciler.native import check_free, laid_over, literal_secret, native_leaves, paths_of
 from reconciler.plan import Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.addresses import upstreams
@@ -109,7 +109,7 @@ def _override_problems(manifest: Manifest) -> Iterator[Problem]:
 
 
 def _native_problems(document: Document, *, checked: Mapping[str, Collection[str]]) -> Iterator[Problem]:
-    """Mistakes in the native parts of a document, by the default table of each kind.
+    """Mistakes in the native parts of a document, by the usual table of each kind for its resource.
 
     ``checked`` are the kinds whose part of a place has been checked against the right table: by the
     name of an override, and ``""`` for the base.
@@ -136,7 +136,11 @@ def _native_tree_problems(document: Document, registry: str, name: str, tree: ob
         yield Problem("unknown-kind", f"'{name}' is not a kind of registry", place, hint, dotted(shown))
     elif isinstance(tree, dict):
         draft = Draft(document, registry, kind, in_override=bool(registry))
-        _normalise(draft, kind.default_table, dict(native_leaves(draft, kind.default_table, tree)))
+        table = next(iter(kind.tables_of(str(document.root.get("kind")))), None)
+        if table is None:
+            check_free(draft, tree)
+        else:
+            _normalise(draft, table, dict(native_leaves(draft, table, tree)))
         yield from draft.problems
 
 
@@ -152,7 +156,8 @@ def _desire(
     declared = dict(_portable_leaves(spec, ()))
     over = dict(_portable_leaves(patch, ())) if patch is not None else {}
     draft = Draft(manifest.document, registry, kind)
-    table = kind.choose({path: value for path, value in {**declared, **over}.items() if value is not None})
+    set_there = {path: value for path, value in {**declared, **over}.items() if value is not None}
+    table = kind.choose(manifest.resource, set_there)
     if isinstance(table, Unsupported):
         values = {**declared, **over}
         draft.overridden = frozenset(over)

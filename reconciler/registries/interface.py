@@ -114,7 +114,7 @@ class Client(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """A manifest asks for a variant that this version has no table for."""
+    """A manifest asks for a variant, or a resource, that this version has no table for."""
 
     message: str
 
@@ -123,15 +123,15 @@ class Unsupported:
 class Kind:
     """One kind of registry.
 
-    ``choose`` picks the table of a manifest by the paths that it declares (with a value that is not
-    null). ``client_module`` is the module that talks; it is imported late, because validation needs no
-    HTTP.
+    ``choose`` picks the table of a manifest by its resource (``Model``, ``Provider``) and the paths that
+    it declares (with a value that is not null). ``client_module`` is the module that talks; it is
+    imported late, because validation needs no HTTP.
     """
 
     name: str
     title: str
     tables: Mapping[str, Table]
-    choose: Callable[[Mapping[Path, Any]], Table | Unsupported]
+    choose: Callable[[str, Mapping[Path, Any]], Table | Unsupported]
     client_module: str
     requests_per_minute: int
 
@@ -139,6 +139,6 @@ class Kind:
         """The module that talks, which is a Client."""
         return cast("Client", importlib.import_module(self.client_module))
 
-    @property
-    def default_table(self) -> Table:
-        return next(iter(self.tables.values()))
+    def tables_of(self, resource: str) -> tuple[Table, ...]:
+        """The tables of one resource, the usual one first; none where this kind holds no such objects."""
+        return tuple(table for table in self.tables.values() if table.resource == resource)

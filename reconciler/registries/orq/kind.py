@@ -10,7 +10,9 @@ from reconciler.registries.orq.fields import GENERIC, KIND
 from reconciler.registries.rows import Path, Table
 
 
-def _choose(declared: Mapping[Path, Any]) -> Table | Unsupported:
+def _choose(resource: str, declared: Mapping[Path, Any]) -> Table | Unsupported:
+    if resource != GENERIC.resource:
+        return Unsupported(f"kind {KIND} holds no {resource.lower()}s")
     if any(path[0] == "endpoint" for path in declared):
         return Unsupported(
             "OpenAI-compatible models (a manifest with `endpoint`) are not supported for kind orq yet"
