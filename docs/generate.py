@@ -52,12 +52,16 @@ def _text(path: Path) -> str | None:
 
 def _parts() -> dict[str, str]:
     known = schemas()
-    model, config = known["model.schema.json"], known["config.schema.json"]
+    model, provider = known["model.schema.json"], known["provider.schema.json"]
+    config = known["config.schema.json"]
     return {
         "document": _fields(model, model, below=("metadata",)),
         "spec": _fields(model, model["$defs"]["Spec"], below=("endpoint", "limits", "capabilities")),
         "pricing": _fields(model, model["$defs"]["Pricing"], below=("batch", "audio")),
         "tiers": _fields(model, model["$defs"]["TierPrices"]),
+        "provider-document": _fields(provider, provider, below=("metadata",)),
+        "provider-spec": _fields(provider, provider["$defs"]["ProviderSpec"], below=("endpoint",)),
+        "without-providers": _without_providers(),
         "providers": _providers(),
         "foreign-providers": _foreign(),
         "kinds": "\n\n".join(_kind(kind) for kind in KINDS.values()),
@@ -193,12 +197,17 @@ def _foreign() -> str:
 # --- kinds -------------------------------------------------------------------------------------------
 
 
+def _without_providers() -> str:
+    kinds = [_code(kind.name) for kind in KINDS.values() if not kind.tables_of("Provider")]
+    return f"Kinds that hold no providers: {', '.join(kinds) or 'none'}."
+
+
 def _kind(kind: Kind) -> str:
     return "\n\n".join(_variant(kind, table) for table in kind.tables.values())
 
 
 def _variant(kind: Kind, table: Table) -> str:
-    order = [*_portable_paths()]
+    order = [*_portable_paths(table.resource)]
     held = {row.portable: row for row in table.rows if row.portable is not None}
     portable = [held[path] for path in sorted(held, key=lambda path: _rank(order, path))]
     missing = [path for path in order if path not in held]
@@ -261,22 +270,17 @@ def _calls(table: Table) -> str:
     return " ".join(lines)
 
 
-def _portable_paths() -> Iterator[tuple[str, ...]]:
-    schema = schemas()["model.schema.json"]
-    groups = {
-        "endpoint": "Endpoint",
-        "limits": "Limits",
-        "capabilities": "Capabilities",
-        "pricing": "Pricing",
-    }
+def _portable_paths(resource: str) -> Iterator[tuple[str, ...]]:
+    schema = schemas()[f"{resource.lower()}.schema.json"]
+    spec = _resolved(schema, schema["properties"]["spec"])
     outside = {"native", "registries", "overrides", "unit", "currency", "tiers"}
-    for name in schema["$defs"]["SpecPatch"]["properties"]:
+    for name, group in spec["properties"].items():
         if name in outside:
             continue
-        if name not in groups:
+        if "$ref" not in group:
             yield (name,)
             continue
-        for field, below in schema["$defs"][groups[name]]["properties"].items():
+        for field, below in _resolved(schema, group)["properties"].items():
             if field in outside:
                 continue
             if below.get("$ref", "").endswith("/InOut"):

@@ -18,11 +18,11 @@ from reconciler.draft import Draft, above
 from reconciler.errors import InternalError, Place, Problem
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.fields import LITERAL, Amount
-from reconciler.manifests.load import RESOURCES, Loaded, Manifest
+from reconciler.manifests.load import Loaded, Manifest
 from reconciler.manifests.problems import did_you_mean, dotted
 from reconciler.manifests.yamltree import Document, locate
 from reconciler.money import Price, Unit
-from reconciler.native import laid_over, literal_secret, native_leaves, paths_of
+from reconciler.native import check_free, laid_over, literal_secret, native_leaves, paths_of
 from reconciler.plan import Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.addresses import upstreams
@@ -109,7 +109,7 @@ def _override_problems(manifest: Manifest) -> Iterator[Problem]:
 
 
 def _native_problems(document: Document, *, checked: Mapping[str, Collection[str]]) -> Iterator[Problem]:
-    """Mistakes in the native parts of a document, by the default table of each kind.
+    """Mistakes in the native parts of a document, by the usual table of each kind for its resource.
 
     ``checked`` are the kinds whose part of a place has been checked against the right table: by the
     name of an override, and ``""`` for the base.
@@ -139,10 +139,11 @@ def _native_tree_problems(
     elif isinstance(tree, dict):
         draft = Draft(document, registry, kind, in_override=bool(registry))
         root: Any = document.root
-        said = root.get("kind")
-        resource = said if isinstance(said, str) and said in RESOURCES else "Model"
-        table = kind.choose(resource, {**dict(_raw_leaves(spec, ())), **_native_words(kind, tree)})
-        if not isinstance(table, Unsupported):
+        declared = {**dict(_raw_leaves(spec, ())), **_native_words(kind, tree)}
+        table = kind.choose(str(root.get("kind")), declared)
+        if isinstance(table, Unsupported):
+            check_free(draft, tree)
+        else:
             _normalise(draft, table, dict(native_leaves(draft, table, tree)))
         yield from draft.problems
 

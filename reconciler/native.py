@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, TypeGuard
 
 from reconciler.draft import Draft
-from reconciler.manifests.fields import secret_shape_problem
+from reconciler.manifests.fields import LITERAL, secret_shape_problem
 from reconciler.manifests.problems import did_you_mean, dotted
 from reconciler.manifests.secretkeys import SECRET_IN_ADDRESS, SECRET_KEY
 from reconciler.registries.codecs import EmptyMapping, SecretText, Tree, TreeOrSecret
@@ -96,11 +96,25 @@ def literal_secret(draft: Draft, item: Field, path: Path, value: Any) -> bool:
     """Whether a credential is written out in a free value; if so, adds the mistake, without the value."""
     if not isinstance(item.row.codec, Tree) or not _is_free(item):
         return False
-    message = _literal(path[-1], value, may_refer=isinstance(item.row.codec, TreeOrSecret))
+    return _tell_literal(draft, path, value, may_refer=isinstance(item.row.codec, TreeOrSecret))
+
+
+def check_free(draft: Draft, tree: Mapping[str, Any], above: Path = ()) -> None:
+    """Adds every credential that is written out in a native tree that no table describes."""
+    for key, value in tree.items():
+        path = (*(above or ("native", draft.kind.name)), key)
+        if isinstance(value, dict) and set(value) != {"secret"}:
+            check_free(draft, value, path)
+        else:
+            _tell_literal(draft, path, value, may_refer=True)
+
+
+def _tell_literal(draft: Draft, path: Path, value: Any, *, may_refer: bool) -> bool:
+    message = _literal(path[-1], value, may_refer=may_refer)
     if message is None:
         return False
     hint = "name it in reconciler.yaml and write {secret: NAME}"
-    draft.problem("secret-literal", f"{path[-1]}: {message}", path, hint)
+    draft.problem(LITERAL, f"{path[-1]}: {message}", path, hint)
     return True
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,8 +15,12 @@ from jsonschema import Draft202012Validator
 
 from reconciler.cli.app import run
 from reconciler.manifests.yamltree import parse
+from reconciler.registries.codecs import Text
+from reconciler.registries.orq.fields import GENERIC
+from reconciler.registries.orq.kind import ORQ
 from reconciler.registries.orq.metadata import KEYS
-from reconciler.schemas import schemas, text_of, write_schemas
+from reconciler.registries.rows import Point, Row
+from reconciler.schemas import native_schema, schemas, text_of, write_schemas
 
 ROOT = Path(__file__).parents[1]
 NAMES = sorted(schemas())
@@ -102,6 +107,29 @@ def test_every_metadata_key_is_there_with_its_unit_or_its_portable_name() -> Non
 def test_the_order_of_the_fields_is_that_of_the_model() -> None:
     spec = schemas()["model.schema.json"]["$defs"]["Spec"]["properties"]
     assert list(spec)[:3] == ["display_name", "description", "type"]
+    spec = schemas()["provider.schema.json"]["$defs"]["ProviderSpec"]["properties"]
+    assert list(spec) == ["display_name", "endpoint", "native", "registries", "overrides"]
+
+
+def test_native_holds_what_the_tables_of_the_resource_say() -> None:
+    model, provider = (native_schema(ORQ, resource) for resource in ("Model", "Provider"))
+    assert model == native_schema(ORQ)
+    assert model["additionalProperties"] is False
+    assert "properties" not in provider
+    assert provider["additionalProperties"] == {"$ref": "#/$defs/free"}
+    assert list(provider["patternProperties"].values()) == [{"$ref": "#/$defs/free.credential"}]
+
+
+def test_native_of_a_resource_with_a_table_is_closed_and_unmixed() -> None:
+    row = Row(codec=Text(), points=(Point(("provider_id",), update=False),), native=(("provider_id",),))
+    table = replace(GENERIC, resource="Provider", variant="providers", rows=(row,))
+    kind = replace(ORQ, tables={**ORQ.tables, table.variant: table})
+    provider = native_schema(kind, "Provider")
+    assert list(provider["properties"]) == ["provider_id"]
+    text = provider["properties"]["provider_id"]["description"]
+    assert text == "Provider id. A text. Sent when the provider is created; never changed later."
+    assert provider["additionalProperties"] is False
+    assert native_schema(kind) == native_schema(ORQ)
 
 
 def test_write_schemas(tmp_path: Path) -> None:
@@ -112,11 +140,11 @@ def test_write_schemas(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("path", sorted((ROOT / "examples").rglob("*.yaml")), ids=lambda path: path.name)
 def test_the_examples_are_valid(path: Path) -> None:
-    name = "config" if path.name == "reconciler.yaml" else "model"
-    validator = Draft202012Validator(schemas()[f"{name}.schema.json"])
     documents, problems = parse(path.read_bytes(), path.name)
     assert problems == []
     for document in documents:
+        name = str(document.root["kind"]).lower()
+        validator = Draft202012Validator(schemas()[f"{name}.schema.json"])
         assert [error.message for error in validator.iter_errors(document.root)] == []
 
 

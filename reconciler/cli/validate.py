@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import shown_path, write
 from reconciler.cli.run import load
+from reconciler.manifests.load import RESOURCES
 from reconciler.report.values import counted
 
 
@@ -19,12 +21,19 @@ def command(config_path: Path, output: str) -> None:
     """Check reconciler.yaml and every manifest; no network, no tokens."""
     project = load(config_path)
     registries = list(project.config.value.registries)
+    kinds = {name: sum(one.resource == name for one in project.manifests) for name in RESOURCES}
     if output == "json":
         from reconciler.report.documents import render, validation_document
 
-        write(render(validation_document(len(project.manifests), registries)))
+        write(render(validation_document(kinds, registries)))
     else:
-        manifests = counted(len(project.manifests), "manifest", "manifests")
-        write(f"{manifests} for {counted(len(registries), 'registry', 'registries')}: no mistakes.")
+        targets = counted(len(registries), "registry", "registries")
+        write(f"{_by_kind(kinds)} for {targets}: no mistakes.")
         if not project.manifests:
             write(f"note: {shown_path(project.config.manifests)} holds no manifest")
+
+
+def _by_kind(kinds: Mapping[str, int]) -> str:
+    """``3 models and 1 provider``."""
+    counts = [counted(count, name.lower(), f"{name.lower()}s") for name, count in kinds.items() if count]
+    return " and ".join(counts) or "0 manifests"

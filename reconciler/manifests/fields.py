@@ -262,7 +262,7 @@ def _word(
 ModelType = _word(
     MODEL_TYPES, "type of model", "a type that only one kind of registry has goes under `native`"
 )
-Provider = _word(
+ProviderWord = _word(
     tuple(PROVIDERS),
     "provider",
     "docs/manifest.md lists them; a registry's own word goes into native.<kind>.provider",

@@ -12,22 +12,25 @@ from reconciler.manifests.config import LoadedConfig, unknown_registry
 from reconciler.manifests.files import load_folder
 from reconciler.manifests.model import Model, pricing_gaps
 from reconciler.manifests.problems import did_you_mean, dotted, validate
+from reconciler.manifests.provider import Provider
 from reconciler.manifests.vocabulary import NAME, full
 from reconciler.manifests.yamltree import Document, locate
 
-RESOURCES: Mapping[str, type[Model]] = {"Model": Model}
+Resource = Model | Provider
+RESOURCES: Mapping[str, type[Model] | type[Provider]] = {"Model": Model, "Provider": Provider}
 """The kinds of manifest, by the word that `kind` holds."""
 
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """One valid manifest. ``registries`` are those that it is for, defaults applied."""
+    """One valid manifest. ``resource`` is its kind; ``registries`` are those that it is for, defaults
+    applied."""
 
     resource: str
     name: str
     labels: Mapping[str, str]
     registries: tuple[str, ...]
-    value: Model
+    value: Resource
     document: Document
 
     def place(self, *path: str | int, key: bool = False) -> Place:
@@ -77,7 +80,7 @@ def read_documents(config: LoadedConfig, documents: Iterable[Document]) -> Loade
 
 
 def _duplicate(document: Document, seen: dict[tuple[str, str], Place]) -> list[Problem]:
-    """A name that is already declared; broken documents count too."""
+    """A name that is already declared for a manifest of the same kind; broken documents count too."""
     root: Any = document.root
     metadata = root.get("metadata") if isinstance(root, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
@@ -89,7 +92,7 @@ def _duplicate(document: Document, seen: dict[tuple[str, str], Place]) -> list[P
     if first is place:
         return []
     message = f"a {kind} named '{name}' is already declared"
-    hint = "names are unique in the folder; for one model in several registries list them"
+    hint = f"names are unique within one kind; for one {kind.lower()} in several registries list them"
     return [Problem("duplicate-name", message, place, hint, "metadata.name", (first,))]
 
 
@@ -101,14 +104,15 @@ def _manifest(config: LoadedConfig, document: Document) -> tuple[Manifest | None
     kind: Any = document.root.get("kind")
     if not isinstance(kind, str) or kind not in RESOURCES:
         return None, [_unknown_kind(document, kind)]
-    model, problems = validate(RESOURCES[kind], document)
+    value, problems = validate(RESOURCES[kind], document)
     problems += _registry_problems(config, document)
-    problems += _price_problems(document, problems)
-    if model is None or problems:
+    if RESOURCES[kind] is Model:
+        problems += _price_problems(document, problems)
+    if value is None or problems:
         return None, problems
-    registries = model.spec.registries or config.value.default_registries or ()
+    registries = value.spec.registries or config.value.default_registries or ()
     manifest = Manifest(
-        kind, model.metadata.name, model.metadata.labels, tuple(dict.fromkeys(registries)), model, document
+        kind, value.metadata.name, value.metadata.labels, tuple(dict.fromkeys(registries)), value, document
     )
     return manifest, []
 
@@ -126,7 +130,7 @@ def _unknown_kind(document: Document, kind: object) -> Problem:
     if kind == "Config":
         hint: str | None = "reconciler.yaml stands outside the folder of manifests"
     else:
-        hint = did_you_mean(kind, RESOURCES) or f"known here: {known}"
+        hint = " ".join(part for part in (did_you_mean(kind, RESOURCES), f"known here: {known}") if part)
     return Problem("unknown-kind", f"'{kind}' is not a kind of manifest", place, hint, "kind")
 
 

@@ -2,7 +2,7 @@
 
 These classes are the one source of the portable vocabulary: the published schema, the manifest
 reference, the flat paths of the diff and the "did you mean" of an unknown field are read from them.
-`native` stays unchecked here; only the tables of the registries know it.
+What it shares with other kinds of manifest is in ``resource.py``.
 """
 
 from __future__ import annotations
@@ -16,21 +16,27 @@ from pydantic import BaseModel, Field, model_validator
 
 from reconciler.manifests.fields import (
     Amount,
-    BaseUrl,
     Currency,
     ImagePrice,
     ModelType,
-    Name,
     Omittable,
-    Provider,
+    ProviderWord,
     SearchPrice,
     SecondPrice,
-    SecretReference,
     Strict,
     TierName,
     TokenPrice,
     TokenUnit,
     failure,
+)
+from reconciler.manifests.resource import (
+    ApiVersion,
+    Metadata,
+    Native,
+    Overrides,
+    Registries,
+    UpstreamKey,
+    UpstreamUrl,
 )
 
 Tokens = Annotated[int, Ge(1)]
@@ -39,15 +45,11 @@ Tokens = Annotated[int, Ge(1)]
 class Endpoint(Strict):
     """An OpenAI-compatible upstream of your own."""
 
-    base_url: BaseUrl | None = Field(
-        None, description="Its address, up to the version.", examples=["https://llm.example.com/v1"]
-    )
+    base_url: UpstreamUrl = None
     region: Annotated[str, Field(min_length=1)] | None = Field(
         None, description="Where it runs; any label that the registry shows.", examples=["europe"]
     )
-    api_key: SecretReference | None = Field(
-        None, description="The key that the registry calls it with; write-only."
-    )
+    api_key: UpstreamKey = None
 
 
 class Limits(Strict):
@@ -182,7 +184,7 @@ class SpecPatch(Strict):
     family: Annotated[str, Field(min_length=1)] | None = Field(
         None, description="The family that it belongs to.", examples=["gpt-4o"]
     )
-    provider: Provider | None = Field(
+    provider: ProviderWord | None = Field(
         None, description="Who serves it, in our word; each kind has its own.", examples=["azure-openai"]
     )
     model: Annotated[str, Field(min_length=1, max_length=256)] | None = Field(
@@ -192,41 +194,21 @@ class SpecPatch(Strict):
     limits: Omittable[Limits] = Field(None, description="Sizes in tokens.")
     pricing: Omittable[PricingPatch] = Field(None, description="Prices, each with its unit.")
     capabilities: Omittable[Capabilities] = Field(None, description="What the model can do.")
-    native: Omittable[dict[str, dict[str, Any]]] = Field(
-        None, description="What only one kind of registry has, by kind, in that registry's own field names."
-    )
+    native: Native = None
 
 
 class Spec(SpecPatch):
     """What a registry shall hold. A field that is left out is not managed; null must not be set."""
 
-    registries: Omittable[Annotated[list[Name], Field(min_length=1)]] = Field(
-        None,
-        description="The registries of reconciler.yaml that shall hold it; default_registries if left out.",
-    )
+    registries: Registries = None
     pricing: Omittable[Pricing] = Field(None, description="Prices, each with its unit.")
-    overrides: Omittable[dict[Name, SpecPatch]] = Field(
-        None, description="Changes to this spec for one registry, by its name; null: must not be set there."
-    )
-
-
-class Metadata(Strict):
-    """Who the manifest is, on our side."""
-
-    name: Name = Field(description="Unique in the folder.", examples=["support-mini"])
-    labels: dict[str, str] = Field(
-        default_factory=dict,
-        description="Words of your own; --only and --except choose by them.",
-        examples=[{"team": "support"}],
-    )
+    overrides: Overrides[SpecPatch] = None
 
 
 class Model(Strict):
     """One model, as every registry that is named in it shall hold it."""
 
-    apiVersion: Literal["reconciler/v1"] = Field(  # noqa: N815 - the field's name is given
-        description="The version of this format."
-    )
+    apiVersion: ApiVersion  # noqa: N815 - the field's name is given
     kind: Literal["Model"] = Field(description="The kind of manifest.")
     metadata: Metadata = Field(description="Who the manifest is, on our side; sent nowhere but as a default.")
     spec: Spec = Field(description="What a registry shall hold. Left out: not managed; null: not to be set.")

@@ -154,7 +154,7 @@ class Client(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Unsupported:
-    """A manifest asks for a variant that this version has no table for."""
+    """A manifest asks for a variant, or a resource, that this version has no table for."""
 
     message: str
 
@@ -180,5 +180,5 @@ class Kind:
         return cast("Client", importlib.import_module(self.client_module))
 
     def tables_of(self, resource: str) -> tuple[Table, ...]:
-        """The tables of one resource."""
+        """The tables of one resource, the usual one first; none where this kind holds no such objects."""
         return tuple(table for table in self.tables.values() if table.resource == resource)

@@ -78,13 +78,14 @@ def error_document(error: ReconcilerError, code: ExitCode, source: SourceLine) -
     return document
 
 
-def validation_document(manifests: int, registries: Sequence[str]) -> dict[str, Any]:
-    """What validate ends with when there is no mistake."""
+def validation_document(kinds: Mapping[str, int], registries: Sequence[str]) -> dict[str, Any]:
+    """What validate ends with when there is no mistake. ``kinds`` counts the manifests of each kind."""
     return {
         "apiVersion": API_VERSION,
         "kind": "Validation",
         "exit_code": 0,
-        "manifests": manifests,
+        "manifests": sum(kinds.values()),
+        "kinds": dict(kinds),
         "registries": list(registries),
         "problems": [],
     }

@@ -11,6 +11,7 @@ What JSON Schema cannot say, so that only we refuse it: a whole number that is w
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -18,6 +19,7 @@ from pydantic import TypeAdapter
 from reconciler.guards import AcknowledgementFile
 from reconciler.manifests.config import Config
 from reconciler.manifests.model import Model
+from reconciler.manifests.provider import Provider
 from reconciler.plan import Plan
 from reconciler.registries import KINDS
 from reconciler.schemas.native import FREE_VALUES, native_schema
@@ -30,6 +32,7 @@ def schemas() -> dict[str, Schema]:
     """Every schema by its file name."""
     return {
         "model.schema.json": _model_schema(),
+        "provider.schema.json": _provider_schema(),
         "config.schema.json": _config_schema(),
         "acknowledgements.schema.json": _acknowledgements_schema(),
         "plan.schema.json": complete_plan(
@@ -81,7 +84,22 @@ def _model_schema() -> Schema:
     schema = hoisted(titled(Model.model_json_schema(), "reconciler: a Model manifest"))
     definitions = schema["$defs"]
     complete_prices(definitions)
-    for name in ("Spec", "SpecPatch"):
+    _complete_native(definitions, ("Spec", "SpecPatch"), "Model")
+    definitions |= PRICE_RULES | FREE_VALUES
+    return schema
+
+
+def _provider_schema() -> Schema:
+    schema = titled(Provider.model_json_schema(), "reconciler: a Provider manifest")
+    definitions = schema["$defs"]
+    _complete_native(definitions, ("ProviderSpec", "ProviderSpecPatch"), "Provider")
+    definitions |= FREE_VALUES
+    return schema
+
+
+def _complete_native(definitions: dict[str, Schema], owners: Sequence[str], resource: str) -> None:
+    """Says in ``owners`` what each kind of registry takes for ``resource`` under `native`."""
+    for name in owners:
         properties = definitions[name]["properties"]
         properties["native"] = {
             "description": properties["native"]["description"],
@@ -96,9 +114,7 @@ def _model_schema() -> Schema:
             "additionalProperties": False,
         }
     for kind in KINDS.values():
-        definitions[f"native.{kind.name}"] = native_schema(kind)
-    definitions |= PRICE_RULES | FREE_VALUES
-    return schema
+        definitions[f"native.{kind.name}"] = native_schema(kind, resource)
 
 
 __all__ = ["Schema", "native_schema", "schemas", "text_of", "write_schemas"]

@@ -82,16 +82,24 @@ class _Node:
     below: dict[str, _Node] = field(default_factory=dict)
 
 
-def native_schema(kind: Kind) -> Schema:
-    """The schema of `native.<kind>`."""
+def native_schema(kind: Kind, resource: str = "Model") -> Schema:
+    """The schema of `native.<kind>` in a manifest of ``resource``.
+
+    Where the kind has no table for it, anything but a credential may stand there: such a manifest is
+    refused as a whole, for the registry that holds no such object.
+    """
+    text = f"What only {kind.title} has, in its own field names."
+    tables = kind.tables_of(resource)
+    if not tables:
+        return ordered({"description": text, **_mapping("free")})
     root = _Node()
-    for table in kind.tables.values():
+    for table in tables:
         for path, row in native_rows(table):
             node = root
             for step in path:
                 node = node.below.setdefault(step, _Node())
             node.found.append((table, row))
-    return _mapping_of(root, f"What only {kind.title} has, in its own field names.")
+    return _mapping_of(root, text)
 
 
 def native_rows(table: Table) -> Iterator[tuple[RowPath, Row]]:
@@ -192,7 +200,7 @@ def describe(table: Table, row: Row, name: str) -> str:
     if row.echo is Echo.WRITE_ONLY:
         rest.append("Never read back.")
     if not row.updatable:
-        rest.append("Sent when the model is created; never changed later.")
+        rest.append(f"Sent when the {table.resource.lower()} is created; never changed later.")
     return " ".join([f"{first}{type_text(row.codec)}.", *rest])
 
 

@@ -35,6 +35,12 @@ def manifest(
     return "\n".join(line for line in lines if line) + "\n"
 
 
+def provider(name: str, spec: str = "{display_name: House vLLM}") -> str:
+    """A manifest of kind Provider."""
+    head = "apiVersion: reconciler/v1\nkind: Provider\n"
+    return f"{head}metadata: {{name: {name}, labels: {{team: {name[:1]}}}}}\nspec: {spec}\n"
+
+
 @dataclass(frozen=True)
 class Result:
     """How one run ended."""

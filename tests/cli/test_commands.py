@@ -14,7 +14,7 @@ from reconciler import __version__
 from reconciler.schemas import schemas
 
 from .conftest import Run
-from .folder import Folder, manifest
+from .folder import Folder, manifest, provider
 
 COMMANDS = ("validate", "plan", "apply", "registries", "schema", "serve", "seed")
 
@@ -51,7 +51,8 @@ def test_every_command_has_help(cli: Run, name: str) -> None:
         ("plan --regstry x", "--registry"),
         ("plan --registry sandbx", "did you mean 'sandbox'?"),
         ("schema modl", "did you mean 'model'?"),
-        ("schema zzz", "known: model, config, acknowledgements, plan"),
+        ("schema providr", "did you mean 'provider'?"),
+        ("schema zzz", "known: model, provider, config, acknowledgements, plan"),
     ],
 )
 def test_a_slip_is_told_the_nearest_name(cli: Run, line: str, hint: str) -> None:
@@ -151,7 +152,42 @@ def test_serve_needs_the_token_that_it_shall_demand(
 def test_validate_counts_what_it_checked(folder: Folder, cli: Run) -> None:
     folder.registries(one="embedded: one.db", two="embedded: two.db")
     folder.models(manifest("a"))
-    assert cli("validate").out == "1 manifest for 2 registries: no mistakes.\n"
+    assert cli("validate").out == "1 model for 2 registries: no mistakes.\n"
     document = cli("validate", "-o", "json").document
     assert (document["manifests"], document["registries"]) == (1, ["one", "two"])
+    assert document["kinds"] == {"Model": 1, "Provider": 0}
     assert list(folder.path.glob("*.db")) == []
+
+
+def test_validate_counts_both_kinds_of_manifests(folder: Folder, cli: Run) -> None:
+    folder.models(manifest("a"), manifest("b"), provider("a"))
+    assert cli("validate").out == "2 models and 1 provider for 1 registry: no mistakes.\n"
+    document = cli("validate", "-o", "json").document
+    assert (document["manifests"], document["kinds"]) == (3, {"Model": 2, "Provider": 1})
+    folder.models(provider("a"), provider("b"))
+    assert cli("validate").out == "2 providers for 1 registry: no mistakes.\n"
+
+
+def test_a_provider_is_refused_where_the_registry_holds_none(folder: Folder, cli: Run) -> None:
+    folder.models(manifest("a"), provider("house"))
+    result = cli("plan", "-o", "json")
+    assert result.code == 3
+    [registry] = result.document["registries"]
+    refused, created = sorted(registry["actions"], key=lambda action: action["resource"], reverse=True)
+    assert (created["resource"], created["operation"]) == ("Model", "create")
+    assert (refused["resource"], refused["name"], refused["operation"]) == ("Provider", "house", "refused")
+    assert [(one["code"], one["message"]) for one in refused["refusals"]] == [
+        ("unsupported", "kind orq holds no providers")
+    ]
+    assert refused["requests"] == []
+    assert "refused (unsupported): kind orq holds no providers" in cli("plan").out
+
+
+def test_a_provider_is_chosen_by_its_name_and_its_labels(folder: Folder, cli: Run) -> None:
+    folder.models(manifest("a"), provider("house"))
+    for words in (("--only", "house"), ("--only", "team=h"), ("--except", "a"), ("--only", "hou*")):
+        document = cli("plan", "-o", "json", *words).document
+        names = [action["name"] for registry in document["registries"] for action in registry["actions"]]
+        assert names == ["house"], words
+    document = cli("plan", "-o", "json", "--except", "house").document
+    assert [action["name"] for action in document["registries"][0]["actions"]] == ["a"]

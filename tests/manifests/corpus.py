@@ -106,9 +106,15 @@ def validator(name: str = "model") -> Draft202012Validator:
     return Draft202012Validator(schema)
 
 
-def schema_accepts(root: Any, name: str = "model") -> bool:
-    """The verdict of the published schema on a parsed tree."""
-    return bool(validator(name).is_valid(root))
+def schema_accepts(root: Any, name: str | None = None) -> bool:
+    """The verdict of the published schema on a parsed tree; without ``name``, of the one of its kind."""
+    return bool(validator(name or kind_of(root)).is_valid(root))
+
+
+def kind_of(root: Any) -> str:
+    """The schema that a manifest is written against; that of models where it does not say."""
+    kind = root.get("kind") if isinstance(root, dict) else None
+    return "provider" if kind == "Provider" else "model"
 
 
 def config_problems_of(path: Path) -> list[Problem]:

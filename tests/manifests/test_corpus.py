@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from reconciler.manifests.model import Model, SpecPatch
+from reconciler.manifests.provider import ProviderSpec
 from reconciler.manifests.yamltree import Document, parse
 
 from .corpus import (
@@ -78,7 +79,12 @@ def test_what_the_schema_cannot_know_is_named_so(case: Case) -> None:
 # --- mutations --------------------------------------------------------------------------------------
 
 WORDS = sorted(
-    {*Model.model_fields, *SpecPatch.model_fields, "input", "unit", "secret", "orq", "metadata", "x y"}
+    {
+        *Model.model_fields,
+        *SpecPatch.model_fields,
+        *ProviderSpec.model_fields,
+        *("input", "unit", "secret", "orq", "metadata", "x y"),
+    }
 )
 VALUES: list[Any] = [
     None,
@@ -102,6 +108,8 @@ VALUES: list[Any] = [
     "0.15 / 1M tokens",
     "https://llm.example.com",
     "sandbox",
+    "Model",
+    "Provider",
     [],
     ["a"],
     ["a", "a"],
@@ -114,6 +122,7 @@ VALUES: list[Any] = [
     {"orq": {"metadata": {"offline": True}}},
 ]
 SEEDS = [root for case in GOOD for root in roots(case)]
+PROVIDERS = [root for root in SEEDS if root["kind"] == "Provider"]
 
 
 def plain(tree: Any) -> Any:
@@ -132,9 +141,9 @@ def spots(tree: Any) -> Iterator[tuple[Any, Any]]:
 
 
 @st.composite
-def mutants(draw: st.DrawFn) -> Any:
-    """A good document with one to three changes."""
-    root = plain(draw(st.sampled_from(SEEDS)))
+def mutants(draw: st.DrawFn, seeds: list[Any]) -> Any:
+    """One of the good documents ``seeds`` with one to three changes."""
+    root = plain(draw(st.sampled_from(seeds)))
     for _ in range(draw(st.integers(1, 3))):
         found = list(spots(root))
         if not found:
@@ -154,8 +163,18 @@ def mutants(draw: st.DrawFn) -> Any:
 
 
 @settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
-@given(root=mutants())
+@given(root=mutants(SEEDS))
 def test_same_verdict_on_mutants(root: Any) -> None:
+    assert_same_verdict(root)
+
+
+@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.filter_too_much])
+@given(root=mutants(PROVIDERS))
+def test_same_verdict_on_mutants_of_providers(root: Any) -> None:
+    assert_same_verdict(root)
+
+
+def assert_same_verdict(root: Any) -> None:
     problems = list(problems_of_documents([Document("mutant.yaml", 0, root, 1, 1)]))
     accepted = schema_accepts(root)
     if accepted:

@@ -13,6 +13,7 @@ from reconciler.desired import desire_all
 from reconciler.errors import Place, Problem
 from reconciler.manifests.config import load_config
 from reconciler.manifests.load import Loaded, load_manifests
+from reconciler.manifests.provider import Provider
 from reconciler.manifests.providers import FOREIGN_PROVIDERS, PROVIDERS
 
 CONFIG = """\
@@ -27,6 +28,10 @@ registries:
 
 def model(name: str, spec: str = "{}") -> str:
     return f"apiVersion: reconciler/v1\nkind: Model\nmetadata: {{name: {name}}}\nspec: {spec}\n"
+
+
+def provider(name: str, spec: str = "{}") -> str:
+    return model(name, spec).replace("kind: Model", "kind: Provider")
 
 
 def write(folder: Path, files: dict[str, str], defaults: str = "default_registries: [sandbox]") -> Path:
@@ -70,6 +75,34 @@ def test_a_name_that_is_taken_in_another_file(tmp_path: Path) -> None:
     assert (problem.code, problem.path) == ("duplicate-name", "metadata.name")
     assert problem.place == Place("models/b.yaml", 8, 18)
     assert problem.related == (Place("models/a.yaml", 3, 18),)
+
+
+def test_a_model_and_a_provider_may_have_the_same_name(tmp_path: Path) -> None:
+    loaded = load(tmp_path, {"a.yaml": model("x") + "---\n" + provider("x", "{registries: [second]}")})
+    assert loaded.problems == []
+    found = [(one.resource, one.name, one.registries) for one in loaded.manifests]
+    assert found == [("Model", "x", ("sandbox",)), ("Provider", "x", ("second",))]
+    assert [type(one.value).__name__ for one in loaded.manifests] == ["Model", "Provider"]
+
+
+def test_two_providers_of_one_name(tmp_path: Path) -> None:
+    loaded = load(tmp_path, {"a.yaml": provider("x"), "b.yaml": model("x"), "c.yaml": provider("x")})
+    (problem,) = loaded.problems
+    assert problem.message == "a Provider named 'x' is already declared"
+    assert "for one provider in several registries list them" in (problem.hint or "")
+    assert (problem.place.file, problem.related) == ("models/c.yaml", (Place("models/a.yaml", 3, 18),))
+
+
+def test_what_a_provider_declares(tmp_path: Path) -> None:
+    spec = "{endpoint: {base_url: 'https://h/v1', api_key: null}, overrides: {sandbox: {display_name: b}}}"
+    (manifest,) = load(tmp_path, {"a.yaml": provider("x", spec)}).manifests
+    assert isinstance(manifest.value, Provider)
+    endpoint, overrides = manifest.value.spec.endpoint, manifest.value.spec.overrides
+    assert endpoint is not None
+    assert overrides is not None
+    assert endpoint.base_url == "https://h/v1"
+    assert endpoint.model_fields_set == {"base_url", "api_key"}
+    assert overrides["sandbox"].display_name == "b"
 
 
 def test_a_name_that_a_broken_manifest_has_is_taken_too(tmp_path: Path) -> None:
@@ -140,6 +173,7 @@ def test_validate_without_mistakes(
         "kind": "Validation",
         "exit_code": 0,
         "manifests": 1,
+        "kinds": {"Model": 1, "Provider": 0},
         "registries": ["sandbox", "second"],
         "problems": [],
     }
