@@ -25,6 +25,13 @@ class SecretRef:
         return f"secret {self.name}"
 
 
+@dataclass(frozen=True, slots=True)
+class SecretJson:
+    """A place in a request where the text of ``ref``, a JSON object, stands as that object."""
+
+    ref: SecretRef
+
+
 class Secret:
     """The text of a secret. ``reveal`` is the only way to it; whoever calls it puts it on the wire."""
 
