@@ -226,6 +226,30 @@ async def test_calls_that_are_refused_together_share_one_renewal() -> None:
 
 
 @story
+async def test_a_late_401_to_an_older_token_ends_no_newer_one() -> None:
+    renewed = asyncio.Event()
+
+    async def act(seen: Seen, writer: asyncio.StreamWriter) -> None:
+        if seen.target == "/slow" and seen.headers["authorization"] == "Bearer t-1":
+            await renewed.wait()
+        await takes("t-2")(seen, writer)
+
+    async with (
+        serving(issues()) as iam,
+        serving(act) as server,
+        opened(server.origin, token=source(iam)) as transport,
+    ):
+        slow = asyncio.create_task(transport.read("GET", "/slow"))
+        while not server.seen:  # noqa: ASYNC110 - asyncio has no event for what is asked here
+            await asyncio.sleep(0.005)
+        await transport.read("GET", "/")
+        renewed.set()
+        await slow
+    assert tokens_of(server) == ["t-1", "t-1", "t-2", "t-2"]
+    assert len(iam.seen) == 2
+
+
+@story
 async def test_a_second_401_is_final_and_names_the_key() -> None:
     async with (
         serving(issues()) as iam,
