@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from itertools import product
 
 import httpx
@@ -11,7 +12,7 @@ import pytest
 from reconciler.errors import ExitCode
 from reconciler.http.answer import Answer
 from reconciler.plan import Failure
-from reconciler.probe.calls import probe
+from reconciler.probe.calls import _beginning, probe
 from reconciler.probe.reading import Voice, read_list
 from reconciler.probe.requests import CAPABILITIES, LIST, capability, completion
 from reconciler.probe.results import MOST_REQUESTS, Probe, Probed, Sight, exit_code, row, verdict
@@ -63,6 +64,24 @@ def test_where_a_redirect_leads_may_be_no_address() -> None:
     assert sight == Sight(
         "unknown", "302 Found: it redirects to an address that is none, which is not followed", 302
     )
+
+
+class Endless(httpx.AsyncByteStream):
+    """A stream of one event in two pieces, which must not be read any further."""
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield b': wait\n\ndata: {"choi'
+        yield b'ces": []}\n\ndata: {"cho'
+        pytest.fail("read past the first event")
+
+
+def test_a_stream_is_not_read_past_its_first_event() -> None:
+    async def beginning() -> Answer:
+        deadline = asyncio.get_running_loop().time() + 60
+        return await _beginning(httpx.Response(200, stream=Endless()), deadline)
+
+    answer = asyncio.run(beginning())
+    assert (answer.body, answer.flaw) == (b': wait\n\ndata: {"choices": []}\n\n', None)
 
 
 def test_certificates_that_cannot_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
