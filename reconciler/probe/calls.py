@@ -14,8 +14,9 @@ import httpx
 from reconciler.destinations import destinations
 from reconciler.errors import InternalError, SecretError, Unreachable
 from reconciler.http.answer import Answer, Flaw, receive
-from reconciler.http.clients import BearerAuth, Clients
+from reconciler.http.clients import Clients
 from reconciler.http.judge import SEND_FAILURES
+from reconciler.http.tokens import BearerAuth, FixedToken
 from reconciler.http.urls import BaseUrl
 from reconciler.plan import Failure
 from reconciler.probe.reading import (
@@ -235,11 +236,12 @@ class _Caller:
         self.sent = 0
         self._seconds = seconds
         self._base = BaseUrl.parse(target.base_url, registry=target.base_url)
+        self._auth = BearerAuth(key)
+        FixedToken(key)  # refuses what cannot be a header
         self.voice = Voice(target.base_url, () if key is None else (key,))
         self._clients = Clients(
             registry=target.base_url,
             base=self._base,
-            auth=BearerAuth(key),
             count=1,
             timeout=seconds,
             wire=None,
@@ -253,10 +255,7 @@ class _Caller:
             async with self._clients.borrow() as client:
                 self.sent += 1
                 reply: Reply = await self._exchange(client, request)
-        except (
-            *SEND_FAILURES,
-            UnicodeError,
-        ) as failure:  # httpx reads where a redirect leads, and fails on it
+        except SEND_FAILURES as failure:
             reply = self._silence(failure)
         said = reply.status if isinstance(reply, Answer) else reply.reason
         _log.debug("%s %s%s: %s", request.method, self._base.text, request.path, said)
@@ -274,7 +273,7 @@ class _Caller:
         address = self._base.join(request.path)
         built = client.build_request(request.method, address, content=content, headers=headers)
         async with asyncio.timeout_at(deadline):
-            response = await client.send(built, stream=True)
+            response = await client.send(built, auth=self._auth, stream=True)
         try:
             if request.streamed and response.is_success and "content-encoding" not in response.headers:
                 return await _beginning(response, deadline)

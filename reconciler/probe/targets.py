@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from reconciler.manifests.load import Manifest
-from reconciler.manifests.model import Capabilities, Spec
+from reconciler.manifests.model import Capabilities, Model, Spec
 from reconciler.probe.results import Skipped
 from reconciler.secrets import SecretRef
 
@@ -44,17 +44,19 @@ def targets_of(manifests: Iterable[Manifest]) -> tuple[list[Target], list[Skippe
     targets: list[Target] = []
     skipped: list[Skipped] = []
     for manifest in manifests:
-        found, without = _of(manifest)
+        if not isinstance(manifest.value, Model):
+            continue  # a provider names no model to ask for
+        found, without = _of(manifest, manifest.value)
         targets += found
         skipped += without
     return targets, skipped
 
 
-def _of(manifest: Manifest) -> tuple[list[Target], list[Skipped]]:
+def _of(manifest: Manifest, value: Model) -> tuple[list[Target], list[Skipped]]:
     targets: dict[object, Target] = {}
     without: dict[str, list[str]] = {}
     for registry in manifest.registries:
-        spec = _Effective(manifest.value.spec, registry)
+        spec = _Effective(value.spec, registry)
         base_url, model = spec.get("endpoint", "base_url"), spec.get("model")
         if base_url is None:
             without.setdefault("no spec.endpoint.base_url", []).append(registry)
