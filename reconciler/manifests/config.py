@@ -273,7 +273,8 @@ def _same_system(config: LoadedConfig, addresses: Mapping[str, _Address]) -> Ite
             # registries it is the token that says which workspace is meant.
             target: Any = (entry.kind, host, port, path, entry.token and entry.token.env)
         elif entry.embedded:
-            target = config.database(name).resolve()
+            # Kinds keep apart what they hold in one file.
+            target = (entry.kind, config.database(name).resolve())
         else:
             continue
         first = seen.setdefault(target, name)
