@@ -235,7 +235,8 @@ def type_text(codec: Codec) -> str:
         case TreeOrSecret():
             return "Any value, or a secret by reference"
         case Tree():
-            return "A mapping, compared whole" if codec.shape else "Any value, compared whole"
+            whole = "A mapping" if codec.schema().get("type") == "object" else "Any value"
+            return f"{whole}, compared whole"
         case EmptyMapping():
             return "A mapping"
     return "A text"
