@@ -117,11 +117,8 @@ def test_a_model_that_moves_to_the_next_page_meanwhile_is_read_once() -> None:
     pages = iter([[live_model("a"), live_model("b")], [live_model("b", input_cost=7), live_model("c")]])
     more = iter(["x", None])
     _, found = looked(lists={NEWEST: lambda _: (200, {"next": next(more), "results": next(pages)})})
-    assert [(live.id, live.raw["input_cost"]) for live in of(found, "Model")] == [
-        ("a", 30),
-        ("b", 7),
-        ("c", 30),
-    ]
+    prices = {live.id: live.raw["input_cost"] for live in of(found, "Model")}
+    assert prices == {"a": 30, "b": 7, "c": 30}
 
 
 # ---- older lists
@@ -288,10 +285,9 @@ def test_neither_does_the_answer_of_a_write_hold_one() -> None:
 
 
 def test_an_error_that_repeats_a_secret_says_its_name() -> None:
-    body = {"provider_id": "house", "api_key": SecretRef("KEY")}
-    request = OutgoingRequest(
-        "POST", "/api/providers/", body, None, {SecretRef("KEY"): Secret("KEY", PLANTED)}
-    )
+    key = SecretRef("KEY")
+    body = {"provider_id": "house", "api_key": key}
+    request = OutgoingRequest("POST", "/api/providers/", body, None, {key: Secret("KEY", PLANTED)})
     with pytest.raises(Rejected) as caught:
         sent(request, written=(422, {"detail": "no", "errors": {"api_key": [f"{PLANTED} is no key"]}}))
     assert PLANTED not in caught.value.message
