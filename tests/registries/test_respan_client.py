@@ -347,6 +347,15 @@ def test_an_answer_that_lacks_some_of_it_proves_nothing(answer: Any) -> None:
     assert sent(request, written=(201, answer))[1].live is None
 
 
+def test_403_is_about_one_object_and_401_about_all() -> None:
+    with pytest.raises(Rejected) as caught:
+        sent(update("gpt-4"), written=(403, {"detail": "Cannot modify hardcoded models"}))
+    assert "Cannot modify hardcoded models" in caught.value.message
+    assert caught.value.status == 403
+    with pytest.raises(Unauthorised):
+        sent(update("gpt-4"), written=(401, {"detail": "Invalid token."}))
+
+
 # ---- errors
 
 

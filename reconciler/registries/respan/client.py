@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, Final, TypeVar
 
-from reconciler.errors import Rejected, UnexpectedAnswer
+from reconciler.errors import Rejected, Unauthorised, UnexpectedAnswer
 from reconciler.http import ReadTransport, Reply, Settings, Transport, quote_segment
 from reconciler.registries.interface import (
     Answer,
@@ -133,9 +133,22 @@ class RespanWriter(RespanReader):
             path = path.format(id=quote_segment(request.id, safe=slashes))
         body = None if request.body is None else body_bytes(request.body, request.secrets)
         secrets = tuple(request.secrets.values())
-        reply = await self._writing.write(
-            request.method, path, body, secrets=secrets, patience=request.patience
-        )
+        try:
+            reply = await self._writing.write(
+                request.method, path, body, secrets=secrets, patience=request.patience
+            )
+        except Unauthorised as error:
+            if error.status != 403:
+                raise
+            # Here it is about the one object: a model of the vendor's, a managed provider.
+            raise Rejected(
+                error.message,
+                registry=error.registry,
+                request=error.request,
+                status=error.status,
+                request_id=error.request_id,
+                hint=error.hint,
+            ) from None
         return Answer(_answered(path, reply, request.body or {}), reply.request_id)
 
 
