@@ -1,7 +1,7 @@
 """A server like Respan's on a loopback socket, that answers lists in any of their known forms.
 
-Models and providers are whole documents. What is written is answered by a script; the embedded registry is
-the one that keeps things. It shares no code with the adapter.
+Models and providers are whole documents. Models are kept when they are written; any other write is answered
+by a script. It shares no code with the adapter.
 """
 
 from __future__ import annotations
@@ -57,13 +57,19 @@ def live_provider(identity: str = "house", **changes: Any) -> Document:
 
 @dataclass
 class RespanServer(OrqServer):
-    """``lists`` answers the lists, by method and path; ``largest_page`` is what one page holds at most."""
+    """``lists`` answers the lists, by method and path; ``largest_page`` is what one page holds at most.
+
+    ``written`` is the answer to every write; where it is None, models are kept, but for keys that it
+    ``hides``, and shown, but for all of them where it does not answer in full.
+    """
 
     models: list[Document] = field(default_factory=list)
     providers: list[Document] = field(default_factory=list)
     largest_page: int = 100
     lists: dict[str, Handle] = field(default_factory=dict)
-    written: tuple[int, Any] = (200, {})
+    written: tuple[int, Any] | None = None
+    hides: set[str] = field(default_factory=set)
+    answers_in_full: bool = True
 
     def __post_init__(self) -> None:
         self.lists = {
@@ -88,7 +94,29 @@ class RespanServer(OrqServer):
         route = f"{exchange.method} {urlsplit(exchange.path).path}"
         if route in self.lists:
             return self.lists[route](exchange)
-        return self.written if exchange.method in {"POST", "PATCH"} else NOT_FOUND
+        if exchange.method not in {"POST", "PATCH"} or self.written is not None:
+            return self.written or NOT_FOUND
+        if exchange.method == "POST" and exchange.path == "/api/models/":
+            self.models.append({"affiliation_category": "custom"})
+            return self._keep(self.models[-1], exchange.data)
+        name = exchange.path.removeprefix("/api/models/").removesuffix("/")
+        [found] = [
+            model
+            for model in self.models
+            if model["model_name"] == name and model["affiliation_category"] == "custom"
+        ]
+        return self._keep(found, exchange.data)
+
+    def _keep(self, model: Document, body: Document) -> tuple[int, Any]:
+        named = body.get("provider_id", body.get("custom_provider_id"))
+        provider = {} if named is None else {"provider": {"id": named, "provider_id": named}}
+        name = body.get("model_name", model.get("model_name"))
+        new = live_model(name) if "model_name" not in model else {}
+        sent = {key: value for key, value in body.items() if not key.endswith("provider_id")}
+        model.update(
+            {key: item for key, item in {**new, **sent, **provider}.items() if key not in self.hides}
+        )
+        return 200, model if self.answers_in_full else {"detail": "done"}
 
     def asked(self) -> list[str]:
         """Every request so far, with its query."""

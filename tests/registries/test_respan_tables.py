@@ -310,6 +310,15 @@ def test_a_masked_or_empty_credential_is_never_kept() -> None:
     )
 
 
+def test_what_an_answer_says_of_extra_kwargs_is_proof_only_where_it_shows_any() -> None:
+    item = field(*NATIVE, "extra_kwargs", "timeout", table=PROVIDER)
+    [edit] = PROVIDER.update_edits(item, item.normal(60), {})
+    assert PROVIDER.holds(edit, {"extra_kwargs": {"timeout": 60}}) is True
+    assert PROVIDER.holds(edit, {"extra_kwargs": {"timeout": 30}}) is False
+    assert PROVIDER.holds(edit, {"extra_kwargs": {}}) is False
+    assert PROVIDER.holds(edit, {"provider_name": "House"}) is None
+
+
 # ---- the kind
 
 
