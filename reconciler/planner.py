@@ -462,9 +462,12 @@ def _out_of_circles(actions: Sequence[Action]) -> list[Action]:
         return seen
 
     def refused(action: Action) -> Action:
-        if not action.after or action.key not in before(action.key):
+        ways = before(action.key)
+        if action.key not in ways:
             return action
-        circle = Refusal("circle", "it refers to itself by way of others", "end the circle", ())
+        others = sorted(key for key in ways if key != action.key and action.key in before(key))
+        message = f"it would wait for itself, by way of {', '.join(others)}"
+        circle = Refusal("circle", message, "let one of them refer to something else", ())
         kept = (*action.refusals, circle)
         return replace(action, operation="refused", refusals=kept, requests=(), after=())
 

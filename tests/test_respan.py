@@ -251,6 +251,7 @@ def test_bases_in_a_circle_are_refused(site: Site) -> None:
     part = site.plan()
     assert operations(part) == {"Model/a": "refused", "Model/b": "refused", "Model/c": "create"}
     assert refusals(part) == ["circle", "circle"]
+    assert part["actions"][0]["refusals"][0]["message"] == "it would wait for itself, by way of Model/b"
 
 
 def test_a_create_needs_somebody_who_serves_it(site: Site) -> None:

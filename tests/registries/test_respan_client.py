@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from decimal import Decimal
+from itertools import cycle
 from typing import Any
 
 import pytest
@@ -106,11 +107,15 @@ def test_an_empty_page_ends_the_list_whatever_it_says() -> None:
     assert len(server.asked()) == 3
 
 
-def test_a_page_that_comes_again_is_an_error_for_the_rest_is_not_known() -> None:
-    page = {"count": 1, "next": "https://x.invalid", "results": [live_model()]}
-    _, error = fails(lists={NEWEST: always(200, page)})
+@pytest.mark.parametrize("around", [1, 2, 3])
+def test_pages_that_come_again_are_an_error_for_the_rest_is_not_known(around: int) -> None:
+    pages = cycle([[live_model(f"m{number}")] for number in range(around)])
+    lists = {NEWEST: lambda _: (200, {"next": "https://x.invalid", "results": next(pages)})}
+    _, error = fails(lists=lists)
     assert isinstance(error, UnexpectedAnswer)
-    assert error.message == f"respan: {NEWEST}: answered page 2 with what is on page 1"
+    assert error.message == (
+        f"respan: {NEWEST}: answered page {around + 1} with nothing but what is on the pages before it"
+    )
 
 
 def test_a_model_that_moves_to_the_next_page_meanwhile_is_read_once() -> None:

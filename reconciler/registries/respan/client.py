@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from decimal import Decimal
 from typing import Any, Final, TypeVar
@@ -69,18 +69,18 @@ class RespanReader:
         self,
         method: str,
         path: str,
-        is_one: Any,
+        is_one: Callable[[Any], bool],
         *,
         first: Mapping[str, str] | None = None,
         body: bytes | None = None,
     ) -> list[Document]:
-        """A list whole, page by page until `next` is null or a page is empty.
+        """A list whole, page by page until `next` is null or a page is empty. Raises RegistryError.
 
         `count` is of the page, so it tells nothing; `next` is an address, and none is ever followed.
         ``first`` asks for the first page in another way.
         """
         found: list[Document] = []
-        before: list[Document] | None = None
+        seen: set[tuple[Any, Any]] = set()
         number = 1
         while True:
             asked = {"page": str(number), "page_size": _PAGE_SIZE}
@@ -88,17 +88,21 @@ class RespanReader:
                 asked = dict(first) if number == 1 else {**first, **asked}
             reply = await self._transport.read(method, path, params=asked, body=body)
             page, more = self._page(reply.data, f"{method} {path}", is_one)
-            if page and page == before:
-                raise self._unexpected(
-                    f"answered page {number} with what is on page {number - 1}", f"{method} {path}"
-                )
             found += page
             if not more or not page:
                 return found
-            before = page
+            names = {
+                (item.get("affiliation_category"), item.get("model_name", item.get("provider_id")))
+                for item in page
+            }
+            if names <= seen:
+                # Where the rest may be, nobody knows, and a create on half a list overwrites.
+                what = f"answered page {number} with nothing but what is on the pages before it"
+                raise self._unexpected(what, f"{method} {path}")
+            seen |= names
             number += 1
 
-    def _page(self, data: Any, request: str, is_one: Any) -> tuple[list[Document], bool]:
+    def _page(self, data: Any, request: str, is_one: Callable[[Any], bool]) -> tuple[list[Document], bool]:
         """The documents of one answer, and whether there are more."""
         more = False
         if isinstance(data, Mapping):
