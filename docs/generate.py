@@ -234,7 +234,8 @@ def _variant(kind: Kind, table: Table) -> str:
     for group, rows in groups.items():
         name = f"native.{kind.name}.{group}".rstrip(".")
         parts += [
-            f"#### `{name}`",
+            # Each variant has a `native.<kind>` of its own, and a page has each heading once.
+            f"#### `{name}` ({table.variant})",
             _short_table(
                 ("field", "type", "same as", "update", "reads back", "left out of a create", "null"),
                 [_native_row(table, path, row) for path, row in sorted(rows, key=lambda item: item[0])],
@@ -254,6 +255,9 @@ def _calls(table: Table) -> str:
             "A create" if call is table.create else f"`{call.name}`" if call.name in switched else "An update"
         )
         lines.append(f"{what} is `{call.method} {call.path}`.")
+    for demand in table.demands:
+        choices = (" and ".join(map(_path, choice)) for choice in demand.choices)
+        lines.append(f"A create demands {' or '.join(choices)} ({demand.why}).")
     update = table.update
     if update.whole:
         lines.append(
@@ -341,7 +345,9 @@ def _cleared(row: Row) -> str:
         return "left out"
     if row.clear is Clear.EMPTY:
         return "sent empty"
-    return "means false" if row.absent is False else "refused"
+    if row.absent is None:
+        return "refused"
+    return "means false" if row.absent is False else "means 0"
 
 
 def main(arguments: Sequence[str]) -> int:

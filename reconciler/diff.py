@@ -26,6 +26,7 @@ from reconciler.registries.rows import (
     Table,
     dig,
 )
+from reconciler.secrets import SecretRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def compare(
 ) -> Difference:
     """Every declared field that differs from what is live, with the edits that would end that.
 
-    ``unseen`` are the wire paths of fields that this registry shows of no object; ``resend`` the
+    ``unseen`` are the keys (as wire paths) that this registry shows of no object; ``resend`` the
     manifest paths that are sent although nobody can tell what is live.
     """
     raw = live.raw
@@ -62,7 +63,7 @@ def compare(
     for path, (item, value) in desired.fields.items():
         if item.row.identity and not item.shown:
             continue  # it is what the object was found by
-        if is_blind(item, unseen):
+        if is_blind(item, value, unseen):
             unverified.append(dotted(path))
             blind.append((item, value))
             if dotted(path) in resend and value is not None:
@@ -89,11 +90,11 @@ def compare(
     return Difference(tuple(changes), tuple(edits.values()), tuple(refusals), tuple(unverified))
 
 
-def is_blind(item: Field, unseen: Collection[Path]) -> bool:
-    """Whether nothing tells what is live of a field."""
-    if item.row.echo is Echo.WRITE_ONLY:
+def is_blind(item: Field, value: Value, unseen: Collection[Path]) -> bool:
+    """Whether nothing tells what is live of a field that is declared as ``value``."""
+    if item.row.echo is Echo.WRITE_ONLY or isinstance(value, SecretRef):
         return True
-    return item.row.echo is Echo.MAYBE and item.points[0].path in unseen
+    return item.row.echo is Echo.MAYBE and item.points[0].path[:1] in unseen
 
 
 def _go_along(
@@ -136,7 +137,7 @@ def creation(desired: Desired, table: Table) -> tuple[Difference, Created]:
         if value is None or not any(point.create for point in item.points):
             continue
         changes.append(_change(desired, path, item, None, value, raw={}))
-        if item.row.echo is Echo.WRITE_ONLY:
+        if is_blind(item, value, ()):
             unverified.append(dotted(path))
     changes += defaults
     return Difference(tuple(changes), created.edits, (), tuple(unverified)), created

@@ -139,7 +139,8 @@ class _RequestRun:
             live = await self._look(self.lost)
             if live is not None:
                 return live
-        reason = "the answer was lost, and the registry does not show the model; it is not sent again"
+        what = self.of.action.resource.lower()
+        reason = f"the answer was lost, and the registry does not show the {what}; it is not sent again"
         because = "the registry makes the id"
         if self.table.identity.client_chosen:
             because = "the registry does not keep names apart"
@@ -304,7 +305,8 @@ class _RequestRun:
     def _only(self, found: list[LiveObject]) -> LiveObject | None:
         if len(found) > 1:
             ids = ", ".join(live.label for live in found)
-            raise _Ended("unproven", f"several new models could be the one that was made: {ids}", self.lost)
+            what = self.of.action.resource.lower()
+            raise _Ended("unproven", f"several new {what}s could be the one that was made: {ids}", self.lost)
         return found[0] if found else None
 
     def _not_held(self, live: LiveObject) -> list[str]:
@@ -331,7 +333,8 @@ def _besides(
     table: Table, edits: Iterable[Edit], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> list[str]:
     """What an update changed besides what it was asked to, among the keys that were there before."""
-    asked = {edit.path for edit in edits} | table.derived_paths(edits)
+    sent = {edit.path for edit in edits}
+    asked = {*sent, *(table.shown_at(path) for path in sent), *table.derived_paths(edits)}
     remarks = []
     for path, value in _leaves(before, ()):
         if path[0] in table.volatile or any(path[: len(known)] == known for known in asked):

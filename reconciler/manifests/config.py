@@ -343,7 +343,8 @@ def _same_system(config: LoadedConfig, addresses: Mapping[_AddressPath, _Address
             # registries it is the token that says which workspace is meant.
             target: Any = (entry.kind, host, port, path, entry.credential and entry.credential.env)
         elif entry.embedded:
-            target = config.database(name).resolve()
+            # Kinds keep apart what they hold in one file.
+            target = (entry.kind, config.database(name).resolve())
         else:
             continue
         first = seen.setdefault(target, name)

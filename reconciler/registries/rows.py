@@ -20,6 +20,7 @@ from reconciler.registries.codecs import (
     Codec,
     EmptyMapping,
     SecretText,
+    TreeOrSecret,
     Unreadable,
     Value,
     Wire,
@@ -42,7 +43,8 @@ class Echo(Enum):
     EFFECTIVE = "effective"
     """An inherited value may read back where none was sent."""
     MAYBE = "maybe"
-    """Older servers show it, newer ones may not: write-only where no object of the registry has the key."""
+    """Some servers show it, others do not: write-only where no object of the registry has its key (or, of a
+    field inside an object, the key of that object)."""
     WRITE_ONLY = "write-only"
 
 
@@ -621,11 +623,32 @@ class Table:
             yield from upstreams(self.row_at(edit.path), edit.path, edit.value)
         for path in self._upstream_paths - changed if raw else ():
             yield from upstreams(self.row_at(path), path, dig(raw, path))
+        for container, row in self._free_containers:
+            live = dig(raw, container)
+            if isinstance(live, Mapping):
+                left: dict[str, Any] = {container[-1]: _deep_copy(live)}
+                for path in changed:
+                    if path[: len(container)] == container and path != container:
+                        _lay(left, Edit(path[len(container) - 1 :], cleared=True))
+                yield from upstreams(row, container, left[container[-1]])
 
     @cached_property
     def _upstream_paths(self) -> frozenset[Path]:
         rows = (row for row in self.rows if row.upstream)
         return frozenset(self.shown_at(row.points[0].path) for row in rows)
+
+    @cached_property
+    def _free_containers(self) -> tuple[tuple[Path, Row], ...]:
+        """The objects on the wire that may hold any key, as far as they read back and updates carry them."""
+        return tuple(
+            (point.path[:-1], row)
+            for row in self.rows
+            for point in row.points
+            if point.path[-1] == REST
+            and point.read
+            and self.update.carries(point.path)
+            and isinstance(row.codec, TreeOrSecret)
+        )
 
     def row_at(self, path: Path) -> Row:
         """The row that stands at a wire path."""
@@ -675,8 +698,10 @@ class Table:
         if edit.secret is not None or shows is None or row.echo is Echo.WRITE_ONLY:
             return None
         wire = dig(raw, edit.path if shows is point else shows.path)
-        if wire is ABSENT and (shows.derived or row.echo is Echo.MAYBE):
-            return None  # zero is dropped on read, and the row's first point tells; or nothing tells
+        if wire is ABSENT and shows.derived:
+            return None  # zero is dropped on read, and the row's first point tells
+        if row.echo is Echo.MAYBE and dig(raw, shows.path[:1]) is ABSENT:
+            return None
         live = row.absent if wire is ABSENT else (shows.codec or row.codec).decode(wire)
         sent = (
             row.absent

@@ -22,6 +22,7 @@ from reconciler.registries.codecs import (
     Tree,
     TreeOrSecret,
     Whole,
+    ZeroOrOne,
 )
 from reconciler.registries.interface import Kind
 from reconciler.registries.rows import ANY, REST, Clear, Echo, Row, Table
@@ -230,6 +231,8 @@ def type_text(codec: Codec) -> str:
             return "A number; no unit is published"
         case Flag():
             return "True or false"
+        case ZeroOrOne():
+            return "True or false, or 1 or 0"
         case Whole():
             return "A whole number"
         case SetOf():
