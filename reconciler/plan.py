@@ -180,7 +180,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class RegistryPlan:
-    """One registry's part. With ``failure`` it could not be read, and ``actions`` is empty."""
+    """One registry's part. With ``failure`` it could not be read, and ``actions`` is empty.
+
+    ``vendor_owned`` counts the vendor's own objects that no manifest names; ``users_are`` is what the
+    ``used_by`` of its actions are (`deployment`); ``warnings`` are about what could not be read.
+    """
 
     name: str
     kind: str
@@ -190,6 +194,7 @@ class RegistryPlan:
     not_held: tuple[NotHeld, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     vendor_owned: int = 0
+    users_are: str = ""
     warnings: tuple[str, ...] = ()
 
 

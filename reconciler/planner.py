@@ -176,7 +176,8 @@ class _RegistryPlanner:
             actions=tuple(actions),
             not_held=tuple(NotHeld(dotted(path), tuple(names)) for path, names in sorted(not_held.items())),
             left_alone=tuple(_left_alone(live) for live in left_alone(matches, observed)),
-            vendor_owned=sum(not live.ours for live in observed.objects),
+            vendor_owned=sum(not live.ours and live.ref not in self.own for live in observed.objects),
+            users_are=usages.noun if usages is not None else "",
             warnings=(usages.warning,) if usages is not None and usages.warning else (),
         )
 
@@ -268,7 +269,8 @@ class _RegistryPlanner:
             *refusals,
         ]
         if not difference.changes and not refusals:
-            return action
+            # Where the server makes the ids, what a model is found by is no news of every plan.
+            return action if table.identity.client_chosen else replace(action, notes=())
         return self._finished(
             action,
             operation="update",
