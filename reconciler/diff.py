@@ -116,7 +116,7 @@ def _go_along(
     if missing:
         names = tuple(dotted(path) for path in missing)
         message = (
-            f"{table.title}: updating demands {', '.join(names)}, which is not set live, or not readably"
+            f"{table.title}: updating demands {', '.join(names)}, which cannot be read from the live one"
         )
         yield Refusal("incomplete", message, "declare it", names)
     lost = table.loses({*plain, *(edit.path for edit in along)}, live.raw, live.hidden)
@@ -183,7 +183,7 @@ def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[s
         )
     if item.row.one_way and item.wanted(value) == item.row.absent:
         fix = "leave the field out, or make a new model and retire this one"
-        return Refusal("cannot-express", f"{name}: {table.title} cannot take it back", fix, (name,))
+        return Refusal("cannot-express", f"{name}: {table.title} has no way to unset it", fix, (name,))
     if value is None and item.row.clear is Clear.NEVER and item.row.absent is None:
         fix = "write a value, or leave the field out"
         return Refusal("cannot-express", f"{name}: {table.title} has no way to clear it", fix, (name,))

@@ -450,7 +450,7 @@ class Table:
     def accompanying(
         self, call: Call, edits: Set[Path], raw: Mapping[str, Any]
     ) -> tuple[list[Edit], list[Path]]:
-        """What must go along with ``edits`` as it is live, and the paths of what cannot be told from there."""
+        """What must go along with ``edits`` as it is live, and the paths of what is not to be had there."""
         along: list[Edit] = []
         missing: list[Path] = []
         together = [path for group in call.together if not edits.isdisjoint(group) for path in group]
