@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -343,14 +343,17 @@ class _RequestRun:
 
 
 def _besides(
-    table: Table, edits: Iterable[Edit], before: Mapping[str, Any], after: Mapping[str, Any]
+    table: Table, edits: Sequence[Edit], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> list[str]:
     """What an update changed besides what it was asked to, among the keys that were there before."""
-    asked = {edit.path for edit in edits} | table.derived_paths(edits)
+    asked = {path for edit in edits for path in (edit.path, table.shown_at(edit.path))}
+    asked |= table.derived_paths(edits)
     remarks = []
     for path, value in _leaves(before, ()):
         if path[0] in table.volatile or any(path[: len(known)] == known for known in asked):
             continue
+        if not value and any(known[: len(path)] == path for known in asked):
+            continue  # it was empty, and what was asked for is in it now
         now = dig(after, path)
         there = json_of(None if now is ABSENT else now, drop_empty=True)
         if there != json_of(value, drop_empty=True) and not (now is ABSENT and not value):

@@ -38,11 +38,16 @@ def _slider(name: str) -> Path:
     return "parameters", name, "config", "max"
 
 
-def _flag(name: str, portable: str, shown: Path, **more: Any) -> Row:
+def _made(*path: str) -> Point:
+    """What the server makes of a flag besides; nothing is read from it."""
+    return Point(path, create=False, update=False, read=False, derived=True)
+
+
+def _flag(name: str, portable: str, shown: Path, *made: Point, **more: Any) -> Row:
     return Row(
         portable=("capabilities", portable),
         native=((name,),),
-        points=_sent(name, shown),
+        points=(*_sent(name, shown), *made),
         codec=Flag(),
         absent=False,
         **more,
@@ -164,11 +169,19 @@ OPENAI_LIKE_TABLE: Final = Table(
             one_way=True,
         ),
         # False is dropped from `metadata` on read, so the top-level mirror tells a flip.
-        _flag("supports_tool_calling", "tools", ("has_functions",)),
+        _flag(
+            "supports_tool_calling", "tools", ("has_functions",), _made("metadata", "supports_tool_calling")
+        ),
         _flag("supports_vision", "vision", ("metadata", "supports_vision")),
         _flag("supports_strict_tool", "strict_tools", ("metadata", "supports_strict_tool")),
         _flag("supports_image_edit", "image_edit", ("metadata", "supports_image_edit")),
-        _flag("has_reasoning", "reasoning", ("metadata", "supports_reasoning"), one_way=True),
+        _flag(
+            "has_reasoning",
+            "reasoning",
+            ("metadata", "supports_reasoning"),
+            _made("parameters", "reasoning_effort"),
+            one_way=True,
+        ),
         ENABLED,
     ),
     identity=Identity(
@@ -191,5 +204,5 @@ OPENAI_LIKE_TABLE: Final = Table(
     described_by="a model with `endpoint`",
     called=called,
     lists={"parameters": Keyed("parameter")},
-    volatile=frozenset({"updated"}),
+    volatile=frozenset({"updated", "refId"}),
 )
