@@ -40,6 +40,8 @@ WORKSPACE = "ws-1"
 DEMANDED = {"display_name", "model_type", "region"}
 OPENAI_LIKE = DEMANDED | {
     "base_url",
+    "cache_read_cost",
+    "cache_write_cost",
     "cost_per_image",
     "description",
     "has_reasoning",
@@ -53,7 +55,7 @@ OPENAI_LIKE = DEMANDED | {
     "supports_vision",
     "temperature",
 }
-"""What an update of a model behind an endpoint may hold."""
+"""What an update of a model behind an endpoint may hold; of the costs of caches, nothing reads back."""
 
 
 @dataclass
@@ -230,9 +232,8 @@ class OrqServer:
         self._derive(document, body)
         if "base_url" in body:
             document["configuration"]["base_url"] = body["base_url"]
-        for name in body.keys() & {"region", "cost_per_image"} | {
-            n for n in body if n.startswith("supports")
-        }:
+        kept = [name for name in body if name.startswith("supports_")]
+        for name in [*kept, *body.keys() & {"region", "cost_per_image"}]:
             document["metadata"][name] = body[name]
         if "supports_tool_calling" in body:
             document["has_functions"] = body["supports_tool_calling"]

@@ -332,7 +332,7 @@ class TestUpdate:
         "changes",
         [
             {"limits": {"max_output_tokens": None}},
-            {"limits": {"max_output_tokens": 0}},
+            {"native": {"orq": {"max_tokens": 0}}},
             {"native": {"orq": {"temperature": None}}},
             {"native": {"orq": {"temperature": 0}}},
             {"capabilities": {"reasoning": False}},
@@ -378,6 +378,25 @@ class TestUpdate:
         assert "no update rotates it" in message
         assert fix is not None
         assert fix.startswith("delete the model in the registry: the next apply makes it anew")
+
+    def test_what_never_reads_back_is_sent_on_request(self, house: House) -> None:
+        declares(house, native={"orq": {"cache_read_cost": D("0.1")}})
+        path = "native.orq.cache_read_cost"
+        assert one(house.plan([live_openai_like()]), NAME).operation == "none"
+
+        async def scenario() -> Any:
+            async with orq(live_openai_like()) as server:
+                house.urls = {"orq": server.url}
+                plan = house.plan(await house.observe(), resend=(path,))
+                outcome = await house.execute(plan, environment=ENVIRONMENT)
+                return server, plan, outcome
+
+        server, plan, outcome = run(scenario())
+        assert server.bodies("PATCH") == [{**ALWAYS, "cache_read_cost": D("0.1")}]
+        assert result(outcome, NAME).status == "done"
+        text = plan_text(plan)
+        assert f"{path}: (never read back) -> 0.1" in text
+        assert f"not verified: {path}" not in text
 
     def test_a_model_that_is_as_declared_is_unchanged_and_says_what_is_not_verified(
         self, house: House

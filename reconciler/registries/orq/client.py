@@ -130,7 +130,8 @@ def _models_of(deployment: Mapping[str, Any]) -> Iterator[str]:
     model = config.get("model") if isinstance(config, Mapping) else None
     if isinstance(config, Mapping) and isinstance(model, str) and model:
         yield model
-        yield f"{config.get('provider')}/{model}"
+        if isinstance(config.get("provider"), str):
+            yield f"{config['provider']}/{model}"
 
 
 def live_object(document: Mapping[str, Any]) -> LiveObject:
