@@ -63,7 +63,7 @@ def _config_schema() -> Schema:
     kind = entry["properties"]["kind"]
     entry["properties"]["kind"] = {"description": kind["description"], "type": "string", "enum": list(KINDS)}
     entry["oneOf"] = [
-        {"required": ["url"]},
+        {"required": ["url"], "properties": {"probe": False}},
         {"required": ["embedded"], "properties": {"token": False}},
     ]
     return schema
