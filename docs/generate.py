@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from reconciler.manifests.problems import dotted
 from reconciler.manifests.providers import FOREIGN_PROVIDERS, PROVIDERS
+from reconciler.money import Price
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Kind
 from reconciler.registries.rows import ANY, REST, Clear, Echo, Row, Table
@@ -345,9 +346,14 @@ def _cleared(row: Row) -> str:
         return "left out"
     if row.clear is Clear.EMPTY:
         return "sent empty"
-    if row.absent is None:
-        return "refused"
-    return "means false" if row.absent is False else "means 0"
+    if row.one_way:
+        return "refused once it is set"
+    if row.absent is False:
+        return "means false"
+    if row.absent == ():
+        return "means none"
+    amount = row.absent.amount if isinstance(row.absent, Price) else row.absent
+    return "means 0" if amount is not None and amount == 0 else "refused"
 
 
 def main(arguments: Sequence[str]) -> int:

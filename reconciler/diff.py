@@ -116,7 +116,9 @@ def _go_along(
     edits.update({edit.path: edit for edit in along})
     if missing:
         names = tuple(dotted(path) for path in missing)
-        message = f"{table.title}: updating demands {', '.join(names)}, which is not set live"
+        message = (
+            f"{table.title}: updating demands {', '.join(names)}, which cannot be read from the live one"
+        )
         yield Refusal("incomplete", message, "declare it", names)
     lost = table.loses({*plain, *(edit.path for edit in along)}, live.raw, live.hidden)
     if lost is not None:
@@ -159,6 +161,12 @@ def unmanaged(desired: Desired, table: Table, live: LiveObject) -> Iterator[Unma
 def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[str, Any]) -> Refusal | None:
     """Why an update cannot bring a field that differs to ``value``, or None."""
     name = dotted(path)
+    if not item.row.updatable and item.row.secret:
+        anew = "delete the model in the registry: the next apply makes it anew, with the new key"
+        if not table.identity.client_chosen:
+            anew += f" and another id (a {dotted(table.identity.pin)} in the manifest must go, too)"
+        message = f"{name}: {table.title} takes a key on create only; no update rotates it"
+        return Refusal("cannot-express", message, anew, (name,))
     if not item.row.updatable:
         return Refusal(
             "cannot-express",
@@ -176,7 +184,7 @@ def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[s
         )
     if item.row.one_way and item.wanted(value) == item.row.absent:
         fix = "leave the field out, or make a new model and retire this one"
-        return Refusal("cannot-express", f"{name}: {table.title} cannot take it back", fix, (name,))
+        return Refusal("cannot-express", f"{name}: {table.title} has no way to unset it", fix, (name,))
     if value is None and item.row.clear is Clear.NEVER and item.row.absent is None:
         fix = "write a value, or leave the field out"
         return Refusal("cannot-express", f"{name}: {table.title} has no way to clear it", fix, (name,))
@@ -233,6 +241,10 @@ def _place(desired: Desired, path: Path) -> dict[str, Any]:
 
 def _note(item: Field, there: Value, value: Value, raw: Mapping[str, Any]) -> str | None:
     notes = [item.row.note] if item.row.note else []
+    if item.row.probed and raw:
+        notes.append("the registry probes the endpoint again, with the stored key, before it stores this")
+    elif item.row.probed and item.row.upstream:
+        notes.append("the registry probes the endpoint, with the key, before it stores the model")
     if item.row.upstream and isinstance(value, str) and isinstance(there, str) and raw:
         before, after = destinations(iter([there]), None), destinations(iter([value]), None)
         notes += [] if before == after else [f"sends the stored key to {after[0]}"]

@@ -153,6 +153,7 @@ class _Matching:
                 f"'{wanted}' is live as a {what} of the variant {found[0].variant}; "
                 f"this manifest describes one of the variant {table.variant}"
             )
+            message += f": {table.described_by}" if table.described_by else ""
             self.matches[index] = _unclear(
                 "wrong-variant", message, f"choose another id with {pin}", pin, found
             )
@@ -302,7 +303,7 @@ def _several(desired: Desired, found: Iterable[LiveObject], why: str, table: Tab
     pin = dotted(table.identity.pin)
     message = f"several live {table.resource.lower()}s {why}: {', '.join(live.label for live in found)}"
     fix = f"pin the one that '{desired.name}' means with {pin}"
-    if not table.identity.unique:
+    if table.identity.client_chosen and not table.identity.unique:
         fix = "delete or rename all but one of them in the registry: it does not keep names apart"
     return _unclear("ambiguous", message, fix, pin, found)
 

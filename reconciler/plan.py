@@ -184,7 +184,8 @@ class Failure:
 class RegistryPlan:
     """One registry's part. With ``failure`` it could not be read, and ``actions`` is empty.
 
-    ``vendor_owned`` counts the vendor's models.
+    ``vendor_owned`` counts the vendor's own models that no manifest names; ``users_are`` is what the
+    ``used_by`` of its actions are (`deployment`); ``warnings`` are about what could not be read.
     """
 
     name: str
@@ -195,6 +196,7 @@ class RegistryPlan:
     not_held: tuple[NotHeld, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     vendor_owned: int = 0
+    users_are: str = ""
     warnings: tuple[str, ...] = ()
 
 

@@ -179,7 +179,11 @@ class _RegistryPlanner:
                 for (path, resource), names in sorted(not_held.items())
             ),
             left_alone=tuple(_left_alone(live) for live in left_alone(matches, observed)),
-            vendor_owned=sum(not live.ours and live.resource == "Model" for live in observed.objects),
+            vendor_owned=sum(
+                not live.ours and live.resource == "Model" and live.ref not in self.own
+                for live in observed.objects
+            ),
+            users_are=usages.noun if usages is not None else "",
             warnings=(usages.warning,) if usages is not None and usages.warning else (),
         )
 
@@ -274,7 +278,8 @@ class _RegistryPlanner:
             *refusals,
         ]
         if not difference.changes and not refusals:
-            return action
+            # Where the server makes the ids, what a model is found by is no news of every plan.
+            return action if table.identity.client_chosen else replace(action, notes=())
         return self._finished(
             action,
             operation="update",

@@ -37,7 +37,7 @@ class Target:
 
 @dataclass(slots=True)
 class Stop:
-    """Set by a signal: calls in flight are finished, no new one is started."""
+    """Set by a signal: calls in flight, and the rest of their actions, are finished; nothing else begins."""
 
     requested: bool = False
 

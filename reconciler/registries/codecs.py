@@ -371,6 +371,8 @@ class Money(Codec):
         return whole_if_exact(value.wire(self.unit))
 
     def decode(self, wire: Wire) -> Value:
+        if wire is None:
+            return None  # a price may be null where none is set
         number = _number(wire)
         return _unreadable(wire) if number is None else Price(number, self.currency, self.unit)
 

@@ -75,13 +75,15 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
         return
     # What is refused comes last, near the totals, where a long plan leaves it on the screen.
     for action in sorted(registry.actions, key=lambda action: action.operation == "refused"):
-        if action.operation != "none" or verbose or action.notes:
-            yield from _action(action, verbose=verbose, paint=paint)
+        if action.operation != "none" or verbose or action.notes or action.used_by:
+            yield from _action(action, registry.users_are, verbose=verbose, paint=paint)
     unchanged = sum(action.operation == "none" for action in registry.actions)
     if unchanged and not verbose:
         yield paint(f"  = {unchanged} unchanged", "dim")
     if not registry.actions:
         yield paint("  no manifest is for this registry", "dim")
+    for warning in registry.warnings:
+        yield paint(f"  warning: {safe(warning)}", "refuse")
     for held in registry.not_held:
         yield f"  not held: {safe(held.path)} ({_names(_known(held.resource, name) for name in held.names)})"
     yield from _left_alone(registry, paint)
@@ -99,8 +101,10 @@ def _unverified(registry: RegistryPlan) -> Iterator[str]:
     """The write-only fields of what is there: an edit of one cannot be seen, so it is said."""
     names: dict[str, list[str]] = {}
     for action in registry.actions:
+        resent = {change.path for change in action.changes}
         for path in action.unverified if action.operation in ("none", "update") else ():
-            names.setdefault(path, []).append(_known(action.resource, action.name))
+            if path not in resent:
+                names.setdefault(path, []).append(_known(action.resource, action.name))
     for path, those in sorted(names.items()):
         yield f"  not verified: {safe(path)}, which never reads back and is not sent again ({_names(those)})"
 
@@ -116,7 +120,7 @@ def _left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
         )
 
 
-def _action(action: Action, *, verbose: bool, paint: Paint) -> Iterator[str]:
+def _action(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> Iterator[str]:
     sign, style = _SIGNS[action.operation]
     live = f"  (id {safe(action.id)})" if action.id and action.id != action.name else ""
     yield paint(f"  {sign} {_known(action.resource, action.name)}{live}", style)
@@ -129,6 +133,10 @@ def _action(action: Action, *, verbose: bool, paint: Paint) -> Iterator[str]:
             yield from (f"          {line}" for line in refusal.acknowledge.splitlines())
     for note in action.notes:
         yield f"      note: {safe(note)}"
+    if action.used_by:
+        # At least: a registry tells of some users only, and by a name that may not be the only one.
+        users = counted(len(action.used_by), users_are, f"{users_are}s")
+        yield f"      used by at least {users}: {_names(action.used_by)}"
     # A create rests on a list of what it is like, mostly none; an update on a fingerprint.
     refused_create = action.operation == "refused" and action.rests_on[:1] in ("", "[")
     creating = action.operation == "create" or (

@@ -40,7 +40,8 @@ _FIELDS: Final = {
         "not_held": "Declared fields for which this kind has no place.",
         "left_alone": "Live objects of ours that no manifest names.",
         "warnings": "What could not be found out about it, and does not stop the plan.",
-        "vendor_owned": "How many live models belong to the vendor; they are never touched.",
+        "users_are": "What the `used_by` of its actions are, such as `deployment`; empty where not known.",
+        "vendor_owned": "How many live models belong to the vendor and no manifest names.",
     },
     "Action": {
         "registry": "The registry's name.",
