@@ -63,8 +63,8 @@ def _config_schema() -> Schema:
     kind = entry["properties"]["kind"]
     entry["properties"]["kind"] = {"description": kind["description"], "type": "string", "enum": list(KINDS)}
     entry["oneOf"] = [
-        {"required": ["url"]},
-        {"required": ["embedded"], "properties": {"token": False}},
+        {"required": ["url"], "not": {"required": ["token", "auth"]}},
+        {"required": ["embedded"], "properties": {"token": False, "auth": False}},
     ]
     return schema
 
