@@ -147,7 +147,7 @@ def unmanaged(desired: Desired, table: Table, live: LiveObject) -> Iterator[Unma
     points = {item.points[0].path for item, _ in desired.fields.values()}
     context = Declared(desired.name, {path: value for path, (_, value) in desired.fields.items()})
     for item in table.live_fields(live.raw):
-        if item.points[0].path in points:
+        if item.points[0].path in points or item.row.echo is Echo.EFFECTIVE:
             continue
         value = item.read(live.raw)
         ours = item.row.default(context) if item.row.default is not None else item.row.absent

@@ -260,7 +260,7 @@ class _RegistryPlanner:
             changes=difference.changes,
             unverified=difference.unverified,
             unmanaged=tuple(unmanaged(desired, table, match.live)),
-            notes=_adoption(table, match),
+            notes=(*_adoption(table, match), *desired.notes),
         )
         refusals = [
             *difference.refusals,
@@ -303,6 +303,7 @@ class _RegistryPlanner:
             id=key if table.identity.client_chosen else None,
             changes=difference.changes,
             unverified=difference.unverified,
+            notes=desired.notes,
         )
         unexplained = _unexplained(table, created.missing, refusals)
         if unexplained or created.unmet:
@@ -381,14 +382,15 @@ def _requests(table: Table, call: Call, edits: Sequence[Edit]) -> list[PlannedRe
 
 
 def _unseen(tables: Collection[Table], observed: Observation) -> dict[str, frozenset[Path]]:
-    """By variant, where fields that only some servers show would stand, and stand in no object."""
+    """By variant, where fields that only some servers show would stand, and nothing stands in any object.
+
+    The top-level key tells: a server that shows a container shows what is in it.
+    """
     unseen: dict[str, frozenset[Path]] = {}
     for table in {table.variant: table for table in tables}.values():
         raws = [live.raw for live in observed.objects if live.resource == table.resource and live.ours]
         paths = {item.points[0].path for item in table.fields() if item.row.echo is Echo.MAYBE}
-        unseen[table.variant] = frozenset(
-            path for path in paths if all(dig(raw, path) is ABSENT for raw in raws)
-        )
+        unseen[table.variant] = frozenset(path for path in paths if all(path[0] not in raw for raw in raws))
     return unseen
 
 

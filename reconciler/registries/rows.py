@@ -119,19 +119,21 @@ class Call:
 class Row:
     """One field.
 
-    ``portable`` is its path in ``spec``, ``native`` its paths below ``native.<kind>``; the paths of one
-    row are names of the same thing. ``absent`` is the normal form that a missing key means. ``demanded``
-    fields must be in a create; ``default`` gives one where the manifest has none (None: incomplete).
-    ``existing`` rows live in an object that an update cannot make. ``upstream`` values are addresses
-    that the object's secrets are used at. ``one_way`` values cannot go back to what absence means.
-    ``switch`` gives each value a call of its own, which follows the others. ``refers`` is the resource
-    that the value must name one of. ``note`` stands beside every change of it.
+    ``portable`` is its path in ``spec``, ``native`` its paths below ``native.<kind>``, ``aliases`` those
+    that are taken and not documented; the paths of one row are names of the same thing. ``absent`` is
+    the normal form that a missing key means. ``demanded`` fields must be in a create; ``default`` gives
+    one where the manifest has none (None: incomplete). ``existing`` rows live in an object that an
+    update cannot make. ``upstream`` values are addresses that the object's secrets are used at.
+    ``one_way`` values cannot go back to what absence means. ``switch`` gives each value a call of its
+    own, which follows the others. ``refers`` is the resource that the value must name one of. ``note``
+    stands beside every change of it.
     """
 
     codec: Codec
     points: tuple[Point, ...]
     portable: Path | None = None
     native: tuple[Path, ...] = ()
+    aliases: tuple[Path, ...] = ()
     echo: Echo = Echo.ECHOED
     absent: Value = None
     clear: Clear = Clear.NEVER
@@ -347,7 +349,7 @@ class Table:
     def _paths(self, row: Row) -> Iterator[tuple[Path, bool]]:
         if row.portable is not None:
             yield row.portable, False
-        for path in row.native:
+        for path in (*row.native, *row.aliases):
             yield ("native", self.kind, *path), True
 
     def find(self, path: Path) -> Field | None:
@@ -367,8 +369,8 @@ class Table:
         words = {
             path[len(above)]
             for row in self.rows
-            for path, native in self._paths(row)
-            if native and len(path) > len(above) and _starts(path, above)
+            for path in (("native", self.kind, *native) for native in row.native)
+            if len(path) > len(above) and _starts(path, above)
         }
         return sorted(words - {ANY, REST})
 
@@ -402,25 +404,27 @@ class Table:
         for key, value in raw.items():
             found = self._shown.get((key,))
             if found is not None:
-                yield found
+                yield from found
             elif isinstance(value, Mapping):
                 for name in value:
-                    below = self._shown.get((key, name))
-                    if below is not None:
-                        yield below
-        for path, item in self._shown.items():
+                    yield from self._shown.get((key, name), ())
+        for path, items in self._shown.items():
             if len(path) > 2 and dig(raw, path) is not ABSENT:
-                yield item
+                yield from items
 
     @cached_property
-    def _shown(self) -> dict[Path, Field]:
-        """Every field that reads back what was sent, by the wire path at which it does."""
-        shown: dict[Path, Field] = {}
+    def _shown(self) -> dict[Path, list[Field]]:
+        """The fields that read back what was sent, by the wire path at which they do: of those that
+        stand at one, every portable one, else the first."""
+        shown: dict[Path, list[Field]] = {}
         for item in self._exact.values():
             row = item.row
             left_out = row.identity or row.switch is not None or isinstance(row.codec, EmptyMapping)
-            if item.shown is not None and row.echo is Echo.ECHOED and not left_out:
-                shown.setdefault(item.shown.path, item)
+            if item.shown is None or row.echo is Echo.WRITE_ONLY or left_out:
+                continue
+            known = shown.setdefault(item.shown.path, [])
+            if not known or (not item.native and not known[0].native):
+                known.append(item)
         return shown
 
     # ---- calls
@@ -487,8 +491,10 @@ class Table:
         ours = [edit for item, value in defaults for edit in self._edits(item, value, creating=True)]
         given = Declared(name, values | {item.path: value for item, value in defaults})
         unmet = tuple(demand for demand in self.demands if not demand.is_met(given))
-        # Ours first: a default for a whole container must not wipe what the manifest puts into it.
-        return Created((*ours, *edits), tuple(defaults), tuple(missing), unmet)
+        # Ours first: a default for a whole container must not wipe what the manifest puts into it. Of two
+        # that write one thing, the later one says it all.
+        last = {edit.path: edit for edit in (*ours, *edits)}
+        return Created(tuple(last.values()), tuple(defaults), tuple(missing), unmet)
 
     def _missing_in_items(self, edits: Iterable[Edit]) -> Iterator[Path]:
         for container, keyed in self.lists.items():
@@ -556,22 +562,29 @@ class Table:
         body: dict[str, Any] = {}
         edits = list(edits)
         if call.whole:
+            # What is null on read means nothing there, and may be refused on write.
             body = {
                 key: self._carried(key, raw) if key in self.lists else _deep_copy(value)
                 for key, value in raw.items()
-                if key not in self.made
+                if key not in self.made and value is not None
             }
         for container in call.replaces:
             if any(edit.path[0] == container for edit in edits):
                 body[container] = self._carried(container, raw)
         in_force = self._derived_edits(edits, raw, body)
         for edit in [*in_force, *edits]:
-            _lay(body, edit)
+            _lay(body, edit, self._written(edit))
         for path, meaning in self.spelled.items():
             holder = body.get(path[0])
             if isinstance(holder, dict) and path[0] in call.replaces:
                 holder.setdefault(path[1], meaning)
         return {key: self._as_list(key, value) for key, value in body.items()}
+
+    def _written(self, edit: Edit) -> Any:
+        """What stands in a body for ``edit``; for a secret, what its codec makes of the reference."""
+        if edit.secret is not None:
+            return self.row_at(edit.path).codec.encode(edit.secret)
+        return _deep_copy(edit.value)
 
     def _carried(self, container: str, raw: Mapping[str, Any]) -> dict[str, Any]:
         live = raw.get(container)
@@ -717,7 +730,7 @@ def dig(raw: Any, path: Path) -> Any:
     return raw
 
 
-def _lay(body: dict[str, Any], edit: Edit) -> None:
+def _lay(body: dict[str, Any], edit: Edit, value: Any) -> None:
     target: Any = body
     for step in edit.path[:-1]:
         below = target.get(step)
@@ -727,7 +740,7 @@ def _lay(body: dict[str, Any], edit: Edit) -> None:
     if edit.cleared:
         target.pop(edit.path[-1], None)
     else:
-        target[edit.path[-1]] = _deep_copy(edit.value) if edit.secret is None else edit.secret
+        target[edit.path[-1]] = value
 
 
 def _differs(edit: Edit, wire: Any, item: Field) -> bool:
