@@ -55,7 +55,8 @@ _NOT_SENT = (
     httpx.ProxyError,  # the proxy refused the tunnel
     httpx.InvalidURL,  # longer than httpx sends
 )
-SEND_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError)  # a raw OSError: TLS that broke later on
+# A raw OSError: TLS that broke later on. A UnicodeError: httpx reads where a redirect leads, and fails on it.
+SEND_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError)
 """What an exchange without an answer can end in."""
 
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id", "cf-ray")

@@ -25,6 +25,7 @@ from reconciler.registries import KINDS
 from reconciler.schemas.native import FREE_VALUES, native_schema
 from reconciler.schemas.plan import complete_plan
 from reconciler.schemas.pricing import PRICE_RULES, complete_prices
+from reconciler.schemas.probe import probe_schema
 from reconciler.schemas.tidy import Schema, hoisted, titled
 
 
@@ -38,6 +39,7 @@ def schemas() -> dict[str, Schema]:
         "plan.schema.json": complete_plan(
             titled(TypeAdapter(Plan).json_schema(mode="serialization"), "reconciler: a plan document")
         ),
+        "probe.schema.json": probe_schema(),
     }
 
 
