@@ -334,7 +334,11 @@ def _besides(
     asked = {edit.path for edit in edits} | table.derived_paths(edits)
     remarks = []
     for path, value in _leaves(before, ()):
-        if path[0] in table.volatile or path[0] in table.made or any(path[: len(known)] == known for known in asked):
+        if (
+            path[0] in table.volatile
+            or path[0] in table.made
+            or any(path[: len(known)] == known for known in asked)
+        ):
             continue
         now = dig(after, path)
         there = json_of(None if now is ABSENT else now, drop_empty=True)

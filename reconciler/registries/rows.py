@@ -582,9 +582,10 @@ class Table:
 
     def _written(self, edit: Edit) -> Any:
         """What stands in a body for ``edit``; for a secret, what its codec makes of the reference."""
-        if edit.secret is not None:
-            return self.row_at(edit.path).codec.encode(edit.secret)
-        return _deep_copy(edit.value)
+        if edit.secret is None:
+            return _deep_copy(edit.value)
+        row = self.row_at(edit.path)
+        return row.codec.encode(edit.secret) if row.secret else edit.secret
 
     def _carried(self, container: str, raw: Mapping[str, Any]) -> dict[str, Any]:
         live = raw.get(container)

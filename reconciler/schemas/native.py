@@ -169,6 +169,8 @@ def _value(node: _Node, name: str) -> Schema:
 
 def _explained(schema: Schema) -> Schema:
     """``schema`` with a description at every key that it lists."""
+    if "anyOf" in schema:
+        schema = {**schema, "anyOf": [_explained(choice) for choice in schema["anyOf"]]}
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
         return {**schema, "items": _explained(schema["items"])} if "items" in schema else schema
