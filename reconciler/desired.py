@@ -43,7 +43,7 @@ class Desired:
     """What one manifest asks of one registry.
 
     ``fields`` maps each declared path that the registry holds to its field and normal form; ``units``
-    the declared prices to the unit that they are written in. ``notes`` are remarks that stop nothing.
+    the declared prices to the unit that they are written in. ``hints`` say how it is better written.
     """
 
     registry: str
@@ -54,7 +54,7 @@ class Desired:
     refusals: tuple[Refusal, ...] = ()
     overridden: frozenset[Path] = frozenset()
     units: Mapping[Path, Unit] = field(default_factory=dict)
-    notes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -213,7 +213,7 @@ def _desire(
         tuple(draft.refusals),
         draft.overridden,
         {path: value.unit for path, value in declared.items() if isinstance(value, Price)},
-        tuple(_alias_notes(kind, fields)),
+        tuple(_alias_hints(kind, fields)),
     )
     return result, _layer_problems(draft, table, base, above_it)
 
@@ -297,7 +297,7 @@ def _check_together(draft: Draft, table: Table, name: str, fields: dict[Path, tu
         draft.refuse(path, message)
 
 
-def _alias_notes(kind: Kind, fields: Mapping[Path, tuple[Field, Value]]) -> Iterator[str]:
+def _alias_hints(kind: Kind, fields: Mapping[Path, tuple[Field, Value]]) -> Iterator[str]:
     for path, (item, _) in fields.items():
         if path[2:] in item.row.aliases:
             yield f"{dotted(path)} is documented as {dotted(('native', kind.name, *item.row.native[0]))}"

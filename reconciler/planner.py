@@ -260,7 +260,8 @@ class _RegistryPlanner:
             changes=difference.changes,
             unverified=difference.unverified,
             unmanaged=tuple(unmanaged(desired, table, match.live)),
-            notes=(*_adoption(table, match), *desired.notes),
+            notes=_adoption(table, match),
+            hints=desired.hints,
         )
         refusals = [
             *difference.refusals,
@@ -303,7 +304,7 @@ class _RegistryPlanner:
             id=key if table.identity.client_chosen else None,
             changes=difference.changes,
             unverified=difference.unverified,
-            notes=desired.notes,
+            hints=desired.hints,
         )
         unexplained = _unexplained(table, created.missing, refusals)
         if unexplained or created.unmet:

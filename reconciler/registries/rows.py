@@ -283,14 +283,22 @@ def _nothing(_: object) -> tuple[()]:
     return ()
 
 
-Loses = Callable[[Collection[Path], Mapping[str, Any], Collection[Path]], tuple[str, str] | None]
-"""The wire paths that an update sets, the live object, its hidden secrets: what is lost, and the way out."""
+Loses = Callable[[Mapping[Path, Any], Mapping[str, Any], Collection[Path]], tuple[str, str] | None]
+"""The wire paths that an update sets, the live object, its hidden secrets: what is lost, and the way out.
+
+Each path with its value, None where it is cleared; with a call that replaces the whole object, everything
+that the manifest declares, also where it stays as it is.
+"""
 
 
 def _no_loss(
-    _paths: Collection[Path], _raw: Mapping[str, Any], _hidden: Collection[Path]
+    _given: Mapping[Path, Any], _raw: Mapping[str, Any], _hidden: Collection[Path]
 ) -> tuple[str, str] | None:
     return None
+
+
+def _no_clash(_declared: Declared, _raw: Mapping[str, Any]) -> tuple[()]:
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -302,7 +310,8 @@ class Table:
     hold, with what their absence means. ``volatile`` are top-level keys that the server moves on its
     own, ``made`` those that it makes and no body holds. ``demands`` are what a create needs beyond
     single fields. ``implied`` names the declared paths that say nothing beside the others;
-    ``impossible`` what cannot stand together, with why. ``called`` is what users of a
+    ``impossible`` what cannot stand together, with why; ``clashes`` what an update cannot bring about
+    beside what is live and stays. ``called`` is what users of a
     live object may call it. ``loses`` says what secret an update
     would overwrite that sets the given wire paths in an object with ``hidden`` ones, and the way out.
     """
@@ -321,6 +330,7 @@ class Table:
     impossible: Callable[[Declared], Iterable[tuple[Path, str]]] = _nothing
     called: Callable[[Mapping[str, Any]], Iterable[str]] = _nothing
     loses: Loses = _no_loss
+    clashes: Callable[[Declared, Mapping[str, Any]], Iterable[tuple[Path, str]]] = _no_clash
     made: frozenset[str] = frozenset()
     spelled: Mapping[Path, Wire] = field(default_factory=dict)
     lists: Mapping[str, Keyed] = field(default_factory=dict)
@@ -474,7 +484,7 @@ class Table:
         context = Declared(name, values)
         nulled = {id(item.row) for item, value in declared.values() if value is None}
         edits: list[Edit] = []
-        for item, value in declared.values():
+        for item, value in self.in_order(declared.values()):
             edits += self._edits(item, value, creating=True)
         written = {edit.path for edit in edits}
         defaults: list[tuple[Field, Value]] = []
@@ -492,7 +502,7 @@ class Table:
         given = Declared(name, values | {item.path: value for item, value in defaults})
         unmet = tuple(demand for demand in self.demands if not demand.is_met(given))
         # Ours first: a default for a whole container must not wipe what the manifest puts into it. Of two
-        # that write one thing, the later one says it all.
+        # rows that write one thing, the later one says it all.
         last = {edit.path: edit for edit in (*ours, *edits)}
         return Created(tuple(last.values()), tuple(defaults), tuple(missing), unmet)
 
@@ -511,6 +521,14 @@ class Table:
     def _demanded(self) -> tuple[Field, ...]:
         paths = (next(self._paths(row))[0] for row in self.rows if row.demanded)
         return tuple(self._exact[path] for path in paths)
+
+    def in_order(self, declared: Iterable[tuple[Field, Value]]) -> list[tuple[Field, Value]]:
+        """``declared`` in the order of the rows, whatever the order in the manifest and its overrides."""
+        return sorted(declared, key=lambda entry: self._ranks[id(entry[0].row)])
+
+    @cached_property
+    def _ranks(self) -> dict[int, int]:
+        return {id(row): rank for rank, row in enumerate(self.rows)}
 
     def update_edits(self, item: Field, value: Value, raw: Mapping[str, Any]) -> list[Edit]:
         """What an update sends to bring one field to ``value``."""

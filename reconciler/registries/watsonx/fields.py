@@ -11,8 +11,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from reconciler.manifests.fields import JsonSchema
 from reconciler.manifests.providers import spellings
 from reconciler.registries.codecs import (
+    BadValue,
     Choice,
     Codec,
     Flag,
@@ -57,9 +59,20 @@ MADE: Final = frozenset(
 KEYLESS: Final = frozenset({"ollama", "redhat-ai"})
 """Providers that need an address and no key."""
 
+INSTEAD_OF_KEY: Final[Mapping[str, tuple[tuple[str, ...], ...]]] = {
+    "bedrock": (("awsSecretAccessKey", "awsAccessKeyId"),),
+    "vertex-ai": (("vertexServiceAccountJson",),),
+}
+"""Providers that take other credentials in the place of `api_key`."""
+
 _NATIVE: Final = ("native", KIND)
 _NAME: Final = (*_NATIVE, "name")
 _CONNECTION: Final = (*_NATIVE, "connection_id")
+_CONNECTION_AT: Final = ("connection_id",)
+_KEY_AT: Final = ("provider_config", "api_key")
+_DECLARE: Final = (
+    "declare endpoint.api_key (or its secret in native.watsonx.provider_config), or a connection_id"
+)
 
 
 def name_parts(name: Any) -> tuple[str, str] | None:
@@ -98,6 +111,21 @@ class Vision(Flag):
         return "chat_vision" if value else "chat"
 
 
+@dataclass(frozen=True, slots=True)
+class Tags(SetOf):
+    """Tags, without those that only the service sets."""
+
+    def schema(self) -> JsonSchema:
+        return {**SetOf.schema(self), "items": {"type": "string", "not": {"enum": sorted(SERVER_TAGS)}}}
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        tags = SetOf.normal(self, value, native=native)
+        for tag in tags:
+            if tag in SERVER_TAGS:
+                raise BadValue(f"cannot have '{tag}', which only the service sets")
+        return tags
+
+
 def _declared_name(declared: Declared) -> str | None:
     provider, model = declared.values.get(("provider",)), declared.values.get(("model",))
     return f"{PREFIX}/{provider}/{model}" if provider and model else None
@@ -120,28 +148,58 @@ def _impossible(declared: Declared) -> Iterator[tuple[Path, str]]:
     kind, vision = declared.values.get(("type",)), ("capabilities", "vision")
     if declared.values.get(vision) is True and kind not in (None, "chat"):
         yield vision, f"only chat models can have it here, and type is {kind}"
-    parts = name_parts(declared.values.get(_NAME))
-    for index, path in enumerate((("provider",), ("model",))):
+    name = declared.values.get(_NAME)
+    parts = name_parts(name)
+    for index, path in enumerate((("provider",), ("model",)) if name else ()):
         value = declared.values.get(path)
-        if parts is not None and value is not None and value != parts[index]:
-            yield path, f"native.watsonx.name says {parts[index]}, and the name is all that says it here"
+        if value is None or (parts is not None and value == parts[index]):
+            continue
+        says = f"says {parts[index]}" if parts else f"is no {PREFIX}/<provider>/<model>"
+        yield path, f"native.watsonx.name {says}, and the name is all that says it here"
+
+
+def _clashes(declared: Declared, raw: Mapping[str, Any]) -> Iterator[tuple[Path, str]]:
+    vision, kind = ("capabilities", "vision"), raw.get("model_type")
+    if (
+        declared.values.get(vision) is True
+        and not declared.has(("type",))
+        and kind in ("completion", "embedding")
+    ):
+        yield vision, f"only chat models can have it here, and the live one is of the type {kind}"
 
 
 def _loses(
-    paths: Collection[Path], raw: Mapping[str, Any], hidden: Collection[Path]
+    given: Mapping[Path, Any], raw: Mapping[str, Any], hidden: Collection[Path]
 ) -> tuple[str, str] | None:
-    """An update replaces the credentials too, and whether they read back no source states. [?]"""
-    if ("connection_id",) in paths or raw.get("connection_id"):
-        return None  # the connection's credentials stand in for those of the model
-    lost = sorted(".".join(path) for path in hidden if path not in paths)
-    fix = "declare it as a secret (endpoint.api_key, or native.watsonx.provider_config), or a connection_id"
-    if lost:
-        return f"the update would overwrite {', '.join(lost)}, which nobody can read", fix
-    has_key = any(path[0] == "provider_config" and path[1] in SECRETS for path in paths if len(path) > 1)
-    parts = name_parts(raw.get("name"))
-    if has_key or (parts is not None and parts[0] in KEYLESS):
+    """An update replaces the credentials too, and whether they read back no source states. [?]
+
+    Whoever declares a `connection_id` says where the credentials come from. A live one alone does not
+    cover what is seen to be set beside it.
+    """
+    if given.get(_CONNECTION_AT):
         return None
-    return "the update would overwrite the model's credentials, if it has any: nobody can read them", fix
+    lost = sorted(".".join(path) for path in hidden if path not in given)
+    if lost:
+        return (
+            f"the update would overwrite {', '.join(lost)}, which nobody can read",
+            f"{_DECLARE}; null clears it",
+        )
+    if raw.get("connection_id") and _CONNECTION_AT not in given:
+        return None
+    parts = name_parts(raw.get("name"))
+    provider = parts[0] if parts else None
+    if provider in KEYLESS or given.get(_KEY_AT):
+        return None
+    secrets = {path[1] for path, value in given.items() if path[0] == "provider_config" and value is not None}
+    if any(secrets.issuperset(instead) for instead in INSTEAD_OF_KEY.get(provider or "", ())):
+        return None
+    if _KEY_AT in given and secrets & SECRETS:
+        return None
+    if _KEY_AT in given or _CONNECTION_AT in given:
+        return "the update would leave the model without credentials", _DECLARE
+    # `Dummy`, or nothing, may stand for a key that was sent.
+    message = "the update would overwrite the model's api_key, if it has one: nobody can read it"
+    return message, f"{_DECLARE}; endpoint.api_key: null where it has none"
 
 
 def _key_row(wire: str, key: Key) -> Row:
@@ -155,7 +213,7 @@ def _key_row(wire: str, key: Key) -> Row:
         points=(Point(point.path, read=False),) if secret else (point,),
         codec=key.codec,
         echo=Echo.WRITE_ONLY if secret else Echo.ECHOED,
-        absent=False if isinstance(key.codec, Flag) else None,
+        absent=() if isinstance(key.codec, SetOf) else None,
         clear=Clear.OMITTED,
         upstream=key.upstream,
     )
@@ -184,15 +242,17 @@ def _keys(*names: str) -> tuple[Path, ...]:
 def _spelled_demand(choices: tuple[tuple[Path, ...], ...], why: str, *providers: str) -> Demand:
     if providers:
         return Demand(choices, why, lambda declared: _served_by(declared) in providers)
-    others = {*KEYLESS, "bedrock", "vertex-ai"}
+    others = {*KEYLESS, *INSTEAD_OF_KEY}
     return Demand(choices, why, lambda declared: _served_by(declared) not in others)
 
 
 _BY_KEY: Final = (_API_KEY, _NATIVE_KEY, (_CONNECTION,))
 _DEMANDS: Final = (
     _spelled_demand(_BY_KEY, "its credentials"),
-    _spelled_demand((*_BY_KEY, _keys("awsSecretAccessKey", "awsAccessKeyId")), "its credentials", "bedrock"),
-    _spelled_demand((*_BY_KEY, _keys("vertexServiceAccountJson")), "its credentials", "vertex-ai"),
+    *(
+        _spelled_demand((*_BY_KEY, *(_keys(*keys) for keys in instead)), "its credentials", provider)
+        for provider, instead in INSTEAD_OF_KEY.items()
+    ),
     _spelled_demand(
         ((("endpoint", "base_url"),), _keys("customHost"), (_CONNECTION,)), "where it runs", *KEYLESS
     ),
@@ -277,7 +337,7 @@ MODEL: Final = Table(
             codec=Text(empty_is_unset=True),
             clear=Clear.NULL,
         ),
-        Row(native=(("tags",),), points=(Point(("tags",)),), codec=SetOf(str), absent=()),
+        Row(native=(("tags",),), points=(Point(("tags",)),), codec=Tags(str), absent=()),
         *(_key_row(wire, key) for wire, key in PROVIDER_CONFIG.items()),
         *(_config_row(name, codec) for name, codec in CONFIG.items()),
     ),
@@ -294,6 +354,7 @@ MODEL: Final = Table(
     demands=_DEMANDS,
     implied=_implied,
     impossible=_impossible,
+    clashes=_clashes,
     loses=_loses,
     made=MADE,
     volatile=frozenset({"updated_at", "updated_by", "updated_by_username"}),
@@ -303,8 +364,7 @@ MODEL: Final = Table(
 def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[Path]]:
     """``document`` in the reference page's spelling, without secrets and what the service makes of them.
 
-    The second part are the wire paths of the secrets that it has, or may have: the documented default of
-    `api_key` reads back where none was sent, and may stand for one that was. [?]
+    The second part are the wire paths of what it is seen to have and does not show.
     """
     raw = dict(document)
     tags = document.get("tags")
@@ -318,15 +378,22 @@ def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozen
     if not isinstance(config, Mapping):
         return raw, frozenset()
     config = spelled(config)
-    hidden = {key for key in SECRETS & config.keys() if config[key] not in ("", {})}
-    parts = name_parts(document.get("name"))
-    needs_none = document.get("connection_id") or (parts is not None and parts[0] in KEYLESS)
-    if config.get("api_key") == UNSET_KEY and needs_none:
-        hidden.discard("api_key")
+    # The documented default of `api_key` reads back where none was sent.
+    hidden = {key for key in SECRETS & config.keys() if config[key] not in ("", {}, UNSET_KEY)}
+    hidden |= {key for key, value in config.items() if _is_masked(value)}
     raw["provider_config"] = {
         key: value for key, value in config.items() if key not in SECRETS and key != "provider"
     }
     return raw, frozenset(("provider_config", key) for key in hidden)
+
+
+def _is_masked(value: Any) -> bool:
+    """Whether a text of asterisks stands for a value, or for a part of it."""
+    if isinstance(value, Mapping):
+        return any(_is_masked(item) for item in value.values())
+    if isinstance(value, list):
+        return any(_is_masked(item) for item in value)
+    return isinstance(value, str) and "****" in value
 
 
 def ours(document: Mapping[str, Any]) -> bool:
