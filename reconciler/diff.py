@@ -244,7 +244,7 @@ def _change(
         wire_desired=None if value is None or _is_closed(item) else _wire(item, value),
         default=default,
         note=_note(item, there, value, raw),
-        details=_details(*(item.row.codec.shown(each, native=True) for each in (there, value))),
+        details=_details(item, there, value),
     )
 
 
@@ -284,12 +284,13 @@ def _note(item: Field, there: Value, value: Value, raw: Mapping[str, Any]) -> st
     return "; ".join(notes) or None
 
 
-def _details(there: Value, value: Value) -> tuple[str, ...]:
+def _details(item: Field, there: Value, value: Value) -> tuple[str, ...]:
     """Which parts of two trees or lists differ."""
     if not isinstance(value, Json | tuple) or not isinstance(there, Json | tuple) or not there:
         return ()
     from deepdiff import DeepDiff  # noqa: PLC0415 - 93 ms, and only pairs that differ get here
 
+    there, value = (item.row.codec.shown(each, native=True) for each in (there, value))
     before = there.value if isinstance(there, Json) else list(there)
     after = value.value if isinstance(value, Json) else list(value)
     text = DeepDiff(before, after, verbose_level=2, threshold_to_diff_deeper=0).pretty()

@@ -442,10 +442,11 @@ def _unexplained(table: Table, missing: Sequence[Path], refusals: Sequence[Refus
 
 
 def _incomplete(table: Table, missing: Sequence[Path], unmet: Sequence[Demand]) -> Refusal:
-    names = tuple(dotted(path) for path in missing)
+    chosen = {path for demand in unmet for choice in demand.choices for path in choice}
+    names = tuple(dotted(path) for path in missing if path not in chosen)
     wanted = [*names, *(_choices(demand) for demand in unmet)]
     pin = dotted(table.identity.pin)
-    fix = f"declare them, or adopt a live {table.resource.lower()} by its id with {pin}"
+    fix = f"declare them, or adopt a live {table.resource.lower()} by its {table.identity.pin[-1]} with {pin}"
     return Refusal("incomplete", f"a create in {table.title} demands {', '.join(wanted)}", fix, names)
 
 

@@ -248,6 +248,7 @@ def _spelled_demand(choices: tuple[tuple[Path, ...], ...], why: str, *providers:
 
 _BY_KEY: Final = (_API_KEY, _NATIVE_KEY, (_CONNECTION,))
 _DEMANDS: Final = (
+    Demand(((("provider",), ("model",)), (_NAME,)), "its name"),
     _spelled_demand(_BY_KEY, "its credentials"),
     *(
         _spelled_demand((*_BY_KEY, *(_keys(*keys) for keys in instead)), "its credentials", provider)
