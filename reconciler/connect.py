@@ -38,7 +38,7 @@ def connect(config: LoadedConfig, registry: str, environment: Mapping[str, str])
     per_minute = entry.requests_per_minute or default
     return Connection(
         registry=registry,
-        url=entry.url or EMBEDDED_URL,
+        url=entry.url or EMBEDDED_URL + kind_of(config, registry).embedded_path,
         token=token,
         requests_per_minute=per_minute,
         concurrency=entry.concurrency,

@@ -101,7 +101,7 @@ def _has(table: Table, path: Path) -> bool:
 
 def literal_secret(draft: Draft, item: Field, path: Path, value: Any) -> bool:
     """Whether a credential is written out in a free value; if so, adds the mistake, without the value."""
-    if not isinstance(item.row.codec, Tree) or not _is_free(item):
+    if not isinstance(item.row.codec, Tree) or not (_is_free(item) or item.row.codec.free):
         return False
     return _tell_literal(draft, path, value, may_refer=isinstance(item.row.codec, TreeOrSecret))
 

@@ -122,8 +122,8 @@ class Action:
     """What shall happen to one resource in one registry.
 
     ``id`` is the live object's, or the one that a create sends; ``rests_on`` the fingerprint of what was
-    read; ``used_by`` are those that are known to use it; ``after`` the keys (``Model/support-mini``) of
-    the actions in this registry that come first.
+    read; ``hints`` say how the manifest is better written; ``used_by`` are those that are known to use it;
+    ``after`` the keys (``Model/support-mini``) of the actions in this registry that come first.
     """
 
     registry: str
@@ -137,6 +137,7 @@ class Action:
     requests: tuple[PlannedRequest, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
     unmanaged: tuple[Unmanaged, ...] = ()
     used_by: tuple[str, ...] = ()

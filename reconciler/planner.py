@@ -271,6 +271,7 @@ class _RegistryPlanner:
             unverified=difference.unverified,
             unmanaged=tuple(unmanaged(desired, table, match.live)),
             notes=_adoption(table, match),
+            hints=desired.hints,
         )
         refusals = [
             *difference.refusals,
@@ -315,6 +316,7 @@ class _RegistryPlanner:
             id=key if table.identity.client_chosen else None,
             changes=difference.changes,
             unverified=difference.unverified,
+            hints=desired.hints,
         )
         unexplained = _unexplained(table, created.missing, refusals)
         if unexplained or created.unmet:
@@ -518,10 +520,11 @@ def _unexplained(table: Table, missing: Sequence[Path], refusals: Sequence[Refus
 
 
 def _incomplete(table: Table, missing: Sequence[Path], unmet: Sequence[Demand]) -> Refusal:
-    names = tuple(dotted(path) for path in missing)
+    chosen = {path for demand in unmet for choice in demand.choices for path in choice}
+    names = tuple(dotted(path) for path in missing if path not in chosen)
     wanted = [*names, *(_choices(demand) for demand in unmet)]
     pin = dotted(table.identity.pin)
-    fix = f"declare them, or adopt a live {table.resource.lower()} by its id with {pin}"
+    fix = f"declare them, or adopt a live {table.resource.lower()} by its {table.identity.pin[-1]} with {pin}"
     return Refusal("incomplete", f"a create in {table.title} demands {', '.join(wanted)}", fix, names)
 
 

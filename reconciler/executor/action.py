@@ -352,7 +352,11 @@ def _besides(
     asked |= table.derived_paths(edits)
     remarks = []
     for path, value in _leaves(before, ()):
-        if path[0] in table.volatile or any(path[: len(known)] == known for known in asked):
+        if (
+            path[0] in table.volatile
+            or path[0] in table.made
+            or any(path[: len(known)] == known for known in asked)
+        ):
             continue
         if not value and any(known[: len(path)] == path for known in asked):
             continue  # it was empty, and what was asked for is in it now

@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final
 import simplejson
 
 from reconciler.manifests.fields import SECRET_SCHEMA, JsonSchema, secret_shape_problem, text_schema
+from reconciler.manifests.secretkeys import SECRET_KEY
 from reconciler.manifests.vocabulary import BASE_URL, full
 from reconciler.money import SIGNIFICANT_DIGITS, InexactPrice, Price, Unit, as_double, plain
 from reconciler.secrets import SecretJson, SecretRef
@@ -418,10 +419,14 @@ class SetOf(Codec):
 
 @dataclass(frozen=True, slots=True)
 class Tree(Codec):
-    """Any JSON value, compared whole. ``shape`` is the schema of its keys where they are known."""
+    """Any JSON value, compared whole. ``shape`` is the schema of its keys where they are known.
+
+    ``free``: credentials may stand anywhere in it. None is taken from a manifest, none of a live one shown.
+    """
 
     shape: Mapping[str, Any] | None = None
     drop_empty: bool = False
+    free: bool = False
 
     def schema(self) -> JsonSchema:
         return dict(self.shape or {})
@@ -442,6 +447,20 @@ class Tree(Codec):
 
     def encode(self, value: Value) -> Wire:
         return None if value is None else value.value
+
+    def shown(self, value: Value, *, native: bool) -> Value:
+        del native
+        return json_of(_without_credentials(value.value)) if self.free and isinstance(value, Json) else value
+
+
+def _without_credentials(value: Wire) -> Wire:
+    """``value`` with everything hidden that stands below a key that reads like a credential's."""
+    if isinstance(value, Mapping):
+        return {
+            key: "(hidden)" if SECRET_KEY.search(key) else _without_credentials(item)
+            for key, item in value.items()
+        }
+    return [_without_credentials(item) for item in value] if isinstance(value, list) else value
 
 
 _KINDS: Final[Mapping[str, tuple[Any, str]]] = {

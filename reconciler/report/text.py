@@ -101,12 +101,18 @@ def _unverified(registry: RegistryPlan) -> Iterator[str]:
     """The write-only fields of what is there: an edit of one cannot be seen, so it is said."""
     names: dict[str, list[str]] = {}
     for action in registry.actions:
-        resent = {change.path for change in action.changes}
-        for path in action.unverified if action.operation in ("none", "update") else ():
-            if path not in resent:
+        sent = {change.path for change in action.changes}
+        left = action.operation == "none" or (action.operation == "update" and not _replaces(action))
+        for path in action.unverified if left else ():
+            if path not in sent:
                 names.setdefault(path, []).append(_known(action.resource, action.name))
     for path, those in sorted(names.items()):
         yield f"  not verified: {safe(path)}, which never reads back and is not sent again ({_names(those)})"
+
+
+def _replaces(action: Action) -> bool:
+    """Whether an update replaces the whole object, and so sends everything that is declared."""
+    return any(request.method == "PUT" for request in action.requests)
 
 
 def _left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
@@ -133,10 +139,12 @@ def _action(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> I
             yield from (f"          {line}" for line in refusal.acknowledge.splitlines())
     for note in action.notes:
         yield f"      note: {safe(note)}"
+    for hint in action.hints if verbose or action.operation != "none" else ():
+        yield paint(f"      hint: {safe(hint)}", "dim")
     if action.used_by:
         # At least: a registry tells of some users only, and by a name that may not be the only one.
         users = counted(len(action.used_by), users_are, f"{users_are}s")
-        yield f"      used by at least {users}: {_names(action.used_by)}"
+        yield f"      used by at least {users}: {_names(safe(user) for user in action.used_by)}"
     # A create rests on a list of what it is like, mostly none; an update on a fingerprint.
     refused_create = action.operation == "refused" and action.rests_on[:1] in ("", "[")
     creating = action.operation == "create" or (
@@ -147,7 +155,8 @@ def _action(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> I
     shown_paths = {change.path for change in action.changes}
     hidden = [path for path in action.unverified if path not in shown_paths]
     if hidden and (verbose or action.operation != "none"):
-        yield paint(f"      not verified (write-only): {', '.join(safe(path) for path in hidden)}", "dim")
+        head = "sent along, never reads back" if _replaces(action) else "not verified (write-only)"
+        yield paint(f"      {head}: {', '.join(safe(path) for path in hidden)}", "dim")
     if verbose:
         for field in action.unmanaged:
             way_out = "; null clears it" if field.clearable else ""

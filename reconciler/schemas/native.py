@@ -83,6 +83,15 @@ class _Node:
 
     found: list[tuple[Table, Row]] = field(default_factory=list)
     below: dict[str, _Node] = field(default_factory=dict)
+    documented: str = ""
+    """The name to prefer, where this one is only taken."""
+
+    def at(self, path: RowPath) -> _Node:
+        """The node at ``path`` below this one, made where there is none."""
+        node = self
+        for step in path:
+            node = node.below.setdefault(step, _Node())
+        return node
 
 
 def native_schema(kind: Kind, resource: str = "Model") -> Schema:
@@ -98,10 +107,11 @@ def native_schema(kind: Kind, resource: str = "Model") -> Schema:
     root = _Node()
     for table in tables:
         for path, row in native_rows(table):
-            node = root
-            for step in path:
-                node = node.below.setdefault(step, _Node())
-            node.found.append((table, row))
+            root.at(path).found.append((table, row))
+        for row in table.rows:
+            for path in row.aliases:
+                root.at(path).found.append((table, row))
+                root.at(path).documented = row.native[0][-1]
     return _mapping_of(root, text)
 
 
@@ -150,6 +160,8 @@ def _value(node: _Node, name: str) -> Schema:
         if plain not in choices:
             choices.append(plain)
     text = "; ".join(dict.fromkeys(describe(table, row, name) for table, row in node.found))
+    if node.documented:
+        text = f"Taken; documented as {node.documented}."
     if any(row.switch is not None for _, row in node.found):
         return ordered({"description": text, **choices[0]})
     if len(choices) > 1:
@@ -159,6 +171,8 @@ def _value(node: _Node, name: str) -> Schema:
 
 def _explained(schema: Schema) -> Schema:
     """``schema`` with a description at every key that it lists."""
+    if "anyOf" in schema:
+        schema = {**schema, "anyOf": [_explained(choice) for choice in schema["anyOf"]]}
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
         return {**schema, "items": _explained(schema["items"])} if "items" in schema else schema

@@ -55,6 +55,7 @@ _FIELDS: Final = {
         "requests": "The calls, in order.",
         "refusals": "Why it is refused; empty otherwise.",
         "notes": "Remarks, such as which live object was adopted.",
+        "hints": "How the manifest is better written.",
         "unverified": "Declared fields that do not read back, so that nothing can be said of them.",
         "unmanaged": "Fields that are set live and that the manifest leaves out.",
         "used_by": "Who is known to use the live object, as far as the registry tells.",
