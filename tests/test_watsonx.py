@@ -455,6 +455,7 @@ def test_an_update_of_type_and_vision(
 def test_other_types_cannot_be_expressed(house: House, kind: str) -> None:
     code, message, _ = refusal(house, manifest(type=kind))
     assert (code, message) == ("cannot-express", "type: must be one of chat, completion, embedding")
+    assert "type: chat" not in plan_text(house.plan())
 
 
 def test_an_embedding_model_does_not_see(house: House) -> None:
@@ -538,7 +539,12 @@ def test_two_manifests_for_one_name(house: House, *, is_live: bool) -> None:
         house.there()
     plan = house.plan(manifest("one"), manifest("two"))
     assert [codes(action) for action in plan.actions()] == [["ambiguous"], ["ambiguous"]]
-    assert all("native.watsonx.name" in action.refusals[0].fix for action in plan.actions())
+    for action in plan.actions():
+        assert action.refusals[0].fix == "give each its own native.watsonx.name"
+        same = (
+            f"the live model {house.only()['id']} ({NAME})" if is_live else f"a model with the name '{NAME}'"
+        )
+        assert same in action.refusals[0].message
 
 
 def test_a_likely_rename(house: House) -> None:

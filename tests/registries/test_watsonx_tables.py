@@ -1,4 +1,4 @@
-"""The table of watsonx Orchestrate against the reference page: each documented key stands at its one place."""
+"""The table of watsonx Orchestrate against the reference page: every key has its one place."""
 
 from __future__ import annotations
 
