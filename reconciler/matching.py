@@ -240,7 +240,7 @@ class _Matching:
                 table = one.table
                 pin, what = dotted(table.identity.pin), table.resource.lower()
                 if table.identity.client_chosen:
-                    same = f"the id '{wanted_key(one, table)[0]}'"
+                    same = f"the {table.identity.pin[-1]} '{wanted_key(one, table)[0]}'"
                     fix = f"give each its own {pin}"
                 else:
                     words = " and ".join(".".join(path) for path in table.identity.natural)
@@ -296,7 +296,7 @@ def _not_of_this_owner(table: Table, wanted: str, pin: str, found: Sequence[Live
         message = f"'{wanted}' is a {what} of your own, not one of the vendor's"
         return _unclear("not-built-in", message, f"describe it without {pin}", pin, found)
     message = f"'{wanted}' is a built-in {what} of the vendor, which is never touched"
-    return _unclear("not-ours", message, f"choose another id with {pin}", pin, found)
+    return _unclear("not-ours", message, f"choose another {table.identity.pin[-1]} with {pin}", pin, found)
 
 
 def _several(desired: Desired, found: Iterable[LiveObject], why: str, table: Table) -> Unclear:

@@ -318,6 +318,12 @@ class _RegistryPlanner:
             unverified=difference.unverified,
             hints=desired.hints,
         )
+        told = {name for refusal in refusals for name in refusal.paths}
+        # A default in the place of what is refused would read as if it were taken instead.
+        changes = tuple(
+            change for change in difference.changes if not change.default or change.path not in told
+        )
+        action = replace(action, changes=changes)
         unexplained = _unexplained(table, created.missing, refusals)
         if unexplained or created.unmet:
             refusals = [_incomplete(table, unexplained, created.unmet), *refusals]

@@ -205,7 +205,7 @@ WITHOUT = "the update would leave the model without credentials"
 
 @pytest.mark.parametrize("provider", ["openai", "ollama"])
 @pytest.mark.parametrize(
-    ("key", "declared_connection", "live_connection", "shown", "verdict", "for_ollama"),
+    "row",
     [
         # What the manifest declares is sent, whatever is live.
         (KEY, "unset", None, DUMMY, None, None),
@@ -235,16 +235,9 @@ WITHOUT = "the update would leave the model without credentials"
         (NO_KEY, None, "c-live", MASK, OVERWRITE, OVERWRITE),
     ],
 )
-def test_no_update_overwrites_a_secret_that_nobody_can_read(
-    house: House,
-    provider: str,
-    key: dict[str, Any],
-    declared_connection: str | None,
-    live_connection: str | None,
-    shown: dict[str, str],
-    verdict: str | None,
-    for_ollama: str | None,
-) -> None:
+def test_no_update_overwrites_a_secret_that_nobody_can_read(house: House, provider: str, row: Any) -> None:
+    """The key and the connection that are declared, the live connection, what shows of the key; verdicts."""
+    key, declared_connection, live_connection, shown, verdict, for_ollama = row
     house.there(
         name=f"virtual-model/{provider}/gpt-4o-mini",
         connection_id=live_connection,
@@ -359,10 +352,10 @@ def test_credentials_are_not_written_into_hooks(house: House) -> None:
 
 def test_a_secret_goes_only_to_hosts_that_it_may_reach_also_those_that_are_live(house: House) -> None:
     house.there(provider_config={"customHost": "https://elsewhere.example.com/v1"})
-    code, message, fix = refusal(house, manifest())
-    assert (code, message) == (
+    assert refusal(house, manifest()) == (
         "secret-host",
         "KEY may not be sent to elsewhere.example.com, which the live model names",
+        "its hosts in reconciler.yaml are 127.0.0.1, embedded, llm.example.com",
     )
     house.config(KEY={"env": "KEY", "hosts": ["elsewhere.example.com", "embedded"]})
     assert only_result(house.apply()).status == "done"
@@ -462,6 +455,7 @@ def test_an_update_of_type_and_vision(
 def test_other_types_cannot_be_expressed(house: House, kind: str) -> None:
     code, message, _ = refusal(house, manifest(type=kind))
     assert (code, message) == ("cannot-express", "type: must be one of chat, completion, embedding")
+    assert "type: chat" not in plan_text(house.plan())
 
 
 def test_an_embedding_model_does_not_see(house: House) -> None:
@@ -545,7 +539,12 @@ def test_two_manifests_for_one_name(house: House, *, is_live: bool) -> None:
         house.there()
     plan = house.plan(manifest("one"), manifest("two"))
     assert [codes(action) for action in plan.actions()] == [["ambiguous"], ["ambiguous"]]
-    assert all("native.watsonx.name" in action.refusals[0].fix for action in plan.actions())
+    for action in plan.actions():
+        assert action.refusals[0].fix == "give each its own native.watsonx.name"
+        same = (
+            f"the live model {house.only()['id']} ({NAME})" if is_live else f"a model with the name '{NAME}'"
+        )
+        assert same in action.refusals[0].message
 
 
 def test_a_likely_rename(house: House) -> None:

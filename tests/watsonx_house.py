@@ -1,4 +1,4 @@
-"""A folder of manifests for one watsonx registry: the embedded one, in this process, with faults on the way."""
+"""A folder of manifests for one watsonx registry: the embedded one, in this process, with faults around."""
 
 from __future__ import annotations
 

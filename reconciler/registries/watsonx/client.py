@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
-from reconciler.errors import UnexpectedAnswer
+from reconciler.errors import Rejected, UnexpectedAnswer
 from reconciler.http import ReadTransport, Settings, Transport, quote_segment
 from reconciler.registries.interface import (
     Answer,
@@ -22,6 +22,7 @@ from reconciler.registries.watsonx.fields import MODEL, ours, without_secrets
 from reconciler.registries.wire import body_bytes
 
 _LIST: Final = "/models"
+_URL_HINT: Final = "`url` in reconciler.yaml is everything before `/models`, such as https://…/v1/orchestrate"
 _QUOTA: Final = "RESOURCE_QUOTA_EXCEEDED"
 
 T = TypeVar("T", bound=ReadTransport)
@@ -40,8 +41,13 @@ class WatsonxReader:
         Raises RegistryError; UnexpectedAnswer for any shape but a list of models, bare or under
         `resources` or `models`.
         """
-        began = time.monotonic()
-        reply = await self._transport.read("GET", _LIST)
+        began = time.monotonic()  # the answer may be older than its arrival, never than its request
+        try:
+            reply = await self._transport.read("GET", _LIST)
+        except Rejected as error:
+            if error.status in {404, 405}:
+                error.hint = _URL_HINT
+            raise
         documents = reply.data
         if isinstance(documents, Mapping):
             documents = documents.get("resources", documents.get("models"))
@@ -52,7 +58,7 @@ class WatsonxReader:
                 f"{self.registry}: {request}: {message}",
                 registry=self.registry,
                 request=request,
-                hint="`url` in reconciler.yaml is everything before `/models`, such as https://…/v1/orchestrate",
+                hint=_URL_HINT,
             )
         return Observation(self.registry, tuple(live_object(document) for document in documents), began)
 
@@ -98,8 +104,8 @@ def explain(data: Any) -> str | None:
     if isinstance(detail, Mapping):
         message, code = detail.get("message"), detail.get("code")
         figures = ", ".join(f"{key} {detail[key]}" for key in ("current", "limit") if key in detail)
-        words = [str(word) for word in (message, f"({code})" if code else None, figures) if word]
-        return " ".join(words) or None
+        words = " ".join(str(word) for word in (message, f"({code})" if code else None) if word)
+        return ", ".join(part for part in (words, figures) if part) or None
     if isinstance(detail, list):
         return "; ".join(_validation(item) for item in detail if isinstance(item, Mapping)) or None
     return None
