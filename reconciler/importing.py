@@ -21,6 +21,7 @@ from reconciler.errors import InternalError, UsageError
 from reconciler.guards import Acknowledged
 from reconciler.manifests.config import LoadedConfig, SecretEntry
 from reconciler.manifests.load import RESOURCES, read_documents
+from reconciler.manifests.model import PricingPatch
 from reconciler.manifests.problems import did_you_mean, dotted
 from reconciler.manifests.vocabulary import API_VERSION, NAME, full
 from reconciler.manifests.yamltext import NotWritable, check_writable, yaml_text
@@ -316,8 +317,8 @@ def _entries(
         elif value is not None:
             entries.append(_Entry(value, candidates))
     bases = list(_bases(live, entries, objects))
-    values = {item.path: entry.value for entry in entries for item in entry.candidates[:1]}
-    context = Declared(name, values)
+    told = [entry for entry in entries if entry.value != entry.field.row.absent]
+    context = Declared(name, {entry.field.path: entry.value for entry in told})
     entries = [
         entry
         for entry in entries
@@ -353,8 +354,9 @@ def _readable(table: Table, live: LiveObject) -> Iterator[list[Field]]:
         else:
             yield _portable_first(fields)
     for wire in dict.fromkeys(table.keyed_paths(live.raw)):
-        fields = [item for item in table.named_at(wire) if _is_writable(item.row) and item.shown is not None]
-        if fields and dig(live.raw, wire) is not None:
+        value = dig(live.raw, wire)
+        fields = [item for item in table.named_at(wire) if _is_writable(item.row, empty=value == {})]
+        if value is not None and any(item.shown is not None for item in fields):
             yield _portable_first(fields)
 
 
@@ -362,12 +364,14 @@ def _portable_first(fields: list[Field]) -> list[Field]:
     return sorted(fields, key=lambda item: item.native)
 
 
-def _is_writable(row: Row) -> bool:
+def _is_writable(row: Row, *, empty: bool = False) -> bool:
+    """Whether a manifest can have the field. ``empty``: what is live is a mapping without keys, which is
+    written where keys could stand."""
     return (
         not row.identity
         and not row.secret
         and row.echo is not Echo.WRITE_ONLY
-        and not isinstance(row.codec, EmptyMapping)
+        and (empty or not isinstance(row.codec, EmptyMapping))
         and any(point.create or point.update for point in row.points)
     )
 
@@ -546,9 +550,13 @@ def _lies_at(path: str, above: str) -> bool:
 def _nested(resource: str, values: Mapping[Path, Any], currency: str | None) -> dict[str, Any]:
     """The values as a tree, in the order of the format."""
     spec: Any = RESOURCES[resource].model_fields["spec"].annotation
-    order = {name: place for place, name in enumerate(spec.model_fields)}
+    fields, prices = list(spec.model_fields), list(PricingPatch.model_fields)
+
+    def place(path: Path) -> tuple[int, int]:
+        return fields.index(path[0]), prices.index(path[1]) if path[0] == "pricing" else 0
+
     result: dict[str, Any] = {}
-    for path in sorted(values, key=lambda path: order[path[0]]):
+    for path in sorted(values, key=place):
         if path[0] == "pricing" and "pricing" not in result:
             bare = any(one[0] == "pricing" and not isinstance(value, str) for one, value in values.items())
             result["pricing"] = {**({"unit": str(PER_1M_TOKENS)} if bare else {}), "currency": currency}

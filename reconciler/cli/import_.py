@@ -231,7 +231,7 @@ def _write_text(project: Project, target: _Target, result: Import, files: Sequen
     stubs = _stubs(result)
     if stubs:
         tell(
-            "\nNo registry gives a key back. Add these to reconciler.yaml; until then, validate misses them:"
+            "\nNo registry gives a key back. Until reconciler.yaml has these, validate says what is missing:"
         )
         tell("\n".join(["", "secrets:", *(f"  {stub.line}" for stub in stubs), ""]))
     if result.manifests:

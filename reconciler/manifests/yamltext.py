@@ -20,13 +20,14 @@ LONGEST_KEY: Final = 200
 
 _PLAIN: Final = re.compile(
     r"[A-Za-z_][A-Za-z0-9_./@+-]*(?: [A-Za-z0-9_./@+-]+)*"
-    r"|[0-9]+\.[0-9]+ / [A-Za-z0-9 ]*[A-Za-z0-9]"  # a price with its unit
+    r"|[0-9]+\.[0-9]+ / [A-Za-z0-9 ]*[A-Za-z0-9]|[0-9]+[KM] [a-z]+"  # a price with its unit, a unit
+    r"|https?://[A-Za-z0-9._/:-]*[A-Za-z0-9/]"
 )
 _OLD_WORDS: Final = frozenset("y n yes no on off null true false".split())
 """What YAML 1.1 takes for something else than a text, in small letters."""
 
 _BRIEF: Final = 80
-"""Characters of a list that stands on one line."""
+"""Characters of a list, or a mapping with one entry, that stands on one line."""
 
 
 class NotWritable(ValueError):
@@ -62,16 +63,14 @@ def _sequence(value: list[Any], indent: int) -> Iterator[str]:
 def _entry(head: str, value: Any, indent: int) -> Iterator[str]:
     """One entry of a mapping or a list, whose value stands behind ``head`` or below it."""
     pad = " " * indent
-    if isinstance(value, Mapping) and value:
-        yield pad + head
-        yield from _mapping(value, indent + 2)
-    elif isinstance(value, list) and value:
+    if isinstance(value, Mapping | list) and value:
         brief = _brief(value)
         if brief is not None:
             yield f"{pad}{head} {brief}"
-        else:
-            yield pad + head
-            yield from _sequence(value, indent + 2)
+            return
+        yield pad + head
+        below = _mapping if isinstance(value, Mapping) else _sequence
+        yield from below(value, indent + 2)
     elif isinstance(value, str) and _is_block(value):
         yield f"{pad}{head} {'|' if value.endswith(chr(10)) else '|-'}"
         for line in value.removesuffix("\n").split("\n"):
@@ -80,11 +79,18 @@ def _entry(head: str, value: Any, indent: int) -> Iterator[str]:
         yield f"{pad}{head} {_scalar(value)}"
 
 
-def _brief(value: list[Any]) -> str | None:
-    """A short list of scalars on one line; None for any other."""
-    if any(isinstance(item, Mapping | list) for item in value):
+def _brief(value: Mapping[str, Any] | list[Any]) -> str | None:
+    """A short list of scalars, or a mapping with one, on one line; None for any other."""
+    items = value.values() if isinstance(value, Mapping) else value
+    if any(isinstance(item, Mapping | list) or (isinstance(item, str) and _is_block(item)) for item in items):
         return None
-    text = f"[{', '.join(_scalar(item) for item in value)}]"
+    if not isinstance(value, Mapping):
+        text = f"[{', '.join(map(_scalar, value))}]"
+    elif len(value) == 1:
+        [(key, item)] = value.items()
+        text = f"{{{_scalar(key)}: {_scalar(item)}}}"
+    else:
+        return None
     return text if len(text) <= _BRIEF else None
 
 

@@ -85,11 +85,13 @@ def test_the_style() -> None:
         "text": "one\ntwo",
         "empty": {},
         "list": ["a", "no", 1],
-        "deep": {"list": [{"a": 1}]},
+        "deep": {"list": [{"a": 1}, {"a": 1, "b": "https://llm.example.com:8443/v1"}]},
+        "price": {"unit": "1M tokens", "image": "0.04 / image"},
     }
     assert yaml_text(value) == (
         'name: gpt-4o mini\ntext: |-\n  one\n  two\nempty: {}\nlist: [a, "no", 1]\n'
-        "deep:\n  list:\n    -\n      a: 1\n"
+        "deep:\n  list:\n    - {a: 1}\n    -\n      a: 1\n      b: https://llm.example.com:8443/v1\n"
+        "price:\n  unit: 1M tokens\n  image: 0.04 / image\n"
     )
 
 
