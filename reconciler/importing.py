@@ -257,7 +257,8 @@ class _Entry:
 
     @property
     def name(self) -> str:
-        return dotted(self.candidates[0].path)
+        """What it is called in a remark; ``#1`` for what the registry has a second time."""
+        return _one_line(dotted(step.replace("\0", "#") for step in self.candidates[0].path))
 
     def written(self) -> Any:
         """The value as its manifest path has it. Raises NotWritable."""
@@ -441,7 +442,8 @@ def _secret_name(resource: str, name: str, item: Field, taken: Collection[str]) 
 
 
 def _one_line(text: str) -> str:
-    shown = "".join(c if c.isprintable() else " " for c in text)
+    """``text`` as a remark may hold it: it stands in a comment of YAML, too."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
     return shown if len(shown) <= 200 else f"{shown[:200]}…"
 
 
@@ -620,8 +622,10 @@ class _Trial:
             actions = {action.key: action for action in plan.actions()}
             for one in sound:
                 draft = tried[one.manifest.document.file]
-                faults += _faults(draft, actions[key_of(draft.live.resource, draft.name)])
-                self._drop_implied(draft, one)
+                found = list(_faults(draft, actions[key_of(draft.live.resource, draft.name)]))
+                faults += found
+                if not found:
+                    self._drop_implied(draft, one)
         return self._give_up(faults)
 
     def _with_stubs(self, drafts: Collection[_Draft]) -> LoadedConfig:
@@ -638,16 +642,19 @@ class _Trial:
 
     @staticmethod
     def _give_up(faults: Sequence[tuple[_Draft, str | None, str]]) -> bool:
-        seen: set[int] = set()
-        for draft, path, message in faults:
-            entries = draft.about(path) if path else []
+        # All of them first: an entry that moves on is no longer where the next mistake says it is.
+        to_blame = [
+            (draft.about(path) if path else [], draft, path, message) for draft, path, message in faults
+        ]
+        moved: set[int] = set()
+        for entries, draft, path, message in to_blame:
             unpinned = path == dotted(draft.table.identity.pin) and not entries
             if not entries and draft.failure is None and not (unpinned and draft.pin_down()):
                 draft.failure = _one_line(message)
             for entry in entries:
-                if id(entry) not in seen:
+                if id(entry) not in moved:
                     draft.advance(entry, message)
-                seen.add(id(entry))
+                moved.add(id(entry))
         return bool(faults)
 
 

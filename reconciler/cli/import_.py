@@ -233,7 +233,7 @@ def _write_text(project: Project, target: _Target, result: Import, files: Sequen
         tell(
             "\nNo registry gives a key back. Until reconciler.yaml has these, validate says what is missing:"
         )
-        tell("\n".join(["", "secrets:", *(f"  {stub.line}" for stub in stubs), ""]))
+        tell("\n".join(["", "secrets:", *(f"  {stub.line}" for stub in stubs), "", ""]))
     if result.manifests:
         given = ", once the secrets are there" if stubs else ""
         tell(f"A plan of {'them' if len(result.manifests) > 1 else 'it'} has nothing to do{given}.")
