@@ -32,7 +32,16 @@ from reconciler.plan import Action, key_of
 from reconciler.planner import Selection, make_plan
 from reconciler.registries import KINDS
 from reconciler.registries.addresses import upstreams
-from reconciler.registries.codecs import EmptyMapping, Json, SecretText, Text, TreeOrSecret, Unreadable, Value
+from reconciler.registries.codecs import (
+    EmptyMapping,
+    Json,
+    SecretText,
+    Text,
+    TreeOrSecret,
+    Unreadable,
+    Value,
+    Word,
+)
 from reconciler.registries.interface import LiveObject, Observation
 from reconciler.registries.rows import Contradiction, Declared, Echo, Field, Path, Row, Table, dig
 
@@ -273,7 +282,10 @@ class _Entry:
 
 
 def _written(item: Field, value: Value) -> Any:
-    value = item.row.codec.shown(value, native=item.native)
+    codec = item.row.codec
+    if isinstance(codec, Word) and not item.native and value not in codec.spellings.values():
+        raise NotWritable("there is no word of ours for it")
+    value = codec.shown(value, native=item.native)
     match value:
         case Price() if item.native:
             return _amount(value)
@@ -660,10 +672,14 @@ class _Trial:
 
 def _faults(draft: _Draft, action: Action) -> Iterator[tuple[_Draft, str | None, str]]:
     """What a plan has against a manifest, by the paths that it is about."""
+    if action.id != draft.live.id:
+        # What else there is to say is of the other object, or of a new one.
+        why = [refusal.message for refusal in action.refusals]
+        message = why[0] if why else "a manifest of it would mean another object"
+        yield draft, dotted(draft.table.identity.pin), message
+        return
     for refusal in action.refusals:
         for path in refusal.paths or (None,):
             yield draft, path, refusal.message
-    if action.id != draft.live.id:
-        yield draft, dotted(draft.table.identity.pin), "a manifest of it would mean another object"
     for change in action.changes:
         yield draft, change.path, "does not read back as it is written"

@@ -69,8 +69,7 @@ def _entry(head: str, value: Any, indent: int) -> Iterator[str]:
             yield f"{pad}{head} {brief}"
             return
         yield pad + head
-        below = _mapping if isinstance(value, Mapping) else _sequence
-        yield from below(value, indent + 2)
+        yield from _mapping(value, indent + 2) if isinstance(value, Mapping) else _sequence(value, indent + 2)
     elif isinstance(value, str) and _is_block(value):
         yield f"{pad}{head} {'|' if value.endswith(chr(10)) else '|-'}"
         for line in value.removesuffix("\n").split("\n"):

@@ -194,21 +194,22 @@ def test_names_are_the_same_in_every_run_and_leave_those_of_the_folder(folder: F
     assert re.findall(r"metadata: \{name: (.*)\}", first.out) == ["a-b", "a-b-3", "a-b-4", "a-b-5", "a-b-6"]
 
 
-class TestSecrets:
-    LLAMAS = [
-        {
-            "model_id": f"llama-{index}",
-            "display_name": "House Llama",
-            "base_url": f"https://llm{index}.example.com:8443/v1",
-            "api_key": SECRET,
-            "region": "eu",
-            "max_tokens": 4096,
-        }
-        for index in range(2)
-    ]
+LLAMAS = [
+    {
+        "model_id": f"llama-{index}",
+        "display_name": "House Llama",
+        "base_url": f"https://llm{index}.example.com:8443/v1",
+        "api_key": SECRET,
+        "region": "eu",
+        "max_tokens": 4096,
+    }
+    for index in range(2)
+]
 
+
+class TestSecrets:
     def test_a_key_becomes_a_reference_and_the_lines_to_fill_in(self, bare: Folder, cli: Run) -> None:
-        seed(bare, cli, openai_like=self.LLAMAS)
+        seed(bare, cli, openai_like=LLAMAS)
         result = cli("import", "sandbox")
         assert (result.code, result.err) == (0, "")
         lines = [line for line in result.out.splitlines() if "{env:" in line]
@@ -231,7 +232,7 @@ class TestSecrets:
         entry = "{env: A, hosts: [a.example.com]}"
         registry = "registries:\n  sandbox: {kind: orq, embedded: registry.db}\n"
         folder.config(f"{registry}secrets:\n  HOUSE_LLAMA_KEY: {entry}\n")
-        seed(folder, cli, openai_like=self.LLAMAS[:1])
+        seed(folder, cli, openai_like=LLAMAS[:1])
         [stub] = cli("import", "sandbox", "--stdout", "-o", "json").document["secrets"]
         assert stub == {
             "name": "HOUSE_LLAMA_KEY_2",
@@ -241,7 +242,7 @@ class TestSecrets:
         }
 
     def test_no_planted_key_appears_anywhere(self, bare: Folder, cli: Run) -> None:
-        seed(bare, cli, models=hand_made(3), openai_like=self.LLAMAS)
+        seed(bare, cli, models=hand_made(3), openai_like=LLAMAS)
         for words in (("--stdout",), ("--stdout", "-o", "json"), ("-o", "json", "-vv"), ()):
             result = cli("import", "sandbox", *words)
             assert SECRET not in result.out + result.err
@@ -290,7 +291,7 @@ class TestFiles:
         assert one.err == "note: a.yaml is not read: the manifests are in models\n"
 
     def test_stdout_holds_manifests_and_nothing_else(self, folder: Folder, cli: Run) -> None:
-        seed(folder, cli, models=hand_made(3), openai_like=TestSecrets.LLAMAS)
+        seed(folder, cli, models=hand_made(3), openai_like=LLAMAS)
         result = cli("import", "sandbox", "--stdout")
         documents, problems = parse(result.out.encode(), "stdout")
         assert (len(documents), problems) == (5, [])

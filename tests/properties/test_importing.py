@@ -33,8 +33,9 @@ def imported(home: House) -> Imported:
 
 
 def settled(model: dict[str, Any]) -> dict[str, Any]:
-    """A model without what the server makes; of its parameters, also without what says nothing."""
+    """A model without what the server makes; of its containers, also without what says nothing."""
     kept = {key: value for key, value in model.items() if key not in MADE_ANEW}
+    kept["configuration"] = {key: value for key, value in model["configuration"].items() if value}
     items = [
         {key: value for key, value in item.items() if key != "id" and (value or key == "config")}
         for item in model["parameters"]
