@@ -266,8 +266,7 @@ class _Entry:
 
     @property
     def name(self) -> str:
-        """What it is called in a remark; ``#1`` for what the registry has a second time."""
-        return _one_line(dotted(step.replace("\0", "#") for step in self.candidates[0].path))
+        return _called_in_remarks(self.candidates[0])
 
     def written(self) -> Any:
         """The value as its manifest path has it. Raises NotWritable."""
@@ -324,9 +323,9 @@ def _entries(
     for candidates in _readable(table, live):
         value = candidates[0].read(live.raw)
         if isinstance(value, Unreadable):
-            left_out.append(f"{dotted(candidates[0].path)}: holds what the field never has")
+            left_out.append(f"{_called_in_remarks(candidates[0])}: holds what the field never has")
         elif isinstance(value, Contradiction):
-            left_out.append(f"{dotted(candidates[0].path)}: {_one_line(str(value))}")
+            left_out.append(f"{_called_in_remarks(candidates[0])}: {_one_line(str(value))}")
         elif value is not None:
             entries.append(_Entry(value, candidates))
     bases = list(_bases(live, entries, objects))
@@ -451,6 +450,11 @@ def _secret_name(resource: str, name: str, item: Field, taken: Collection[str]) 
         count += 1
         one = f"{own}_{count}"
     return one
+
+
+def _called_in_remarks(item: Field) -> str:
+    """The path of a field; ``#1`` stands for what the registry has a second time."""
+    return _one_line(dotted(step.replace("\0", "#") for step in item.path))
 
 
 def _one_line(text: str) -> str:

@@ -250,6 +250,14 @@ class TestSecrets:
         [stub] = run(config, model(hidden=[("settings", "api_key")])).manifests[0].secrets
         assert stub.hosts == ("toy.example.com",)
 
+    def test_one_that_goes_nowhere_has_a_list_of_hosts_all_the_same(self, config: LoadedConfig) -> None:
+        (config.folder / "reconciler.yaml").write_text(
+            "apiVersion: reconciler/v1\nkind: Config\nregistries: {toy: {kind: toy, embedded: r.db}}\n"
+        )
+        embedded = load_config(config.folder / "reconciler.yaml", "reconciler.yaml")
+        [stub] = run(embedded, model(hidden=[("settings", "api_key")])).manifests[0].secrets
+        assert (stub.name, stub.hosts) == ("OPENAI_GPT_KEY", ("localhost",))
+
     def test_a_hidden_one_in_a_free_part(self, config: LoadedConfig) -> None:
         result = run(config, model(hidden=[("vault", "aws", "secret_key")], vault={"aws": {"region": "eu"}}))
         vault = spec(result)["native"]["toy"]["vault"]

@@ -423,6 +423,10 @@ class TestWhatCannotBeSaid:
                 {"parameters": [{"parameter": "p", "name": "P"}, {"parameter": "p", "name": "Q"}]},
                 "name: is a second one of the same name",
             ),
+            (
+                {"parameters": [{"parameter": "a\nb: \u2028", "name": ["list"], "config": {}}]},
+                r"parameters.a\nb: \u2028.name: holds what the field never has",
+            ),
         ],
     )
     def test_it_is_left_out_with_a_comment_and_a_warning(
