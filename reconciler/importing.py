@@ -214,8 +214,9 @@ def _drafts(
     names: dict[str, set[str]] = {resource: set() for resource in RESOURCES}
     for resource, name in taken:
         names[resource].add(name.casefold())
-    entries = config.value.registries.values()
-    secrets = {*config.value.secrets, *(entry.token.env for entry in entries if entry.token)}
+    tokens = [entry.token for entry in config.value.registries.values() if entry.token]
+    known = [*tokens, *config.value.secrets.values()]
+    secrets = {*config.value.secrets, *(source.env for source in known)}
     bases = {(live.resource, name): live for live in observation.objects for name in live.names}
     wanted = [(live, tables[live.variant], _name_of(live, tables[live.variant])) for live in objects]
     for live, table, name in sorted(wanted, key=lambda each: each[2] != each[0].names[0]):
@@ -346,30 +347,31 @@ def _entries(
 
 
 def _readable(table: Table, live: LiveObject) -> Iterator[list[Field]]:
-    """For each field that can be written and reads back, every manifest path that it has."""
-    groups: dict[tuple[Path, int], list[Field]] = {}
-    portable: dict[Path, int] = {}
+    """For each field that can be written and reads back, every manifest path that it has.
+
+    Rows that read back at one place are names of one thing.
+    """
+    groups: dict[Path, dict[int, list[Field]]] = {}
     for item in table.fields():
-        if not _is_writable(item.row) or item.shown is None:
-            continue
-        first = item.points[0].path
-        if item.row.portable is not None:
-            # A kind may join two words in one value; neither of them is the other's second name.
-            portable.setdefault(first, id(item.row))
-            groups.setdefault((first, id(item.row)), []).append(item)
-        else:
-            groups.setdefault((first, portable.get(first, 0)), []).append(item)
-    for (first, _), fields in list(groups.items()):
-        owner = groups.get((first, portable[first])) if first in portable else None
-        if owner is not None and owner is not fields and fields[0].row.portable is None:
-            owner += fields  # a row that came before the one with the portable word
-        else:
-            yield _portable_first(fields)
+        if item.shown is not None and _is_writable(item.row):
+            # A kind may join two portable words in one value; neither is the other's second name.
+            row = 0 if item.row.portable is None else id(item.row)
+            groups.setdefault(item.shown.path, {}).setdefault(row, []).append(item)
     for wire in dict.fromkeys(table.keyed_paths(live.raw)):
-        value = dig(live.raw, wire)
-        fields = [item for item in table.named_at(wire) if _is_writable(item.row, empty=value == {})]
-        if value is not None and any(item.shown is not None for item in fields):
-            yield _portable_first(fields)
+        fields = [
+            item for item in table.named_at(wire) if _is_writable(item.row, empty=dig(live.raw, wire) == {})
+        ]
+        known = {item.path for rows in groups.get(wire, {}).values() for item in rows}
+        fields = [item for item in fields if item.shown is not None and item.path not in known]
+        if fields:
+            groups.setdefault(wire, {}).setdefault(0, []).extend(fields)
+    for wire, rows in groups.items():
+        if dig(live.raw, wire) is None:
+            continue  # null is what some registries show of what is not set
+        native = rows.pop(0, [])
+        portable = list(rows.values()) or [[]]
+        portable[0] += native
+        yield from (_portable_first(fields) for fields in portable)
 
 
 def _portable_first(fields: list[Field]) -> list[Field]:

@@ -19,7 +19,7 @@ from reconciler.manifests.load import read_documents
 from reconciler.manifests.yamltree import parse
 from reconciler.money import PER_1K_TOKENS, Unit
 from reconciler.registries import KINDS
-from reconciler.registries.codecs import Address, Flag, Id, Money, SecretText, Text, TreeOrSecret, Word
+from reconciler.registries.codecs import Address, Flag, Id, Money, SecretText, Text, TreeOrSecret, Whole, Word
 from reconciler.registries.interface import Kind, LiveObject, Observation
 from reconciler.registries.rows import REST, Call, Declared, Echo, Identity, Path, Point, Row, Table
 
@@ -79,6 +79,18 @@ MODELS = Table(
             codec=SecretText(),
             echo=Echo.WRITE_ONLY,
         ),
+        Row(
+            native=(("settings", "note"),),
+            points=(Point(("settings", "note")),),
+            codec=Text(),
+        ),
+        row("maker", Text()),
+        Row(
+            native=(("made_by",),),
+            points=(Point(("made_by",), read=False), Point(("maker",), create=False, update=False)),
+            codec=Text(),
+        ),
+        row("count", Whole(), ("limits", "context_window")),
         Row(
             native=(("settings", REST),),
             points=(Point(("settings", REST)),),
@@ -230,6 +242,22 @@ def test_a_price_without_an_end_per_million_keeps_its_unit(config: LoadedConfig)
 def test_what_is_implied_made_or_never_read_is_left_out(config: LoadedConfig) -> None:
     result = run(config, model(label="l", made="m", forgotten="f", seen="s"))
     assert spec(result)["native"]["toy"] == {"hint": "h", "seen": "s"}
+    assert result.manifests[0].left_out == ()
+
+
+def test_what_two_rows_say_is_said_once(config: LoadedConfig) -> None:
+    result = run(config, model(maker="acme", settings={"note": "n", "other": 1}))
+    assert spec(result)["native"]["toy"] == {
+        "hint": "h",
+        "maker": "acme",
+        "settings": {"note": "n", "other": 1},
+    }
+    assert result.manifests[0].left_out == ()
+
+
+def test_null_is_nothing(config: LoadedConfig) -> None:
+    result = run(config, model(count=None, type=None, maker=None, settings={"a": None}))
+    assert set(spec(result)) == {"provider", "model", "native"}
     assert result.manifests[0].left_out == ()
 
 

@@ -229,14 +229,14 @@ class TestSecrets:
         )
 
     def test_names_of_secrets_that_are_taken_are_passed_over(self, folder: Folder, cli: Run) -> None:
-        entry = "{env: A, hosts: [a.example.com]}"
+        entry, other = "{env: A, hosts: [a.example.com]}", "{env: HOUSE_LLAMA_KEY_2, hosts: [a.example.com]}"
         registry = "registries:\n  sandbox: {kind: orq, embedded: registry.db}\n"
-        folder.config(f"{registry}secrets:\n  HOUSE_LLAMA_KEY: {entry}\n")
+        folder.config(f"{registry}secrets:\n  HOUSE_LLAMA_KEY: {entry}\n  B: {other}\n")
         seed(folder, cli, openai_like=LLAMAS[:1])
         [stub] = cli("import", "sandbox", "--stdout", "-o", "json").document["secrets"]
         assert stub == {
-            "name": "HOUSE_LLAMA_KEY_2",
-            "env": "HOUSE_LLAMA_KEY_2",
+            "name": "HOUSE_LLAMA_KEY_3",
+            "env": "HOUSE_LLAMA_KEY_3",
             "hosts": ["llm0.example.com:8443"],
             "used_by": "house-llama",
         }
