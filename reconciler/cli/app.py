@@ -27,7 +27,7 @@ _COMMANDS: Final = {
     "validate": "Check reconciler.yaml and every manifest; no network.",
     "plan": "Show what would change in each registry.",
     "apply": "Make only the calls that are needed.",
-    "registries": "List the configured registries and whether they answer.",
+    "registries": "List the configured registries, whether they answer, what they can do.",
     "schema": "Print or write the JSON Schemas for editors.",
     "serve": "Serve the embedded registry on a socket.",
     "seed": "Put what no client can create into an embedded registry.",
