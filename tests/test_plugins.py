@@ -222,7 +222,7 @@ def test_registries_tells_whose_it_is_and_what_it_can_do(place: Place) -> None:
     kind = document["kinds"]["shelf"]
     assert kind["origin"] == "reconciler-shelf 0.1.0"
     text = place.run("registries")
-    assert "answers as workspace acme: 1 model of yours, 2 built in; 1 manifest is for it" in text
+    assert "answers as workspace acme: 1 model of yours, 2 models built in; 1 manifest is for it" in text
     assert "from reconciler-shelf 0.1.0" in text
 
 

@@ -60,7 +60,7 @@ def features(table: TableSupport) -> dict[str, str]:
         "ids are chosen by": _NAMED[table.named_by],
         "refuses a second of one name": _yes(table.unique),
         "tells who uses one": _yes(table.usages),
-        "portable fields": f"{len(table.held)} of {len(table.fields)}",
+        "portable fields": str(len(table.held)) if table.held else NOT_HELD,
         "native fields": str(table.native) if table.native else NOT_HELD,
     }
 
@@ -82,8 +82,9 @@ def _fields(table: TableSupport) -> str:
     unread = sum(field.reads == "never" for field in table.held)
     parts = [f"{fixed} create only"] if fixed else []
     parts += [f"{unread} write-only"] if unread else []
-    held = f"{len(table.held)} of {counted(len(table.fields), 'portable field', 'portable fields')}"
-    return f"{held} ({', '.join(parts)})" if parts else held
+    held = counted(len(table.held), "portable field", "portable fields")
+    held = f"{held} ({', '.join(parts)})" if parts else held
+    return f"{held}, {len(table.fields) - len(table.held)} not held"
 
 
 def matrix_text(kind: KindSupport) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -13,6 +14,7 @@ HEAVY = (
     "asyncio",
     "deepdiff",
     "httpx",
+    "importlib.metadata",
     "jsonschema",
     "rich",
     "starlette",
@@ -34,6 +36,8 @@ def loaded(folder: Folder, names: tuple[str, ...], *arguments: str) -> str:
     process = subprocess.run(
         [sys.executable, "-c", PROGRAM, ",".join(names), *arguments],
         cwd=folder.path,
+        # pydantic looks for plugins of its own, by the same metadata.
+        env={**os.environ, "PYDANTIC_DISABLE_PLUGINS": "__all__"},
         capture_output=True,
         text=True,
         timeout=30,
