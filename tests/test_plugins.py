@@ -414,6 +414,8 @@ def test_a_broken_plugin_ends_the_run_that_asks_for_it_and_no_other(tmp_path: Pa
             text = place.run(*line, code=1)
             assert "entry point acme = acme_gone:KIND of acme-adapter 1.2: ModuleNotFoundError" in text
         assert place.document("plan", code=1)["error"]["code"] == "plugin"
+        put(site, {"orq": "acme_gone:KIND"}, dist="usurper")  # told of whenever one looks for plugins
+        assert "comes with reconciler itself" in place.run("validate", code=1)
         place.config(CONFIG.format(url=server.url).replace("kind: shelf", "kind: orq"))
         place.model(MODEL.replace("  native: {shelf: {tags: [support, mini]}}\n", ""))
         assert "no mistakes" in place.run("validate")
