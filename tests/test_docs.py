@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import importlib.util
+import re
 import shutil
 from pathlib import Path
 from types import ModuleType
@@ -89,3 +90,22 @@ def test_the_matrix_has_a_column_for_each_table_and_a_row_for_each_portable_fiel
             assert f"`{kind.name} {table.variant}`" in page
             for path in portable_paths(table.resource):
                 assert ANY_TIER in path or f"| `{'.'.join(path)}` |" in page
+
+
+def test_the_page_about_adapters_has_the_whole_code_of_the_plugin_that_the_tests_install() -> None:
+    page = (ROOT / "docs" / "adding-a-registry.md").read_text()
+    shown: dict[str, str] = {}
+    for name, code in re.findall(r"<!-- excerpt: (\S+) -->\n```[a-z]+\n(.*?)```\n", page, re.DOTALL):
+        shown[name] = shown.get(name, "") + code
+    plugin = ROOT / "tests" / "data" / "plugin"
+    files = {path.relative_to(plugin).as_posix(): path for path in plugin.rglob("*.*") if path.is_file()}
+    wanted = {name for name in files if name.endswith((".py", ".toml")) and "__init__" not in name}
+    assert set(shown) == wanted
+    for name, code in shown.items():
+        assert _lines(code) == _lines(files[name].read_text()), f"{name} is not what the page shows"
+    assert page.count("```python") == len(re.findall(r"<!-- excerpt: \S+\.py -->", page))
+
+
+def _lines(text: str) -> list[str]:
+    """The lines of a file but for the empty ones, which come and go where the page cuts it."""
+    return [line for line in text.splitlines() if line.strip()]

@@ -226,6 +226,30 @@ def test_registries_tells_whose_it_is_and_what_it_can_do(place: Place) -> None:
     assert "from reconciler-shelf 0.1.0" in text
 
 
+def test_no_embedded_registry_speaks_it(place: Place) -> None:
+    place.config(
+        CONFIG.format(url="x").replace('url: "x", token: {env: SHELF_TOKEN}', "embedded: registry.db")
+    )
+    [problem] = place.document("validate", code=1)["problems"]
+    assert problem["code"] == "embedded-kind"
+    assert problem["message"] == "the embedded registry does not speak the kind 'shelf'"
+
+
+def test_a_broken_client_fails_its_own_registry_alone(place: Place, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    site.mkdir()
+    put(site, {"acme": "acme_kind:KIND"}, acme_kind=SHELF + OTHER, acme_talks="import nowhere")
+    place.site = Path(f"{site}{os.pathsep}{place.site}")
+    entry = f'  other: {{kind: acme, url: "{place.server.url}/other"}}\nsecrets:'
+    place.config(CONFIG.format(url=place.server.url).replace("secrets:", entry))
+    place.model(MODEL.replace("spec:", "spec:\n  registries: [shelf, other]"))
+    document = place.document("plan", code=1)
+    assert [part["failure"] and part["failure"]["code"] for part in document["registries"]] == [
+        None,
+        "plugin",
+    ]
+
+
 # --- broken ones ------------------------------------------------------------------------------------
 
 
@@ -258,6 +282,13 @@ from reconciler_shelf.kind import SHELF as KIND
 TABLE = KIND.tables["model"]
 def with_table(**more): return replace(KIND, tables={"model": replace(TABLE, **more)})
 def with_row(**more): return with_table(rows=(*TABLE.rows, Row(**{"codec": Text(), **more})))
+"""
+
+
+OTHER = """
+KEYS = replace(TABLE.identity, pin=("native", "acme", "name"))
+TABLE = replace(TABLE, kind="acme", identity=KEYS)
+KIND = replace(KIND, name="acme", tables={"model": TABLE}, client_module="acme_talks")
 """
 
 
@@ -310,7 +341,7 @@ def with_row(**more): return with_table(rows=(*TABLE.rows, Row(**{"codec": Text(
             "acme_r:KIND",
             f"{SHELF}from reconciler.registries.codecs import SecretText\n"
             "KIND = with_row(native=(('x',),), codec=SecretText(), points=(Point(('x',)),))",
-            "x: a secret must be write-only, and read at no point",
+            "x: a secret must be write-only",
         ),
         (
             "acme_s:KIND",
@@ -354,6 +385,13 @@ def test_a_broken_plugin_is_named_with_its_distribution(
     assert caught.value.hint
     with pytest.raises(PluginError):
         list(kinds.values())
+
+
+def test_a_name_that_cannot_stand_in_a_path(site: Path) -> None:
+    text = f"{SHELF}KIND = replace(KIND, name='acme.ai')"
+    kinds = put(site, {"acme.ai": "acme_dotted:KIND"}, acme_dotted=text)
+    with pytest.raises(PluginError, match="its name must be of letters, digits"):
+        kinds.get("acme.ai")
 
 
 def test_a_name_of_a_built_in_kind(site: Path) -> None:

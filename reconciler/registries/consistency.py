@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from typing import Final
 
 from reconciler.manifests.load import RESOURCES
 from reconciler.manifests.portable import is_portable
 from reconciler.registries.codecs import Codec
 from reconciler.registries.interface import Kind
 from reconciler.registries.rows import ANY, REST, Call, Echo, Path, Row, Table
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")
+"""It stands in paths of manifests, where a dot would say something else."""
 
 
 def mistakes(kind: Kind) -> list[str]:
@@ -26,6 +31,8 @@ def _of_kind(kind: Kind) -> Iterator[str]:
         yield "`tables` must be a mapping of at least one Table"
     elif not all(isinstance(table, Table) for table in tables.values()):
         yield "`tables` holds something that is not a Table"
+    if _NAME.fullmatch(kind.name) is None:
+        yield "its name must be of letters, digits, '-' and '_'"
     if not kind.title:
         yield "`title` is empty"
     yield from (f"`{name}` must be a function" for name in ("choose", "account") if not _can_call(kind, name))
@@ -64,8 +71,8 @@ def _of_row(kind: Kind, table: Table, row: Row) -> Iterator[str]:
         yield f"the row at {_dotted(row.points[0].path) if row.points else '?'} has no path in a manifest"
     if row.portable is not None and not is_portable(table.resource, row.portable):
         yield f"{name}: manifests of kind {table.resource} have no such portable field"
-    if row.secret and (row.echo is not Echo.WRITE_ONLY or any(point.read for point in row.points)):
-        yield f"{name}: a secret must be write-only, and read at no point"
+    if row.secret and row.echo is not Echo.WRITE_ONLY:
+        yield f"{name}: a secret must be write-only"
     wild = {_wildcards(path) for path in row.native} or {()}
     if any(_wildcards(point.path) not in wild for point in row.points):
         yield f"{name}: its wildcards are not those of its points"
