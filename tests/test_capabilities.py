@@ -11,6 +11,7 @@ from house import observation
 from orq_server import live_model
 
 from reconciler.capabilities import FieldSupport, TableSupport, capabilities, of_row
+from reconciler.manifests.portable import portable_paths
 from reconciler.money import PER_1K_TOKENS, PER_1M_TOKENS
 from reconciler.plan import Failure
 from reconciler.registries.codecs import Flag, Money, SecretText, Text
@@ -137,6 +138,12 @@ def test_a_table_that_is_only_read() -> None:
     [first, _] = summary(capabilities(kind(frozen)))
     fields = len(only(frozen).fields)
     assert first == f"frozen models: only read; 1 portable field (1 create only), {fields - 1} not held"
+
+
+def test_a_variant_that_is_named_like_its_resource_is_not_said_twice() -> None:
+    rows = tuple(row(portable=path) for path in portable_paths("Provider"))
+    [line, _] = summary(capabilities(kind(table("provider", resource="Provider", rows=rows))))
+    assert line == "providers: created, updated; 3 portable fields"
 
 
 def test_each_resource_has_a_matrix_of_its_own() -> None:

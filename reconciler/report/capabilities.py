@@ -71,7 +71,7 @@ def summary(kind: KindSupport) -> Iterator[str]:
         can = [word for word, does in (("created", table.creates), ("updated", table.updates)) if does]
         can += [f"switched ({', '.join(table.switches)})"] if table.switches else []
         whose = "the vendor's, " if table.vendors else ""
-        line = f"{table.variant} {_plural(table.resource)}: {whose}{', '.join(can) or 'only read'}"
+        line = f"{_called(table)}: {whose}{', '.join(can) or 'only read'}"
         yield f"{line}; {_fields(table)}" if table.held else line
     if kind.lacks:
         yield f"no {' or '.join(map(_plural, kind.lacks))}"
@@ -84,7 +84,14 @@ def _fields(table: TableSupport) -> str:
     parts += [f"{unread} write-only"] if unread else []
     held = counted(len(table.held), "portable field", "portable fields")
     held = f"{held} ({', '.join(parts)})" if parts else held
-    return f"{held}, {len(table.fields) - len(table.held)} not held"
+    lacking = len(table.fields) - len(table.held)
+    return f"{held}, {lacking} not held" if lacking else held
+
+
+def _called(table: TableSupport) -> str:
+    """``generic models``; ``models`` where the variant says no more than the resource."""
+    plural = _plural(table.resource)
+    return plural if table.variant in (table.resource.lower(), plural) else f"{table.variant} {plural}"
 
 
 def matrix_text(kind: KindSupport) -> list[str]:

@@ -102,7 +102,7 @@ def test_what_was_put_in_is_what_the_registry_then_shows(folder: Folder, cli: Ru
     folder.models(manifest("c"))
     assert cli("apply", "--yes").code == 0
     assert cli("seed", "sandbox", "seed.yaml").code == 0
-    assert "answers: 3 models of yours" in cli("registries").out
+    assert "3 models of yours" in cli("registries").out
 
 
 def test_a_number_is_taken_as_it_is_written(folder: Folder, cli: Run) -> None:
