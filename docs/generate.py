@@ -75,7 +75,7 @@ def _parts() -> dict[str, str]:
         "legend": _table(("word", "meaning"), ((_code(word), text) for word, text in LEGEND.items())),
         **{f"{resource.lower()}-fields": _matrix(resource) for resource in RESOURCES},
         "config": _fields(config, config),
-        "registry": _fields(config, config["$defs"]["RegistryEntry"], below=("token",)),
+        "registry": _fields(config, config["$defs"]["RegistryEntry"], below=("token", "auth")),
         "secret": _fields(config, config["$defs"]["SecretEntry"]),
         "acknowledgement": _fields(
             known["acknowledgements.schema.json"],

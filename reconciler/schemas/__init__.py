@@ -26,6 +26,7 @@ from reconciler.registries.interface import Kind
 from reconciler.schemas.native import FREE_VALUES, native_schema
 from reconciler.schemas.plan import complete_plan
 from reconciler.schemas.pricing import PRICE_RULES, complete_prices
+from reconciler.schemas.probe import probe_schema
 from reconciler.schemas.tidy import Schema, hoisted, titled
 
 
@@ -40,6 +41,7 @@ def schemas(kinds: Mapping[str, Kind] = KINDS) -> dict[str, Schema]:
         "plan.schema.json": complete_plan(
             titled(TypeAdapter(Plan).json_schema(mode="serialization"), "reconciler: a plan document")
         ),
+        "probe.schema.json": probe_schema(),
     }
 
 
@@ -66,8 +68,8 @@ def _config_schema(kinds: Iterable[Kind]) -> Schema:
     names = [kind.name for kind in kinds]
     entry["properties"]["kind"] = {"description": text, "type": "string", "enum": names}
     entry["oneOf"] = [
-        {"required": ["url"]},
-        {"required": ["embedded"], "properties": {"token": False}},
+        {"required": ["url"], "not": {"required": ["token", "auth"]}},
+        {"required": ["embedded"], "properties": {"token": False, "auth": False}},
     ]
     return schema
 

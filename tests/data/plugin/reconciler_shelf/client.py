@@ -97,7 +97,7 @@ def _transport(kind: type[T], connection: Connection) -> T:
     return kind(
         registry=connection.registry,
         base_url=connection.url,
-        token=connection.token,
+        token=connection.credentials,
         settings=Settings(connection.requests_per_minute, connection.concurrency),
         explain=explain,
         retry_after=retry_after,
