@@ -30,7 +30,7 @@ _COMMANDS: Final = {
     "apply": "Make only the calls that are needed.",
     "import": "Write manifests for what a registry holds already.",
     "probe": "Ask the declared upstreams what they do; no registry is asked.",
-    "registries": "List the configured registries and whether they answer.",
+    "registries": "List the configured registries, whether they answer, what they can do.",
     "schema": "Print or write the JSON Schemas for editors.",
     "serve": "Serve the embedded registry on a socket.",
     "seed": "Put what no client can create into an embedded registry.",

@@ -344,6 +344,11 @@ class Table:
 
     # ---- lookups
 
+    @property
+    def tells_users(self) -> bool:
+        """Whether who uses a live object can be known."""
+        return self.called is not _nothing
+
     @cached_property
     def _exact(self) -> dict[Path, Field]:
         fields: dict[Path, Field] = {}
