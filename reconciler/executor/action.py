@@ -331,12 +331,15 @@ def _besides(
     table: Table, edits: Iterable[Edit], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> list[str]:
     """What an update changed besides what it was asked to, among the keys that were there before."""
-    asked = {edit.path for edit in edits} | table.derived_paths(edits)
+    asked = {path for edit in edits for path in (edit.path, table.shown_at(edit.path))}
+    asked |= table.derived_paths(edits)
     remarks = []
     for path, value in _leaves(before, ()):
         if path[0] in table.volatile or any(path[: len(known)] == known for known in asked):
             continue
         now = dig(after, path)
+        if value == {} and isinstance(now, Mapping):
+            continue  # what is new in it was not there before
         there = json_of(None if now is ABSENT else now, drop_empty=True)
         if there != json_of(value, drop_empty=True) and not (now is ABSENT and not value):
             remarks.append(f"{'.'.join(path)} changed besides: {json_of(value)} -> {there}")

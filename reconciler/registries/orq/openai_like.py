@@ -7,6 +7,7 @@ the vendor's published client and its Terraform provider.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, Final
 
@@ -49,6 +50,14 @@ def _flag(name: str, portable: str, shown: Path, **more: Any) -> Row:
         absent=False,
         **more,
     )
+
+
+def _tools() -> Row:
+    mirror = Point(
+        ("metadata", "supports_tool_calling"), create=False, update=False, read=False, derived=True
+    )
+    row = _flag("supports_tool_calling", "tools", ("has_functions",))
+    return replace(row, points=(*row.points, mirror))
 
 
 def _price(name: str) -> Row:
@@ -158,7 +167,7 @@ OPENAI_LIKE_TABLE: Final = Table(
             codec=Number(),
         ),
         # False is dropped from `metadata` on read, so the top-level mirror tells a flip.
-        _flag("supports_tool_calling", "tools", ("has_functions",)),
+        _tools(),
         _flag("supports_vision", "vision", ("metadata", "supports_vision")),
         _flag("supports_strict_tool", "strict_tools", ("metadata", "supports_strict_tool")),
         _flag("supports_image_edit", "image_edit", ("metadata", "supports_image_edit")),
@@ -184,5 +193,6 @@ OPENAI_LIKE_TABLE: Final = Table(
     impossible=_images,
     called=called,
     lists={"parameters": Keyed("parameter")},
-    volatile=frozenset({"updated"}),
+    # The server makes `refId` of the `model_id`, which an update takes here.
+    volatile=frozenset({"updated", "refId"}),
 )
