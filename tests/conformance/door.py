@@ -77,7 +77,7 @@ class Door:
         self.seen: list[Exchange] = []
         self._rules: list[_Rule] = []
         self._sent: list[Edit] = []
-        self._shown: list[Edit] = []
+        self._shown: list[tuple[str | None, Edit]] = []
 
     @property
     def writes(self) -> list[Exchange]:
@@ -103,9 +103,9 @@ class Door:
         """The same for writes: the registry never sees them."""
         self._rules.append(_Rule(lambda method, asked: not self.is_read(method, asked), [*answers], always))
 
-    def edit_answers(self, edit: Edit) -> None:
-        """Puts every JSON answer of a success through ``edit``."""
-        self._shown.append(edit)
+    def edit_answers(self, edit: Edit, *, path: str | None = None) -> None:
+        """Puts every JSON answer of a success through ``edit``, or those of one path."""
+        self._shown.append((path, edit))
 
     def edit_requests(self, edit: Edit) -> None:
         """Puts the body of every write through ``edit`` before the registry sees it; recorded as it came."""
@@ -128,7 +128,7 @@ class Door:
         method, path = scope["method"], unquote(scope["path"])
         answer = self._instead(method, path)
         if answer is None:
-            answer = await self._asked(scope, content, reads=self.is_read(method, path))
+            answer = await self._asked(scope, content, method, path)
         self.seen.append(Exchange(method, path, content, answer.status, _repeated(content)))
         headers = {"content-type": "application/json", **answer.headers}
         headers["content-length"] = str(len(answer.content))
@@ -136,9 +136,9 @@ class Door:
         await send({"type": "http.response.start", "status": answer.status, "headers": pairs})
         await send({"type": "http.response.body", "body": answer.content})
 
-    async def _asked(self, scope: Any, content: bytes, *, reads: bool) -> Answer:
+    async def _asked(self, scope: Any, content: bytes, method: str, path: str) -> Answer:
         """The registry's own answer."""
-        if self._sent and content and not reads:
+        if self._sent and content and not self.is_read(method, path):
             body = decoded(content)
             for edit in self._sent:
                 body = edit(body)
@@ -160,9 +160,10 @@ class Door:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in sent[0]["headers"]}
         headers.pop("content-length", None)
         body: Json = b"".join(message.get("body", b"") for message in sent[1:])
-        if self._shown and body and 200 <= status < 300:
+        edits = [edit for asked, edit in self._shown if asked in (None, path)]
+        if edits and body and 200 <= status < 300:
             body = decoded(body)
-            for edit in self._shown:
+            for edit in edits:
                 body = edit(body)
         return Answer(status, body, headers)
 

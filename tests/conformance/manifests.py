@@ -84,7 +84,7 @@ def two(variant: Variant, facts: Facts, path: Path) -> tuple[Any, Any]:
         return facts.values[path]
     item = field_of(variant.table, path)
     good = [value for value in _candidates(item) if _is_good(item, value)]
-    good.sort(key=lambda value: _normal(item, value) == item.row.absent)
+    good.sort(key=lambda value: normal(item, value) == item.row.absent)
     assert len(good) > 1, f"{variant}: no two values for {'.'.join(path)}; the subject must give them"
     return good[0], good[1]
 
@@ -98,13 +98,13 @@ def first(variant: Variant, facts: Facts, path: Path) -> Any:
 
 def _is_good(item: Field, value: Any) -> bool:
     try:
-        _normal(item, value)
+        normal(item, value)
     except (BadValue, CannotExpress):
         return False
     return True
 
 
-def _normal(item: Field, value: Any) -> Value:
+def normal(item: Field, value: Any) -> Value:
     """The normal form; of a price, from what the loader makes of it."""
     if isinstance(item.row.codec, Money) and not item.native and value is not None:
         number, _, unit = value.partition(" / ")
@@ -177,7 +177,7 @@ def minimal(variant: Variant, facts: Facts, given: Flat | None = None, *, pin: s
         if row.demanded and row.default is None and not _is_declared(table, row, taken):
             spec[path_of(table, row)] = first(variant, facts, path_of(table, row))
     for _ in range(5):
-        fields = {path: (item, _normal(item, spec[path])) for path in spec for item in [field_of(table, path)]}
+        fields = {path: (item, normal(item, spec[path])) for path in spec for item in [field_of(table, path)]}
         created = table.create_edits(fields, NAME)
         wanted = [*created.missing, *(path for demand in created.unmet for path in demand.choices[0])]
         if not wanted:

@@ -6,7 +6,7 @@ import asyncio
 import copy
 import dataclasses
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
@@ -92,7 +92,10 @@ class Stand:
     def _is_read(self, method: str, path: str) -> bool:
         if method == "GET" or (method, path) in self.subject.reads:
             return True
-        return any((one.method, one.path) == (method, path) for one in self.subject.listings.values())
+        return any(
+            (one.method, self.subject.base + one.path) == (method, path)
+            for one in self.subject.listings.values()
+        )
 
     def close(self) -> None:
         self.door.app.state.store.close()
@@ -112,7 +115,7 @@ class Stand:
     @property
     def read(self) -> str:
         """The request that a message about a read names."""
-        return f"{self.listing.method} {self.url or 'http://embedded'}"
+        return f"{self.listing.method} {self.url or 'http://embedded'}{self.subject.base}{self.listing.path}"
 
     # ---- manifests
 
@@ -230,6 +233,34 @@ class Stand:
         answer = asyncio.run(exchange())
         assert answer.status_code == 200, answer.text
         return self.listing.items(simplejson.loads(answer.text, use_decimal=True))
+
+    def document(self, live: LiveObject) -> dict[str, Any]:
+        """What the registry shows of an object, lists of objects as mappings."""
+        [found] = [item for item in self.listed() if self.listing.identify(item) == live.id]
+        return self.table.unwrapped(found)
+
+    def edit_objects(self, edit: Callable[[dict[str, Any]], None]) -> None:
+        """Puts every object of an answer through ``edit``, which changes it in place."""
+
+        def on(body: Any) -> Any:
+            try:
+                found = self.listing.items(body)
+            except (KeyError, TypeError):
+                found = body
+            for item in found if isinstance(found, list) else [body]:
+                edit(item)
+            return body
+
+        self.door.edit_answers(on)
+
+    def edit_list(self, edit: Callable[[list[dict[str, Any]]], None]) -> None:
+        """Puts the list of objects of this table's resource through ``edit``, which changes it in place."""
+
+        def on(body: Any) -> Any:
+            edit(self.listing.items(body))
+            return body
+
+        self.door.edit_answers(on, path=self.subject.base + self.listing.path)
 
     # ---- what must be so
 

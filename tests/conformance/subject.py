@@ -23,14 +23,15 @@ class Listing:
     """The call that reads every object of a resource.
 
     ``items`` gives the list of objects inside a decoded answer (the list itself, so that a test can change
-    it). ``unknown`` are answers of a shape that no documentation knows. ``rename`` gives an object of an
-    answer another name, the one by which manifests and calls know it.
+    it). ``unknown`` are answers of a shape that no documentation knows. ``identify`` gives what
+    ``LiveObject.id`` is made of; ``rename`` gives an object of an answer another one.
     """
 
     method: str
     path: str
     items: Callable[[Json], list[dict[str, Json]]] = lambda data: data
     unknown: Sequence[Json] = ()
+    identify: Callable[[dict[str, Json]], str] = lambda item: str(item["id"])
     rename: Callable[[dict[str, Json], str], None] = lambda item, name: item.update(id=name)
 
 

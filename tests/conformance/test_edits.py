@@ -13,10 +13,10 @@ import pytest
 
 from reconciler.errors import InputError
 from reconciler.manifests.problems import dotted
-from reconciler.registries.rows import Clear, Echo, Field, Path, Row, Table, dig
+from reconciler.registries.rows import ABSENT, Clear, Echo, Field, Path, Row, Table, dig
 
-from .cases import IN_PROCESS, each, of_subject
-from .manifests import field_of, path_of, writable
+from .cases import IN_PROCESS, each
+from .manifests import field_of, normal, path_of, writable
 from .stand import Applied, Stand
 from .subject import Facts, Variant
 from .subjects import subject_of
@@ -33,7 +33,8 @@ def fields(variant: Variant) -> Mapping[str, Path]:
 def is_blind(stand: Stand, item: Field) -> bool:
     """Whether the registry shows nothing of a field."""
     if item.row.echo is Echo.MAYBE:
-        return all(dig(live.raw, item.points[0].path) for live in stand.objects()) is ...
+        raws = [live.raw for live in stand.objects() if live.ours and live.variant == stand.table.variant]
+        return all(dig(raw, item.points[0].path) is ABSENT for raw in raws)
     return item.row.echo is Echo.WRITE_ONLY
 
 
@@ -41,7 +42,7 @@ def can_become(row: Row, item: Field, value: Any) -> bool:
     """Whether an update brings a field that is set to ``value``; None clears it."""
     if not row.updatable:
         return False
-    wanted = None if value is None else item.normal(value) if item.native else value
+    wanted = None if value is None else normal(item, value)
     if row.one_way and (value is None or wanted == row.absent):
         return False
     return value is not None or row.clear is not Clear.NEVER or row.absent is not None
@@ -92,7 +93,7 @@ def check(stand: Stand, path: Path, before: Any, after: Any) -> None:
         assert stand.door.writes == []
         return
     applied = edited(stand, path, before, after)
-    if item.row.echo is Echo.WRITE_ONLY:
+    if is_blind(stand, item):
         assert_nothing_told(stand, applied, path)
     elif can_become(item.row, item, after):
         assert_one_change(stand, applied, path)
@@ -124,8 +125,8 @@ def test_what_goes_one_way_goes_that_way(stand: Stand, path: Path) -> None:
 
 def test_all_fields_edited_at_once_are_one_action(stand: Stand) -> None:
     spec = stand.complete()
-    changing = [path for path in fields(stand.variant).values() if path in spec and _changes(stand, path)]
     live = stand.made(spec)
+    changing = [path for path in fields(stand.variant).values() if path in spec and changes(stand, path)]
     edits = {path: stand.two(path)[1] for path in changing}
     stand.write(stand.pinned({**spec, **edits}, live))
     applied = stand.apply()
@@ -135,6 +136,7 @@ def test_all_fields_edited_at_once_are_one_action(stand: Stand) -> None:
     stand.assert_settled()
 
 
-def _changes(stand: Stand, path: Path) -> bool:
+def changes(stand: Stand, path: Path) -> bool:
+    """Whether an edit of the field is one that an update makes and shows."""
     item = field_of(stand.table, path)
-    return item.row.echo is not Echo.WRITE_ONLY and can_become(item.row, item, stand.two(path)[1])
+    return not is_blind(stand, item) and can_become(item.row, item, stand.two(path)[1])

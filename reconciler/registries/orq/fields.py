@@ -408,8 +408,8 @@ def variant_of(document: Mapping[str, Any]) -> str:
 
 
 def without_secrets(document: Mapping[str, Any]) -> dict[str, Any]:
-    """``document`` without any key of `configuration` that could be a credential."""
-    result = dict(document)
+    """``document`` without the `api_key` of some creates, and any key of `configuration` that could be one."""
+    result = {key: value for key, value in document.items() if key != "api_key"}
     configuration = result.get("configuration")
     if isinstance(configuration, Mapping):
         result["configuration"] = {

@@ -1,0 +1,210 @@
+"""What nobody declared stays as it is: other fields, unknown keys, objects of the vendor."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pytest
+
+from reconciler.registries.codecs import Tree
+from reconciler.registries.interface import LiveObject
+from reconciler.registries.rows import Path, Table
+
+from .cases import each
+from .manifests import field_of, writable
+from .stand import Stand
+from .subject import Variant
+from .test_edits import changes, fields, written_for
+
+NEW = "x_of_tomorrow"
+"""A key that nobody documents yet."""
+SOMETHING = {"deep": [1, {"er": None}]}
+
+
+def one_for_each_key(variant: Variant) -> Mapping[str, Path]:
+    """One field that an update takes for each top-level key of its body."""
+    found: dict[str, Path] = {}
+    for name, path in fields(variant).items():
+        item = field_of(variant.table, path)
+        if item.row.updatable and item.shown is not None:
+            found.setdefault(item.points[0].path[0], path)
+    return {path[-1] if path[0] == "native" else ".".join(path): path for path in found.values()}
+
+
+def leaves(value: Any, above: Path = ()) -> Iterator[tuple[Path, Any]]:
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from leaves(item, (*above, key))
+    elif isinstance(value, list) and value:
+        for index, item in enumerate(value):
+            yield from leaves(item, (*above, str(index)))
+    else:
+        yield above, value
+
+
+def differing(before: Mapping[str, Any], after: Mapping[str, Any], table: Table) -> set[Path]:
+    one, other = dict(leaves(dict(before))), dict(leaves(dict(after)))
+    paths = {path for path in {*one, *other} if one.get(path) != other.get(path)}
+    return {path for path in paths if path[0] not in table.volatile}
+
+
+def may_differ(table: Table, path: Path) -> set[Path]:
+    """Where a changed field stands, and what the server makes of it."""
+    return {point.path for point in field_of(table, path).points}
+
+
+def is_below(path: Path, known: set[Path]) -> bool:
+    return any(path[: len(above)] == above for above in known)
+
+
+@each("path", one_for_each_key)
+def test_undeclared_fields_stay(stand: Stand, path: Path) -> None:
+    """Another client has set everything there is; our manifest has the least, and one line that differs."""
+    everything = stand.complete()
+    live = stand.made(everything)
+    if not changes(stand, path):
+        pytest.skip("no update makes this change")
+    before = stand.document(live)
+    edited = {**stand.minimal(), path: stand.two(path)[1]}
+    stand.write(stand.pinned(edited, live))
+    applied = stand.apply()
+    stand.assert_done(applied)
+    assert applied.result.remarks == ()
+    different = differing(before, stand.document(live), stand.table)
+    assert different
+    assert all(is_below(each, may_differ(stand.table, path)) for each in different), different
+
+
+def add_unknown(table: Table, item: dict[str, Any]) -> None:
+    """Puts a new key into an object, and into all of its parts that are no field by themselves."""
+    whole = {
+        point.path[0]
+        for row in table.rows
+        for point in row.points
+        if len(point.path) == 1 and isinstance(row.codec, Tree)
+    }
+    parts = [value for key, value in item.items() if key not in whole and isinstance(value, dict)]
+    for container in table.lists:
+        parts += [each for each in item.get(container) or () if isinstance(each, dict)]
+    for part in (*parts, item):
+        part[NEW] = copy.deepcopy(SOMETHING)
+
+
+def without_unknown(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_unknown(item) for key, item in value.items() if key != NEW}
+    return [without_unknown(item) for item in value] if isinstance(value, list) else value
+
+
+@each("path", one_for_each_key)
+def test_unknown_keys_are_ignored_and_carried_through(stand: Stand, path: Path) -> None:
+    """The registry shows keys of tomorrow; a container that is replaced whole must still hold them."""
+    table = stand.table
+    spec = stand.complete()
+    live = stand.made(spec)
+    if not changes(stand, path):
+        pytest.skip("no update makes this change")
+    stand.edit_objects(lambda item: add_unknown(table, item))
+    stand.door.edit_requests(without_unknown)
+    stand.write(stand.pinned(spec, live))
+    stand.assert_settled()
+    stand.write(stand.pinned({**spec, path: stand.two(path)[1]}, live))
+    applied = stand.apply()
+    stand.assert_done(applied)
+    assert applied.result.remarks == ()
+    [write] = stand.door.writes
+    body = write.body or {}
+    for key in body:
+        if table.update.carries((key,)) and key in table.lists:
+            assert all(item[NEW] == SOMETHING for item in body[key])
+        elif table.update.carries((key,)) and isinstance(body[key], dict) and key != NEW:
+            assert body[key][NEW] == SOMETHING, key
+        else:
+            assert NEW not in str(body[key]) or key == NEW
+    assert (NEW in body) == (table.update.whole and not is_switch(stand, path))
+    stand.assert_settled()
+
+
+def is_switch(stand: Stand, path: Path) -> bool:
+    return field_of(stand.table, path).row.switch is not None
+
+
+# ---- the vendor's
+
+
+def vendors(stand: Stand) -> LiveObject:
+    vendor = stand.subject.vendor
+    assert vendor is not None
+    [found] = [live for live in stand.objects() if vendor.name in live.names and not live.ours]
+    return found
+
+
+def with_a_vendor(variant: Variant) -> Mapping[str, None]:
+    return {"": None} if not variant.table.vendors else {}
+
+
+def only_the_vendors(variant: Variant) -> Mapping[str, None]:
+    return {"": None} if variant.table.vendors else {}
+
+
+def all_of_the_vendors(stand: Stand) -> dict[str, Any]:
+    ids = {live.id for live in stand.objects() if not live.ours}
+    return {key: item for item in stand.listed() if (key := stand.listing.identify(item)) in ids}
+
+
+@each("_", with_a_vendor)
+def test_the_vendors_objects_are_in_no_write(stand: Stand, _: None) -> None:
+    before = all_of_the_vendors(stand)
+    assert before
+    spec = stand.complete()
+    stand.write(spec)
+    stand.assert_done(stand.apply())
+    live = stand.only()
+    path = next(path for path in fields(stand.variant).values() if path in spec and changes(stand, path))
+    stand.write(stand.pinned({**spec, path: stand.two(path)[1]}, live))
+    stand.assert_done(stand.apply())
+    assert len(stand.door.writes) >= 2
+    for write in stand.door.writes:
+        assert not any(write.path.rstrip("/").endswith(f"/{name}") for name in before)
+    assert all_of_the_vendors(stand) == before
+
+
+@each("_", with_a_vendor)
+def test_a_name_of_the_vendors_is_refused(stand: Stand, _: None) -> None:
+    vendor = stand.subject.vendor
+    if vendor is None or vendor.resource != stand.table.resource:
+        pytest.skip("the vendor has no such objects")
+    stand.write(stand.minimal(pin=vendor.name))
+    stand.assert_refused("shadow" if stand.table.identity.shadows else "not-ours")
+
+
+@each("_", with_a_vendor)
+def test_a_vendors_object_is_never_adopted(stand: Stand, _: None) -> None:
+    """Not even where it shows all that an own object would be adopted for."""
+    table = stand.table
+    if not table.identity.natural:
+        pytest.skip("nothing is adopted here")
+    document = stand.document(vendors(stand))
+    alike = {}
+    for wire in table.identity.natural:
+        row = next(row for row in table.rows if any(point.path == wire for point in row.points))
+        alike["native", table.kind, *row.native[0]] = document[wire[0]]
+    stand.write(stand.minimal(alike))
+    applied = stand.apply()
+    assert applied.action.operation == "create"
+    stand.assert_done(applied)
+    assert stand.document(vendors(stand)) == document
+
+
+@each("_", only_the_vendors)
+def test_of_a_vendors_object_only_the_switch_moves(stand: Stand, _: None) -> None:
+    before = stand.document(stand.only())
+    [row] = writable(stand.table, stand.facts)
+    path = next(path for path in fields(stand.variant).values())
+    stand.write(stand.minimal({path: stand.two(path)[1]}))
+    stand.assert_done(stand.apply())
+    after = stand.document(stand.only())
+    assert differing(before, after, stand.table) == {point.path for point in row.points}
+    assert written_for(stand.table, path)
