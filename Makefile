@@ -48,4 +48,4 @@ coverage: $(READY)
 	$(BIN)/python -m coverage report --fail-under=$$(cat .ci/coverage-floor)
 
 clean: ## forget the virtual environment and every cache
-	rm -rf $(VENV) .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) .cache .coverage* .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache

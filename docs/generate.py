@@ -66,7 +66,7 @@ def _parts() -> dict[str, str]:
         "foreign-providers": _foreign(),
         "kinds": "\n\n".join(_kind(kind) for kind in KINDS.values()),
         "config": _fields(config, config),
-        "registry": _fields(config, config["$defs"]["RegistryEntry"], below=("token",)),
+        "registry": _fields(config, config["$defs"]["RegistryEntry"], below=("token", "auth")),
         "secret": _fields(config, config["$defs"]["SecretEntry"]),
         "acknowledgement": _fields(
             known["acknowledgements.schema.json"],

@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from reconciler.manifests.config import LoadedConfig
+from reconciler.manifests.config import AuthEntry, LoadedConfig
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Connection, Kind
-from reconciler.secrets import EnvSource
+from reconciler.secrets import EnvSource, TokenExchange
 
 if TYPE_CHECKING:
     import httpx
@@ -21,10 +21,10 @@ _UNLIMITED = 600_000  # requests per minute; a file on this machine needs no pac
 def connect(config: LoadedConfig, registry: str, environment: Mapping[str, str]) -> Connection:
     """The connection to one registry.
 
-    Raises SecretError where its token is not set, StorageError where an embedded one's file cannot be
-    used.
+    Raises SecretError where its token or API key is not set, StorageError where an embedded one's file
+    cannot be used.
     """
-    from reconciler.http import Pace  # noqa: PLC0415 - only a run that talks to a registry needs it
+    from reconciler.http import AccessToken, Pace  # noqa: PLC0415 - only a run that talks to a registry needs it
 
     entry = config.value.registries[registry]
     wire = in_process(config.database(registry)) if entry.embedded else None
@@ -33,6 +33,7 @@ def connect(config: LoadedConfig, registry: str, environment: Mapping[str, str])
         if entry.token
         else None
     )
+    exchange = _exchange(entry.auth, registry, environment) if entry.auth else None
     default = _UNLIMITED if entry.embedded else kind_of(config, registry).requests_per_minute
     per_minute = entry.requests_per_minute or default
     return Connection(
@@ -43,7 +44,16 @@ def connect(config: LoadedConfig, registry: str, environment: Mapping[str, str])
         concurrency=entry.concurrency,
         wire=wire,
         pace=Pace(per_minute),
+        auth=AccessToken(exchange, registry=registry) if exchange else None,
     )
+
+
+def _exchange(auth: AuthEntry, registry: str, environment: Mapping[str, str]) -> TokenExchange:
+    """The name of the key tells where it comes from: a refusal repeats it."""
+    env = auth.ibm_api_key.env
+    key = EnvSource(env).read(f"{env}, the API key of registry '{registry}'", environment)
+    url, form = auth.asked
+    return TokenExchange(key, url, form)
 
 
 def kind_of(config: LoadedConfig, registry: str) -> Kind:

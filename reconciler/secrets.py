@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import NoReturn
+from typing import Literal, NoReturn
 
 from reconciler.errors import SecretError
 
@@ -23,6 +23,13 @@ class SecretRef:
 
     def __str__(self) -> str:
         return f"secret {self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class SecretJson:
+    """A place in a request where the text of ``ref``, a JSON object, stands as that object."""
+
+    ref: SecretRef
 
 
 class Secret:
@@ -69,6 +76,18 @@ class EnvSource:
                 f"{name}: the environment variable {self.env} is not UTF-8", hint="set it again as plain text"
             )
         return Secret(name, text.strip())
+
+
+@dataclass(frozen=True, slots=True)
+class TokenExchange:
+    """An API key that buys access tokens: ``key`` goes to ``url`` alone, in the ``form`` that it takes.
+
+    ``iam``: the form of IBM Cloud's IAM. ``mcsp``: the JSON of IBM's Multi-Cloud SaaS Platform.
+    """
+
+    key: Secret
+    url: str
+    form: Literal["iam", "mcsp"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -993,7 +993,7 @@ async def test_a_redirect_to_another_origin_is_not_followed_and_the_token_stays(
                 error = await failure_of(call)
                 assert type(error) is UnexpectedAnswer
                 assert (
-                    f"redirected to {other.origin}; not followed, and the token was not sent" in error.message
+                    f"redirected to {other.origin}; not followed, and nothing was sent there" in error.message
                 )
     assert other.seen == []
     assert len(server.seen) == 2

@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "validate": "Check reconciler.yaml and every manifest; no network.",
     "plan": "Show what would change in each registry.",
     "apply": "Make only the calls that are needed.",
+    "probe": "Ask the declared upstreams what they do; no registry is asked.",
     "registries": "List the configured registries and whether they answer.",
     "schema": "Print or write the JSON Schemas for editors.",
     "serve": "Serve the embedded registry on a socket.",
@@ -37,7 +38,7 @@ _EPILOG: Final = """\b
 Exit codes:
   0  done, nothing to do, or a plan was made
   1  error, and nothing was written
-  2  only with --exit-code: there are changes
+  2  only with --exit-code: there are changes or differences
   3  something was refused, the rest is done or can be
   4  written in part, unproven or interrupted
   5  stale: something moved since the plan, nothing was written

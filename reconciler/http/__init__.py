@@ -5,7 +5,9 @@ Planning gets a ``ReadTransport``, which has no method that writes; only applyin
 ::
 
     transport.py   ReadTransport and Transport: one call, its attempts, its verdict
-    clients.py     the pool of httpx clients, one per call in flight; TLS, proxies, authentication
+    clients.py     the pool of httpx clients, one per call in flight; TLS, proxies
+    tokens.py      where the token of a call comes from, and how it gets onto a request
+    exchange.py    an API key exchanged for access tokens, renewed before they end
     pace.py        how fast calls may start, and the pause that a registry asks for
     hints.py       how long a registry asks us to wait
     answer.py      an answer off the wire, inside limits of size and time, and its JSON
@@ -15,8 +17,9 @@ Planning gets a ``ReadTransport``, which has no method that writes; only applyin
 """
 
 from reconciler.http.answer import Reply
+from reconciler.http.exchange import AccessToken
 from reconciler.http.pace import Clock, Pace
 from reconciler.http.transport import ReadTransport, Settings, Transport
 from reconciler.http.urls import quote_segment
 
-__all__ = ["Clock", "Pace", "ReadTransport", "Reply", "Settings", "Transport", "quote_segment"]
+__all__ = ["AccessToken", "Clock", "Pace", "ReadTransport", "Reply", "Settings", "Transport", "quote_segment"]

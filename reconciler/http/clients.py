@@ -10,9 +10,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import re
 import ssl
-from collections.abc import AsyncIterator, Callable, Generator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -20,36 +19,12 @@ from http.cookiejar import CookieJar, DefaultCookiePolicy
 import httpx
 
 from reconciler import __version__
-from reconciler.errors import SecretError, Unreachable
+from reconciler.errors import Unreachable
 from reconciler.http.urls import BaseUrl
-from reconciler.secrets import Secret
-
-_TOKEN = re.compile(r"[\x21-\x7e](?:[\x20-\x7e]*[\x21-\x7e])?")
 
 # Servers commonly close idle connections after 5 seconds. A write on a connection that closes in that
 # moment ends without an answer, so an idle connection is given up well before.
 _KEEP_IDLE = 3.0
-
-
-class BearerAuth(httpx.Auth):
-    """Puts the token on a request at the last moment, so that no value of ours holds its text.
-
-    An explicit auth also keeps httpx from taking credentials out of an address or a netrc file.
-    """
-
-    def __init__(self, token: Secret | None) -> None:
-        """Raises SecretError where the token cannot be a header."""
-        if token is not None and not _TOKEN.fullmatch(token.reveal()):
-            raise SecretError(
-                f"{token.name}: has characters that a token cannot have",
-                hint="set it again without line breaks, control characters or letters outside ASCII",
-            )
-        self._token = token
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        if self._token is not None:
-            request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
-        yield request
 
 
 class Clients:
@@ -60,14 +35,12 @@ class Clients:
         *,
         registry: str,
         base: BaseUrl,
-        auth: BearerAuth,
         count: int,
         timeout: float,
         wire: Callable[[], httpx.AsyncBaseTransport] | None,
     ) -> None:
         self._registry = registry
         self._base = base
-        self._auth = auth
         # Name lookup and TCP, then TLS, each get a third: together they end before the exchange does,
         # so whoever runs out of time while connecting knows that nothing was sent.
         self._timeout = httpx.Timeout(timeout, connect=timeout / 3)
@@ -121,7 +94,6 @@ class Clients:
         self, *, transport: httpx.AsyncBaseTransport | None = None, verify: ssl.SSLContext | bool = True
     ) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            auth=self._auth,
             headers={
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",

@@ -55,14 +55,13 @@ _NOT_SENT = (
     httpx.ProxyError,  # the proxy refused the tunnel
     httpx.InvalidURL,  # longer than httpx sends
 )
-SEND_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError)  # a raw OSError: TLS that broke later on
+# A raw OSError: TLS that broke later on. A UnicodeError: httpx reads where a redirect leads, and fails on it.
+SEND_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError)
 """What an exchange without an answer can end in."""
 
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id", "cf-ray")
 _LONGEST_EXCERPT = 200
 _LONGEST_DETAIL = 100
-_NOBODY = "check `url` in reconciler.yaml, and that the registry is running"
-_WRONG_URL = "check `url` in reconciler.yaml: it may be wrong"
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +74,8 @@ class Call:
     body: bytes | None = field(repr=False)
     writes: bool
     secrets: tuple[Secret, ...]
+    """Those that it carries, which an answer may repeat."""
+    content_type: str = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +92,19 @@ Verdict = Reply | Failed
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Turns what happened into a verdict, in the words of one registry."""
+    """Turns what happened into a verdict, in the words of one registry.
+
+    ``credential`` is what to check when it refuses us, ``setting`` where its address stands in
+    reconciler.yaml.
+    """
 
     registry: str
-    token: Secret | None
+    credential: str | None
     explain: Callable[[Any], str | None]
     retry_after: Callable[[Any], float | None]
     longest_wait: float
     now: Callable[[], float]
+    setting: str = "url"
 
     def failure(self, call: Call, failure: BaseException) -> Failed:
         """The verdict on a try that brought no answer."""
@@ -107,7 +113,8 @@ class Judge:
             if _is_untrusted(failure):
                 hint = "set SSL_CERT_FILE to the certificates that this network uses"
                 return Failed(self._error(Unreachable, call, None, f"not trusted: {about}", hint=hint))
-            nobody = _NOBODY if isinstance(failure, _NO_CONNECTION) else None
+            check = f"check `{self.setting}` in reconciler.yaml, and that the registry is running"
+            nobody = check if isinstance(failure, _NO_CONNECTION) else None
             unconnected = self._error(Unreachable, call, None, f"cannot connect: {about}", hint=nobody)
             return Failed(unconnected, repeat=True)
         if isinstance(failure, TimeoutError | httpx.TimeoutException):
@@ -150,7 +157,7 @@ class Judge:
         if call.writes and answer.status == 303:
             # It says that the request was handled and its result is elsewhere; the others, that it was not.
             return self._unknown(call, answer, what)
-        return Failed(self._error(UnexpectedAnswer, call, answer, what, hint=_WRONG_URL))
+        return Failed(self._error(UnexpectedAnswer, call, answer, what, hint=self._wrong_url()))
 
     def _redirection(self, call: Call, answer: Answer) -> str:
         location = answer.headers.get("location")
@@ -163,7 +170,7 @@ class Judge:
         if same:
             return "redirected to another path of the same origin; not followed"
         origin = self._clean(call, origin, _LONGEST_DETAIL)
-        return f"redirected to {origin}; not followed, and the token was not sent there"
+        return f"redirected to {origin}; not followed, and nothing was sent there"
 
     def _limited(self, call: Call, answer: Answer) -> Failed:
         wait = self._wait(answer)
@@ -192,7 +199,7 @@ class Judge:
     def _unusable(self, call: Call, answer: Answer, what: str) -> Failed:
         if call.writes:
             return self._unknown(call, answer, what)
-        return Failed(self._error(UnexpectedAnswer, call, answer, what, hint=_WRONG_URL))
+        return Failed(self._error(UnexpectedAnswer, call, answer, what, hint=self._wrong_url()))
 
     def _unknown(self, call: Call, answer: Answer | None, what: str) -> Failed:
         what = f"{what}; it may have taken effect"
@@ -238,13 +245,20 @@ class Judge:
         return None if found is None else self._clean(call, found, _LONGEST_DETAIL)
 
     def _whose(self) -> str:
-        if self.token is None:
+        if self.credential is None:
             return "this registry has no token in reconciler.yaml"
-        return f"check {self.token.name}: is it the right one, still valid, and allowed to do this?"
+        return check_hint(self.credential)
+
+    def _wrong_url(self) -> str:
+        return f"check `{self.setting}` in reconciler.yaml: it may be wrong"
 
     def _clean(self, call: Call, text: str, limit: int | None = None) -> str:
-        secrets = call.secrets if self.token is None else (self.token, *call.secrets)
-        return harmless(text, secrets) if limit is None else harmless(text, secrets, limit=limit)
+        return harmless(text, call.secrets) if limit is None else harmless(text, call.secrets, limit=limit)
+
+
+def check_hint(credential: str) -> str:
+    """What to do about a credential that was refused."""
+    return f"check {credential}: is it the right one, still valid, and allowed to do this?"
 
 
 def _json_or_none(answer: Answer) -> Any:

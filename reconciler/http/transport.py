@@ -6,7 +6,7 @@ import asyncio
 import logging
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Any, Self
 
@@ -20,11 +20,12 @@ from tenacity import (
     wait_random,
 )
 
-from reconciler.errors import RateLimited
+from reconciler.errors import RateLimited, RegistryError
 from reconciler.http.answer import Answer, Reply, receive
-from reconciler.http.clients import BearerAuth, Clients
+from reconciler.http.clients import Clients
 from reconciler.http.judge import SEND_FAILURES, Call, Failed, Judge, Verdict
 from reconciler.http.pace import Clock, Pace
+from reconciler.http.tokens import BearerAuth, FixedToken, TokenSource
 from reconciler.http.urls import BaseUrl, with_query
 from reconciler.secrets import Secret
 
@@ -61,9 +62,11 @@ def _no_hint(_data: Any) -> None:
 class ReadTransport:
     """Calls one registry, and has no method that writes.
 
-    ``registry`` is its name in reconciler.yaml. ``explain`` takes the decoded body of an error and gives
-    the registry's own message; ``retry_after`` gives the seconds that such a body asks us to wait, and
-    ``math.inf`` for a limit that waiting does not lift. Both take whatever JSON may come, None included.
+    ``registry`` is its name in reconciler.yaml, ``setting`` the field that ``base_url`` comes from.
+    ``token`` is sent with every call, or comes from a source that may renew it. ``explain`` takes the
+    decoded body of an error and gives the registry's own message; ``retry_after`` gives the seconds that
+    such a body asks us to wait, and ``math.inf`` for a limit that waiting does not lift. Both take
+    whatever JSON may come, None included.
     ``wire`` makes another httpx transport than sockets, such as one for an app in this process. ``pace``
     is one that other transports to the same registry share; without it, this one has its own.
 
@@ -76,33 +79,35 @@ class ReadTransport:
         *,
         registry: str,
         base_url: str,
-        token: Secret | None,
+        token: Secret | TokenSource | None,
         settings: Settings,
         explain: Callable[[Any], str | None],
         retry_after: Callable[[Any], float | None] = _no_hint,
         wire: Callable[[], httpx.AsyncBaseTransport] | None = None,
         clock: Clock | None = None,
         pace: Pace | None = None,
+        setting: str = "url",
     ) -> None:
         self._settings = settings
         self._clock = clock or Clock()
-        self._base = BaseUrl.parse(base_url, registry=registry)
+        self._base = BaseUrl.parse(base_url, registry=registry, setting=setting)
         self._pace = pace or Pace(settings.requests_per_minute, self._clock)
+        self._tokens = FixedToken(token) if token is None or isinstance(token, Secret) else token
         self._clients = Clients(
             registry=registry,
             base=self._base,
-            auth=BearerAuth(token),
             count=settings.concurrency,
             timeout=settings.timeout,
             wire=wire,
         )
         self._judge = Judge(
             registry=registry,
-            token=token,
+            credential=self._tokens.name,
             explain=explain,
             retry_after=retry_after,
             longest_wait=settings.longest_wait,
             now=self._clock.now,
+            setting=setting,
         )
 
     async def read(
@@ -169,9 +174,10 @@ class ReadTransport:
     async def _attempt(self, call: Call) -> Verdict:
         try:
             async with self._clients.borrow() as client:
-                # Only now: a permit that waited for a client would be used up late, on top of others.
-                await self._pace.start()
-                answer = await self._exchange(client, call)
+                # Only now: a token that waited for a client would be nearer to its end.
+                call, answer = await self._ask(client, call, await self._tokens.current())
+        except RegistryError as error:
+            return Failed(error)
         except SEND_FAILURES as failure:
             _log.debug("%s: %s: %s", self._judge.registry, call.shown, type(failure).__name__)
             return self._judge.failure(call, failure)
@@ -181,13 +187,27 @@ class ReadTransport:
             self._pace.pause(verdict.wait)
         return verdict
 
-    async def _exchange(self, client: httpx.AsyncClient, call: Call) -> Answer:
+    async def _ask(self, client: httpx.AsyncClient, call: Call, token: Secret | None) -> tuple[Call, Answer]:
+        """Sends ``call`` with ``token``, and once more with a new one if that one is refused.
+
+        A 401 was not processed, so a write may follow it too. The call that is given back carries what
+        its answer may repeat.
+        """
+        answer = await self._exchange(client, call, token)
+        if answer.status == 401 and self._tokens.refused(token):
+            token = await self._tokens.current()
+            answer = await self._exchange(client, call, token)
+        return (call if token is None else replace(call, secrets=(token, *call.secrets))), answer
+
+    async def _exchange(self, client: httpx.AsyncClient, call: Call, token: Secret | None) -> Answer:
         """Sends ``call`` once. Raises one of SEND_FAILURES where no answer came."""
+        # Only now: a permit that waited for a client would be used up late, on top of others.
+        await self._pace.start()
         deadline = asyncio.get_running_loop().time() + self._settings.timeout
-        headers = None if call.body is None else {"Content-Type": "application/json"}
+        headers = None if call.body is None else {"Content-Type": call.content_type}
         request = client.build_request(call.method, call.address, content=call.body, headers=headers)
         async with asyncio.timeout_at(deadline):
-            response = await client.send(request, stream=True)
+            response = await client.send(request, auth=BearerAuth(token), stream=True)
         try:
             return await receive(response, limit=self._settings.max_answer_bytes, deadline=deadline)
         finally:

@@ -44,8 +44,11 @@ class BaseUrl:
     host: str
 
     @classmethod
-    def parse(cls, text: str, *, registry: str) -> BaseUrl:
-        """Raises Unreachable, without repeating ``text``: it may hold a password."""
+    def parse(cls, text: str, *, registry: str, setting: str = "url") -> BaseUrl:
+        """``setting`` is where it stands in reconciler.yaml.
+
+        Raises Unreachable, without repeating ``text``: it may hold a password.
+        """
         flaw = None
         try:
             url = httpx.URL(text.rstrip("/"))
@@ -61,7 +64,9 @@ class BaseUrl:
                 flaw = "must end with its path"
         if flaw is not None:
             raise Unreachable(
-                f"{registry}: its url {flaw}", registry=registry, hint="correct `url` in reconciler.yaml"
+                f"{registry}: its {setting} {flaw}",
+                registry=registry,
+                hint=f"correct `{setting}` in reconciler.yaml",
             )
         return cls(text=str(url).rstrip("/"), host=url.host)
 

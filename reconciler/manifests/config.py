@@ -10,7 +10,7 @@ import ipaddress
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from pydantic import Field, model_validator
@@ -83,6 +83,38 @@ class SecretEntry(FromEnv):
     )
 
 
+IBM_TOKEN_URLS: Final = {
+    "iam": "https://iam.cloud.ibm.com/identity/token",
+    "mcsp": "https://iam.platform.saas.ibm.com/siusermgr/api/1.0/apikeys/token",
+}
+"""IBM's public token endpoints, as the vendor's own client has them (ibm-watsonx-orchestrate 2.19)."""
+
+
+class AuthEntry(Strict):
+    """An API key that is exchanged for access tokens, which end after a while and are renewed."""
+
+    ibm_api_key: FromEnv = Field(
+        description="Where the IBM API key comes from; it goes to `token_url` alone."
+    )
+    token_url: Omittable[BaseUrl] = Field(
+        None,
+        description="The token endpoint, with its path; IBM's public one if left out.",
+        examples=list(IBM_TOKEN_URLS.values()),
+    )
+    form: Omittable[Literal["iam", "mcsp"]] = Field(
+        None,
+        description="How the endpoint is asked: as IBM Cloud's IAM or as the Multi-Cloud SaaS Platform; "
+        "if left out, `mcsp` for a path that ends with /apikeys/token, else `iam`.",
+    )
+
+    @property
+    def asked(self) -> tuple[str, Literal["iam", "mcsp"]]:
+        """The address of the token endpoint, and the form in which it is asked."""
+        by_path = (self.token_url or "").rstrip("/").endswith("/apikeys/token")
+        form = self.form or ("mcsp" if by_path else "iam")
+        return self.token_url or IBM_TOKEN_URLS[form], form
+
+
 class RegistryEntry(Strict):
     """One live registry. `url` for a server, or `embedded` for one in a local file."""
 
@@ -100,6 +132,11 @@ class RegistryEntry(Strict):
         description="Where the bearer token comes from; only for `url`.",
         examples=[{"env": "ORQ_API_KEY"}],
     )
+    auth: Omittable[AuthEntry] = Field(
+        None,
+        description="An API key to exchange for tokens, in place of `token`.",
+        examples=[{"ibm_api_key": {"env": "WXO_API_KEY"}}],
+    )
     requests_per_minute: Omittable[Annotated[int, Field(ge=1, le=600_000)]] = Field(
         None, description="Never more in any minute; the kind's own default if left out.", examples=[300]
     )
@@ -111,7 +148,7 @@ class RegistryEntry(Strict):
     )
     insecure_http: bool = Field(
         default=False,
-        description="Allow http:// to a host other than this machine; the token travels in clear.",
+        description="Allow http:// to a host other than this machine; the token or key travels in clear.",
     )
 
     @model_validator(mode="after")
@@ -122,7 +159,29 @@ class RegistryEntry(Strict):
             raise failure("registry-target", "a registry has either `url` or `embedded`", hint)
         if "embedded" in given and "token" in given:
             raise failure("registry-target", "an embedded registry needs no `token`", "remove it")
+        if "embedded" in given and "auth" in given:
+            raise failure("registry-target", "an embedded registry needs no `auth`", "remove it")
+        if {"token", "auth"} <= given:
+            hint = "keep `auth` for an API key that is exchanged for tokens, else `token`"
+            raise failure("registry-target", "a registry has either `token` or `auth`", hint)
         return self
+
+    @property
+    def credential(self) -> Credential | None:
+        """The environment variable that lets us in."""
+        if self.token:
+            return Credential(self.token.env, "token", ("token", "env"))
+        if self.auth:
+            return Credential(self.auth.ibm_api_key.env, "API key", ("auth", "ibm_api_key", "env"))
+        return None
+
+
+class Credential(NamedTuple):
+    """An environment variable, what it holds, and where an entry names it."""
+
+    env: str
+    what: str
+    path: tuple[str, ...]
 
 
 class Config(Strict):
@@ -207,22 +266,33 @@ def load_config(path: Path, shown_as: str) -> LoadedConfig:
 
 
 def _cross_checks(config: LoadedConfig) -> Iterator[Problem]:
-    addresses: dict[str, _Address] = {}
-    for name, entry in config.value.registries.items():
-        if entry.url:
-            try:
-                addresses[name] = _address(entry.url)
-            except ValueError:
-                place = config.place("registries", name, "url")
-                hint = "in brackets stands an IPv6 address, as http://[::1]:8080"
-                yield Problem("url", "the host is not an address", place, hint, f"registries.{name}.url")
+    addresses: dict[_AddressPath, _Address] = {}
+    for path, url in _urls(config):
+        try:
+            addresses[path] = _address(url)
+        except ValueError:
+            place = config.place("registries", *path)
+            hint = "in brackets stands an IPv6 address, as http://[::1]:8080"
+            yield Problem("url", "the host is not an address", place, hint, ".".join(("registries", *path)))
     yield from _same_system(config, addresses)
     yield from _plain_http(config, addresses)
     yield from _token_as_secret(config)
     for index, name in enumerate(config.value.default_registries or ()):
         if name not in config.value.registries:
-            path = f"default_registries[{index}]"
-            yield unknown_registry(config, name, config.place("default_registries", index), path)
+            where = f"default_registries[{index}]"
+            yield unknown_registry(config, name, config.place("default_registries", index), where)
+
+
+_AddressPath = tuple[str, ...]
+"""Where an address stands below `registries`; its first step is the registry's name."""
+
+
+def _urls(config: LoadedConfig) -> Iterator[tuple[_AddressPath, str]]:
+    for name, entry in config.value.registries.items():
+        if entry.url:
+            yield (name, "url"), entry.url
+        if entry.auth and entry.auth.token_url:
+            yield (name, "auth", "token_url"), entry.auth.token_url
 
 
 def unknown_registry(config: LoadedConfig, name: str, place: Place, path: str) -> Problem:
@@ -264,14 +334,14 @@ def _canonical(host: str) -> str:
     return "localhost" if host in {"127.0.0.1", "::1"} else host
 
 
-def _same_system(config: LoadedConfig, addresses: Mapping[str, _Address]) -> Iterator[Problem]:
+def _same_system(config: LoadedConfig, addresses: Mapping[_AddressPath, _Address]) -> Iterator[Problem]:
     seen: dict[Any, str] = {}
     for name, entry in config.value.registries.items():
-        if name in addresses:
-            _, host, port, path = addresses[name]
+        if (name, "url") in addresses:
+            _, host, port, path = addresses[name, "url"]
             # http and https, each on its own port, are one server. The token counts too: in many
             # registries it is the token that says which workspace is meant.
-            target: Any = (entry.kind, host, port, path, entry.token and entry.token.env)
+            target: Any = (entry.kind, host, port, path, entry.credential and entry.credential.env)
         elif entry.embedded:
             target = config.database(name).resolve()
         else:
@@ -288,16 +358,16 @@ def _same_system(config: LoadedConfig, addresses: Mapping[str, _Address]) -> Ite
             )
 
 
-def _plain_http(config: LoadedConfig, addresses: Mapping[str, _Address]) -> Iterator[Problem]:
-    for name, address in addresses.items():
-        allowed = config.value.registries[name].insecure_http or is_loopback(address.host)
+def _plain_http(config: LoadedConfig, addresses: Mapping[_AddressPath, _Address]) -> Iterator[Problem]:
+    for path, address in addresses.items():
+        allowed = config.value.registries[path[0]].insecure_http or is_loopback(address.host)
         if address.scheme == "http" and not allowed:
             yield Problem(
                 "plain-http",
-                "http:// would send the token in clear",
-                config.place("registries", name, "url"),
+                f"http:// would send the {'token' if path[-1] == 'url' else 'API key'} in clear",
+                config.place("registries", *path),
                 "use https://, or set `insecure_http: true` on this registry",
-                f"registries.{name}.url",
+                ".".join(("registries", *path)),
             )
 
 
@@ -312,14 +382,19 @@ def is_loopback(host: str) -> bool:
 
 
 def _token_as_secret(config: LoadedConfig) -> Iterator[Problem]:
-    tokens = {entry.token.env: name for name, entry in config.value.registries.items() if entry.token}
+    used = {
+        entry.credential.env: (name, entry.credential)
+        for name, entry in config.value.registries.items()
+        if entry.credential
+    }
     for name, entry in config.value.secrets.items():
-        if entry.env in tokens:
+        if entry.env in used:
+            registry, credential = used[entry.env]
             yield Problem(
                 "token-as-secret",
-                f"{entry.env} is the token of registry '{tokens[entry.env]}'; no manifest may name it",
+                f"{entry.env} is the {credential.what} of registry '{registry}'; no manifest may name it",
                 config.place("secrets", name, "env"),
                 "use another variable",
                 f"secrets.{name}.env",
-                (config.place("registries", tokens[entry.env], "token", "env"),),
+                (config.place("registries", registry, *credential.path),),
             )

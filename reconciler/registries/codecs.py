@@ -10,14 +10,14 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import simplejson
 
 from reconciler.manifests.fields import SECRET_SCHEMA, JsonSchema, secret_shape_problem, text_schema
 from reconciler.manifests.vocabulary import BASE_URL, full
 from reconciler.money import SIGNIFICANT_DIGITS, InexactPrice, Price, Unit, as_double, plain
-from reconciler.secrets import SecretRef
+from reconciler.secrets import SecretJson, SecretRef
 
 Value = Any
 """A normal form: str, bool, int, Decimal, Price, Json, a sorted tuple, SecretRef, or None for unset."""
@@ -224,20 +224,24 @@ class Flag(Codec):
 
 @dataclass(frozen=True, slots=True)
 class Whole(Codec):
-    """A whole number from 0 of which every digit is kept, also where a server stores doubles."""
+    """A whole number of which every digit is kept, also where a server stores doubles; from 0, or signed."""
 
-    LARGEST = 10**SIGNIFICANT_DIGITS
+    LARGEST: ClassVar = 10**SIGNIFICANT_DIGITS
+    signed: bool = False
 
     def schema(self) -> JsonSchema:
-        return {"type": "integer", "minimum": 0, "maximum": self.LARGEST}
+        least = -self.LARGEST if self.signed else 0
+        return {"type": "integer", "minimum": least, "maximum": self.LARGEST}
 
     def normal(self, value: Any, *, native: bool) -> Value:
         if not isinstance(value, int) or isinstance(value, bool):
             raise BadValue("must be a whole number")
-        if value < 0:
+        if value < 0 and not self.signed:
             raise BadValue("must not be negative")
         if value > self.LARGEST:
             raise (BadValue if native else CannotExpress)(f"must be at most {self.LARGEST}")
+        if value < -self.LARGEST:
+            raise (BadValue if native else CannotExpress)(f"must be at least -{self.LARGEST}")
         return value
 
     def decode(self, wire: Wire) -> Value:
@@ -249,16 +253,18 @@ class Whole(Codec):
 
 @dataclass(frozen=True, slots=True)
 class Number(Codec):
-    """A number without a published unit."""
+    """A number without a published unit; from 0, or signed."""
+
+    signed: bool = False
 
     def schema(self) -> JsonSchema:
-        return {"type": "number", "minimum": 0}
+        return {"type": "number"} if self.signed else {"type": "number", "minimum": 0}
 
     def normal(self, value: Any, *, native: bool) -> Value:
         del native
         if not isinstance(value, int | Decimal) or isinstance(value, bool):
             raise BadValue("must be a number")
-        if value < 0:
+        if value < 0 and not self.signed:
             raise BadValue("must not be negative")
         _check_digits(value)
         return plain(Decimal(value))
@@ -412,38 +418,53 @@ class Tree(Codec):
         return None if value is None else value.value
 
 
+_KINDS: Final[Mapping[str, tuple[Any, str]]] = {
+    "object": (dict, "a mapping"),
+    "array": (list, "a list"),
+    "string": (str, "a text"),
+    "integer": (int, "a whole number"),
+    "number": ((int, Decimal), "a number"),
+    "boolean": (bool, "true or false"),
+}
+"""The types of JSON Schema: those of Python, and their names."""
+
+
 def check_shape(value: Any, schema: Mapping[str, Any], path: str = "") -> None:
     """Checks ``value`` against the small part of JSON Schema that the tables use.
 
     Raises BadValue, which names the key. jsonschema would cost the start-up of every command.
     """
-    kinds: dict[str, Any] = {
-        "object": dict,
-        "array": list,
-        "string": str,
-        "number": (int, Decimal),
-        "integer": int,
-    }
-    kind = schema.get("type")
     where = f"'{path}' " if path else ""
-    if kind is not None and (not isinstance(value, kinds[kind]) or isinstance(value, bool)):
-        names = {"object": "a mapping", "array": "a list", "string": "a text", "integer": "a whole number"}
-        raise BadValue(f"{where}must be {names.get(kind, 'a number')}")
+    choices = schema.get("anyOf", (schema,))
+    fitting = next((choice for choice in choices if _is_of(choice, value)), None)
+    if fitting is None:
+        raise BadValue(f"{where}must be {' or '.join(_KINDS[choice['type']][1] for choice in choices)}")
+    if fitting is not schema:
+        check_shape(value, fitting, path)
+        return
     if "minimum" in schema and value < schema["minimum"]:
         raise BadValue(f"{where}must be at least {schema['minimum']}")
     if isinstance(value, dict):
-        known = schema.get("properties", {})
+        known, others = schema.get("properties", {}), schema.get("additionalProperties", {})
         for key, item in value.items():
             below = f"{path}.{key}" if path else key
-            if key not in known:
+            if key not in known and others is False:
                 raise BadValue(f"has no key '{below}'; known: {', '.join(known)}")
-            check_shape(item, known[key], below)
+            check_shape(item, known.get(key, others), below)
         for key in schema.get("required", ()):
             if key not in value:
                 raise BadValue(f"{where}needs the key '{key}'")
     elif isinstance(value, list):
         for index, item in enumerate(value):
-            check_shape(item, schema["items"], f"{path}[{index}]")
+            check_shape(item, schema.get("items", {}), f"{path}[{index}]")
+
+
+def _is_of(schema: Mapping[str, Any], value: Any) -> bool:
+    """Whether ``value`` has the type that ``schema`` asks for, if it asks for one."""
+    kind = schema.get("type")
+    if kind is None:
+        return True
+    return isinstance(value, _KINDS[kind][0]) and isinstance(value, bool) is (kind == "boolean")
 
 
 @dataclass(frozen=True, slots=True)
@@ -529,3 +550,11 @@ class SecretText(Codec):
 
     def decode(self, wire: Wire) -> Value:
         raise CannotExpress(f"a secret is never read back, and here is a {type(wire).__name__}")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretObject(SecretText):
+    """A secret whose text is a JSON object, which stands in a request as that object."""
+
+    def encode(self, value: Value) -> Wire:
+        return SecretJson(value) if isinstance(value, SecretRef) else value

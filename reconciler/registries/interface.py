@@ -132,7 +132,8 @@ class Connection:
     """How to reach one registry.
 
     ``wire`` makes an httpx transport other than sockets (in this process). ``pace`` is an http.Pace of
-    ``requests_per_minute`` that the reader and the writer share; without it, each has its own.
+    ``requests_per_minute`` that the reader and the writer share; without it, each has its own. ``auth``
+    is an http.AccessToken that they share; it stands in for ``token``.
     """
 
     registry: str
@@ -142,6 +143,12 @@ class Connection:
     concurrency: int
     wire: Callable[[], Any] | None = None
     pace: Any = None
+    auth: Any = None
+
+    @property
+    def credentials(self) -> Any:
+        """What a transport takes as its token: fixed, renewed, or None."""
+        return self.auth or self.token
 
 
 class Client(Protocol):

@@ -7,19 +7,23 @@ from typing import Any
 
 import simplejson
 
-from reconciler.errors import InternalError, ReconcilerError
-from reconciler.secrets import Secret, SecretRef
+from reconciler.errors import InternalError, ReconcilerError, SecretError
+from reconciler.secrets import Secret, SecretJson, SecretRef
 
 
 def body_bytes(body: Mapping[str, Any], secrets: Mapping[SecretRef, Secret]) -> bytes:
-    """``body`` as JSON: Decimals as numbers, each SecretRef as the text of its secret.
+    """``body`` as JSON: Decimals as numbers, each SecretRef as the text of its secret, each SecretJson as
+    the object in that text.
 
-    Raises ReconcilerError for text that is no UTF-8, which JSON can spell and no body can hold.
+    Raises SecretError where such a text is no JSON object, ReconcilerError for text that is no UTF-8,
+    which JSON can spell and no body can hold.
     """
 
-    def reveal(value: object) -> str:
+    def reveal(value: object) -> Any:
         if isinstance(value, SecretRef) and value in secrets:
             return secrets[value].reveal()
+        if isinstance(value, SecretJson) and value.ref in secrets:
+            return _object_in(secrets[value.ref])
         raise InternalError(f"a request holds a value of type {type(value).__name__}")
 
     text: str = simplejson.dumps(body, use_decimal=True, default=reveal, ensure_ascii=False)
@@ -30,6 +34,20 @@ def body_bytes(body: Mapping[str, Any], secrets: Mapping[SecretRef, Secret]) -> 
     raise ReconcilerError(
         f"{where} holds text that is not UTF-8 (half of a surrogate pair), which cannot be sent",
         hint="correct it where it is kept",
+    )
+
+
+def _object_in(secret: Secret) -> dict[str, Any]:
+    """Raises SecretError, outside of the handler: the parser's own error holds the text."""
+    try:
+        document = simplejson.loads(secret.reveal(), use_decimal=True)
+    except (ValueError, RecursionError):
+        document = None
+    if isinstance(document, dict):
+        return document
+    raise SecretError(
+        f"{secret.name}: is sent as a JSON object, and its text is none",
+        hint="set its variable to the whole document, as it was downloaded",
     )
 
 
@@ -55,6 +73,10 @@ def _not_utf8(value: Any, secrets: Mapping[SecretRef, Secret], above: tuple[str,
     elif isinstance(value, SecretRef):
         if value in secrets and not _is_utf8(secrets[value].reveal()):
             yield f"the secret {value.name}"
+    elif isinstance(value, SecretJson):
+        # Its text may spell in ASCII what its object cannot be sent as.
+        if any(True for _ in _not_utf8(_object_in(secrets[value.ref]), {}, ("",))):
+            yield f"the secret {value.ref.name}"
     elif isinstance(value, str) and not _is_utf8(value):
         yield _shown(above)
 

@@ -25,6 +25,7 @@ from reconciler.registries import KINDS
 from reconciler.schemas.native import FREE_VALUES, native_schema
 from reconciler.schemas.plan import complete_plan
 from reconciler.schemas.pricing import PRICE_RULES, complete_prices
+from reconciler.schemas.probe import probe_schema
 from reconciler.schemas.tidy import Schema, hoisted, titled
 
 
@@ -38,6 +39,7 @@ def schemas() -> dict[str, Schema]:
         "plan.schema.json": complete_plan(
             titled(TypeAdapter(Plan).json_schema(mode="serialization"), "reconciler: a plan document")
         ),
+        "probe.schema.json": probe_schema(),
     }
 
 
@@ -63,8 +65,8 @@ def _config_schema() -> Schema:
     kind = entry["properties"]["kind"]
     entry["properties"]["kind"] = {"description": kind["description"], "type": "string", "enum": list(KINDS)}
     entry["oneOf"] = [
-        {"required": ["url"]},
-        {"required": ["embedded"], "properties": {"token": False}},
+        {"required": ["url"], "not": {"required": ["token", "auth"]}},
+        {"required": ["embedded"], "properties": {"token": False, "auth": False}},
     ]
     return schema
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
 
 from reconciler.manifests.fields import SECRET_SCHEMA
 from reconciler.manifests.problems import dotted
@@ -16,6 +16,7 @@ from reconciler.registries.codecs import (
     Flag,
     Money,
     Number,
+    SecretObject,
     SecretText,
     SetOf,
     Tree,
@@ -211,6 +212,13 @@ def portable_twin(table: Table, row: Row) -> RowPath | None:
     return next(same, None)
 
 
+def _shape_text(shape: Mapping[str, Any]) -> str:
+    names = {"object": "a mapping", "array": "a list", "string": "a text", "boolean": "true or false"}
+    kinds = [choice.get("type") for choice in shape.get("anyOf", (shape,))]
+    text = " or ".join("any value" if kind is None else names.get(kind, "a number") for kind in kinds)
+    return text[0].upper() + text[1:]
+
+
 def type_text(codec: Codec) -> str:
     """The type of a native value in words, with the unit of a price."""
     match codec:
@@ -227,12 +235,14 @@ def type_text(codec: Codec) -> str:
         case SetOf():
             items = "texts" if codec.item is str else "whole numbers"
             return f"A set of {items}; their order means nothing"
+        case SecretObject():
+            return "A secret by reference, whose text is a JSON object"
         case SecretText():
             return "A secret by reference"
         case TreeOrSecret():
             return "Any value, or a secret by reference"
         case Tree():
-            return "A mapping, compared whole" if codec.shape else "Any value, compared whole"
+            return f"{_shape_text(codec.shape or {})}, compared whole"
         case EmptyMapping():
             return "A mapping"
     return "A text"

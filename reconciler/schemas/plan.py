@@ -6,10 +6,20 @@ A plan is output, so its schema names every field as required and is open to mor
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from reconciler.plan import FORMAT
 from reconciler.schemas.tidy import Schema, ordered
+
+FAILURE: Final = {
+    "code": "A stable word for programs.",
+    "message": "What went wrong.",
+    "hint": "How to fix it, where we know.",
+    "request": "The method and address of the request.",
+    "status": "The HTTP status of the answer.",
+    "request_id": "The registry's own id for the request.",
+}
 
 _FIELDS: Final = {
     "Plan": {
@@ -97,28 +107,13 @@ _FIELDS: Final = {
     },
     "NotHeld": {"path": "The field.", "names": "The manifests that declare it."},
     "LeftAlone": {"id": "Its id.", "display_name": "The name that people see."},
-    "Failure": {
-        "code": "A stable word for programs.",
-        "message": "What went wrong.",
-        "hint": "How to fix it, where we know.",
-        "request": "The method and address of the request.",
-        "status": "The HTTP status of the answer.",
-        "request_id": "The registry's own id for the request.",
-    },
+    "Failure": FAILURE,
 }
 
 
 def complete_plan(schema: Schema) -> Schema:
     """Explains every field, and says that every one is there."""
-    definitions: dict[str, Any] = {**schema["$defs"], "Plan": schema}
-    for name, definition in definitions.items():
-        # The docstring's first paragraph; the second one explains fields.
-        definition["description"] = definition["description"].split("\n\n")[0].replace("``", "`")
-        definition["required"] = list(definition["properties"])
-        definition["properties"] = {
-            field: ordered({**below, "description": _FIELDS.get(name, {}).get(field, "")})
-            for field, below in definition["properties"].items()
-        }
+    describe(schema, "Plan", _FIELDS)
     format_ = schema["properties"]["format"]
     schema["properties"]["format"] = {"description": format_["description"], "const": FORMAT}
     schema["properties"]["exit_code"] = {
@@ -126,3 +121,19 @@ def complete_plan(schema: Schema) -> Schema:
         "type": "integer",
     }
     return schema
+
+
+def describe(schema: Schema, root: str, fields: Mapping[str, Mapping[str, str]]) -> None:
+    """Puts the texts of ``fields``, by class and field, into ``schema``, and makes every field required.
+
+    ``root`` is the class of the whole.
+    """
+    definitions: dict[str, Any] = {**schema["$defs"], root: schema}
+    for name, definition in definitions.items():
+        # The docstring's first paragraph; the second one explains fields.
+        definition["description"] = definition["description"].split("\n\n")[0].replace("``", "`")
+        definition["required"] = list(definition["properties"])
+        definition["properties"] = {
+            field: ordered({**below, "description": fields.get(name, {}).get(field, "")})
+            for field, below in definition["properties"].items()
+        }

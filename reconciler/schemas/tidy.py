@@ -88,7 +88,11 @@ def nullable(schema: Schema) -> Schema:
 
 
 def or_null(schema: Schema) -> Schema:
-    """A schema with a type, and null as well."""
+    """A schema, and null as well."""
+    if "anyOf" in schema:
+        return {**schema, "anyOf": [*schema["anyOf"], {"type": "null"}]}
+    if "type" not in schema:
+        return schema
     types = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
     result = {**schema, "type": [*types, "null"]}
     if "enum" in schema:

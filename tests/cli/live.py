@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 import uvicorn
 
-from reconciler.embedded import create_app
+from reconciler.embedded import Options, create_app
+from reconciler.embedded.options import DEFAULT
 
 
 @dataclass(frozen=True)
@@ -83,9 +84,9 @@ def _settled(key: str, value: Any) -> Any:
 
 
 @contextmanager
-def live_registry(database: Path, *, token: str | None = None) -> Iterator[Live]:
+def live_registry(database: Path, *, token: str | None = None, options: Options = DEFAULT) -> Iterator[Live]:
     live = Live()
-    app = create_app(database, token=token)
+    app = create_app(database, token=token, options=options)
 
     async def hooked(scope: Any, receive: Any, send: Any) -> None:
         body = b""

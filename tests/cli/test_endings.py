@@ -179,6 +179,12 @@ ENDINGS: list[tuple[Callable[[World], None], str, int, str]] = [
     (one_of_two_unreachable, "registries", 1, "Registries"),
     (no_token, "registries", 1, "Registries"),
     (broken_database, "registries", 1, "Registries"),
+    (nothing, "probe", 0, "Probe"),
+    (nothing, "probe a --exit-code", 0, "Probe"),
+    (nothing, "probe nobody", 1, "Error"),
+    (invalid, "probe", 1, "Error"),
+    (no_config, "probe", 1, "Error"),
+    (nothing, "probe --timeout x", 1, "Error"),
     (nothing, "schema modle", 1, "Error"),
     (nothing, "serve --port x", 1, "Error"),
 ]

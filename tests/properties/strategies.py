@@ -19,6 +19,7 @@ from reconciler.registries.codecs import (
     Id,
     Money,
     Number,
+    SecretObject,
     SecretText,
     SetOf,
     Text,
@@ -97,7 +98,15 @@ SECRET = st.sampled_from(sorted(SECRETS)).map(lambda name: {"secret": name})
 
 def shaped(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
     """Values of the small part of JSON Schema that the tables use."""
+    if "anyOf" in schema:
+        return st.one_of([shaped(choice) for choice in schema["anyOf"]])
     match schema.get("type"):
+        case None:
+            return LEAVES
+        case "boolean":
+            return st.booleans()
+        case "object" if "properties" not in schema:
+            return st.dictionaries(_SHORT, shaped(schema.get("additionalProperties", {})), max_size=3)
         case "object":
             known = {key: shaped(below) for key, below in schema["properties"].items()}
             needed = schema.get("required", ())
@@ -106,7 +115,7 @@ def shaped(schema: Mapping[str, Any]) -> st.SearchStrategy[Any]:
                 optional={key: value for key, value in known.items() if key not in needed},
             )
         case "array":
-            return st.lists(shaped(schema["items"]), max_size=3)
+            return st.lists(shaped(schema.get("items", {})), max_size=3)
         case "string":
             return TEXTS
         case "integer":
@@ -137,6 +146,8 @@ def native_values(codec: Codec, *, row: Row | None = None) -> st.SearchStrategy[
             return tree | SECRET if isinstance(codec, TreeOrSecret) else tree
         case Word():
             return st.sampled_from(sorted(codec.spellings.values())) | _SHORT
+        case Whole(signed=True) | Number(signed=True):
+            return _SIMPLE[type(codec)].flatmap(lambda number: st.sampled_from([number, -number]))
         case _:
             return _SIMPLE[type(codec)]
 
@@ -147,6 +158,7 @@ _SIMPLE: dict[type[Codec], st.SearchStrategy[Any]] = {
     Number: AMOUNTS,
     Money: AMOUNTS,
     SecretText: SECRET,
+    SecretObject: SECRET,
     EmptyMapping: st.just({}),
 }
 

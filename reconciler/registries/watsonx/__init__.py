@@ -1,0 +1,1 @@
+"""IBM watsonx Orchestrate: the virtual models of its AI gateway."""
