@@ -1,4 +1,4 @@
-"""How the tests of the suite are multiplied: by table, by way to reach the registry, by cases of their own."""
+"""How the tests of the suite are multiplied: by table, by way to the registry, by cases of their own."""
 
 from __future__ import annotations
 
@@ -27,13 +27,21 @@ class _Each:
 
 
 def each(name: str, cases: Cases, *, ways: Sequence[str] = (IN_PROCESS, SOCKET)) -> Callable[[Test], Test]:
-    """Runs a test for each of the cases of its table: by what they are called, what ``name`` is then."""
+    """Runs a test for each of the cases of its table: by what they are called, what ``name`` is then.
+
+    A table that has no cases is left out.
+    """
 
     def mark(test: Test) -> Test:
         test.each = _Each(name, cases, ways)  # type: ignore[attr-defined]
         return test
 
     return mark
+
+
+def where(fits: Callable[[Variant], Any]) -> Callable[[Test], Test]:
+    """Runs a test for the tables that ``fits`` takes."""
+    return each("case", lambda variant: {"": None} if fits(variant) else {})
 
 
 def multiplied(test: Any) -> tuple[list[str], list[tuple[Any, ...]], list[str]]:

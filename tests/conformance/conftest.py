@@ -60,7 +60,9 @@ def folder(tmp_path: File) -> Iterator[File]:
 def subject(variant: Variant) -> Subject:
     found = subject_of(variant.kind.name)
     if found is None:
-        pytest.fail(f"kind {variant.kind.name} has no subject: tests/conformance/__init__.py says how to add one")
+        pytest.fail(
+            f"kind {variant.kind.name} has no subject: tests/conformance/__init__.py says how to add one"
+        )
     return found
 
 

@@ -162,7 +162,9 @@ def of_schema(schema: Mapping[str, Any]) -> Iterable[Any]:
 # ---- manifests
 
 
-def minimal(variant: Variant, facts: Facts, given: Flat | None = None, *, pin: str | None = None) -> dict[Path, Any]:
+def minimal(
+    variant: Variant, facts: Facts, given: Flat | None = None, *, pin: str | None = None
+) -> dict[Path, Any]:
     """The least that a create takes beside ``given``. ``pin`` names the live object outright."""
     table = variant.table
     spec = {**facts.always, **(given or {})}

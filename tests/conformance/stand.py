@@ -297,7 +297,9 @@ class Stand:
             assert action.operation == "refused", (action.operation, action.changes)
             assert not action.requests
             assert {refusal.code for refusal in action.refusals} & set(codes), action.refusals
-            assert all(refusal.message and refusal.fix is not None for refusal in action.refusals), action.refusals
+            assert all(refusal.message and refusal.fix is not None for refusal in action.refusals), (
+                action.refusals
+            )
         assert [result.status for result in applied.outcome.results] == ["refused"] * len(actions)
         assert self.door.writes == []
         return actions

@@ -99,7 +99,9 @@ def test_two_manifests_for_one_live_object_are_refused(stand: Stand) -> None:
     stand.write(spec, spec, names=(NAME, OTHER))
     actions = stand.assert_refused("ambiguous")
     assert len(actions) == 2
-    assert all(NAME in action.refusals[0].message and OTHER in action.refusals[0].message for action in actions)
+    assert all(
+        NAME in action.refusals[0].message and OTHER in action.refusals[0].message for action in actions
+    )
 
 
 def test_two_manifests_that_would_make_one_object_are_refused(stand: Stand) -> None:
@@ -121,7 +123,10 @@ def resembling(variant: Variant) -> Mapping[str, Path]:
 def test_a_likely_rename_is_refused(stand: Stand, wire: Path) -> None:
     """A new name, and one thing that it has in common with what is there."""
     identity = stand.table.identity
-    telling = {path: path_of(stand.table, shown_at(stand.table, path)) for path in (*identity.natural, *identity.resembles)}
+    telling = {
+        path: path_of(stand.table, shown_at(stand.table, path))
+        for path in (*identity.natural, *identity.resembles)
+    }
     stand.made(stand.minimal({path: stand.two(path)[0] for path in telling.values()}))
     new = {path: stand.two(path)[0 if at == wire else 1] for at, path in telling.items()}
     stand.write(stand.minimal(new), names=(OTHER,))

@@ -12,7 +12,7 @@ from reconciler.registries.codecs import Tree
 from reconciler.registries.interface import LiveObject
 from reconciler.registries.rows import Path, Table
 
-from .cases import each
+from .cases import each, where
 from .manifests import field_of, writable
 from .stand import Stand
 from .subject import Variant
@@ -26,7 +26,7 @@ SOMETHING = {"deep": [1, {"er": None}]}
 def one_for_each_key(variant: Variant) -> Mapping[str, Path]:
     """One field that an update takes for each top-level key of its body."""
     found: dict[str, Path] = {}
-    for name, path in fields(variant).items():
+    for path in fields(variant).values():
         item = field_of(variant.table, path)
         if item.row.updatable and item.shown is not None:
             found.setdefault(item.points[0].path[0], path)
@@ -141,12 +141,9 @@ def vendors(stand: Stand) -> LiveObject:
     return found
 
 
-def with_a_vendor(variant: Variant) -> Mapping[str, None]:
-    return {"": None} if not variant.table.vendors else {}
-
-
-def only_the_vendors(variant: Variant) -> Mapping[str, None]:
-    return {"": None} if variant.table.vendors else {}
+def is_own(variant: Variant) -> bool:
+    """Whether the objects of a table are ours to make."""
+    return not variant.table.vendors
 
 
 def all_of_the_vendors(stand: Stand) -> dict[str, Any]:
@@ -154,8 +151,8 @@ def all_of_the_vendors(stand: Stand) -> dict[str, Any]:
     return {key: item for item in stand.listed() if (key := stand.listing.identify(item)) in ids}
 
 
-@each("_", with_a_vendor)
-def test_the_vendors_objects_are_in_no_write(stand: Stand, _: None) -> None:
+@where(is_own)
+def test_the_vendors_objects_are_in_no_write(stand: Stand, case: None) -> None:
     before = all_of_the_vendors(stand)
     assert before
     spec = stand.complete()
@@ -171,8 +168,8 @@ def test_the_vendors_objects_are_in_no_write(stand: Stand, _: None) -> None:
     assert all_of_the_vendors(stand) == before
 
 
-@each("_", with_a_vendor)
-def test_a_name_of_the_vendors_is_refused(stand: Stand, _: None) -> None:
+@where(is_own)
+def test_a_name_of_the_vendors_is_refused(stand: Stand, case: None) -> None:
     vendor = stand.subject.vendor
     if vendor is None or vendor.resource != stand.table.resource:
         pytest.skip("the vendor has no such objects")
@@ -180,8 +177,8 @@ def test_a_name_of_the_vendors_is_refused(stand: Stand, _: None) -> None:
     stand.assert_refused("shadow" if stand.table.identity.shadows else "not-ours")
 
 
-@each("_", with_a_vendor)
-def test_a_vendors_object_is_never_adopted(stand: Stand, _: None) -> None:
+@where(is_own)
+def test_a_vendors_object_is_never_adopted(stand: Stand, case: None) -> None:
     """Not even where it shows all that an own object would be adopted for."""
     table = stand.table
     if not table.identity.natural:
@@ -198,8 +195,8 @@ def test_a_vendors_object_is_never_adopted(stand: Stand, _: None) -> None:
     assert stand.document(vendors(stand)) == document
 
 
-@each("_", only_the_vendors)
-def test_of_a_vendors_object_only_the_switch_moves(stand: Stand, _: None) -> None:
+@where(lambda variant: variant.table.vendors)
+def test_of_a_vendors_object_only_the_switch_moves(stand: Stand, case: None) -> None:
     before = stand.document(stand.only())
     [row] = writable(stand.table, stand.facts)
     path = next(path for path in fields(stand.variant).values())

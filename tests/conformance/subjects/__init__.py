@@ -6,7 +6,7 @@ import importlib
 from functools import cache
 from importlib.util import find_spec
 
-from ..subject import Subject
+from conformance.subject import Subject
 
 
 @cache

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.registries.orq.client import OrqReader
-
-from ..subject import Facts, Failure, Limit, Listing, Pages, Subject, Vendor, key_list, paths
+from conformance.subject import Facts, Failure, Limit, Listing, Pages, Subject, Vendor, key_list, paths
 
 GENERIC = key_list("orq_metadata_keys.json")
 OPENAI_LIKE = key_list("orq_openai_like_keys.json")
@@ -24,7 +22,7 @@ def _deployment(number: int) -> dict[str, Any]:
     return {"key": f"d{number:04}", "model": "openai/gpt-4o", "provider": "openai"}
 
 
-async def _users(reader: OrqReader) -> int:
+async def _users(reader: Any) -> int:
     usages = await reader.usages()
     return len(usages.by_name.get("openai/gpt-4o", ()))
 
@@ -50,7 +48,13 @@ SUBJECT = Subject(
         Failure(
             "code, message and address",
             403,
-            {"error": {"code": "insufficient_scope", "message": "Not for you", "doc_url": "https://x.invalid"}},
+            {
+                "error": {
+                    "code": "insufficient_scope",
+                    "message": "Not for you",
+                    "doc_url": "https://x.invalid",
+                }
+            },
             ("Not for you", "insufficient_scope"),
         ),
         Failure(
