@@ -7,7 +7,7 @@ documented, which keys the reference page has. Manifests, edits and what is expe
 the rows.
 
 1. ``listings``: for each resource, the call that reads it, and the list of objects in a decoded answer.
-2. ``vendor``: what to seed so that there is an object of the vendor's, and by which name it is known.
+2. ``vendors``: what to seed so that there is an object of the vendor's, and by which name it is known.
 3. ``errors``, ``limits``, ``pages``: what the vendor documents. Statuses, HTML, empty bodies and the usual
    headers of a 429 need no line: they are tried with every kind.
 4. ``facts``, by variant, where a table needs them: values that the registry takes where any other would

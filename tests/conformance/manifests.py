@@ -17,6 +17,7 @@ from reconciler.registries.codecs import (
     CannotExpress,
     EmptyMapping,
     Money,
+    SecretObject,
     SecretText,
     Tree,
     Value,
@@ -123,6 +124,8 @@ def _candidates(item: Field) -> Iterable[Any]:
         return MODEL_TYPES
     if item.row.switch is not None:
         return [True, False] if item.row.absent is None else list(item.row.switch)
+    if isinstance(codec, SecretObject):
+        return [{"secret": "FIRST_OBJECT"}, {"secret": "SECOND_OBJECT"}]
     if isinstance(codec, SecretText):
         return [{"secret": "FIRST_KEY"}, {"secret": "SECOND_KEY"}]
     if isinstance(codec, Money) and not item.native:

@@ -29,7 +29,7 @@ from reconciler.secrets import SecretStore
 from . import manifests
 from .door import Door
 from .manifests import NAME, SECRETS, Flat
-from .subject import UPSTREAM, Facts, Listing, Subject, Variant
+from .subject import UPSTREAM, Facts, Listing, Subject, Variant, Vendor
 
 REGISTRY = "sandbox"
 TOKEN = "planted-registry-token"
@@ -69,8 +69,8 @@ class Stand:
         door.is_read = self._is_read
         door.app = create_app(self.database, token=TOKEN if url else None, options=OPTIONS)
         self.seed(subject.seed)
-        if subject.vendor is not None:
-            self.seed(subject.vendor.seed)
+        for vendor in subject.vendors.values():
+            self.seed(vendor.seed)
         (folder / "models").mkdir()
         secrets = {name: {"env": name, "hosts": [UPSTREAM, "127.0.0.1"]} for name in SECRETS}
         self._write("reconciler.yaml", self._config(secrets))
@@ -113,6 +113,10 @@ class Stand:
         return self.subject.listings[self.table.resource]
 
     @property
+    def vendor(self) -> Vendor | None:
+        return self.subject.vendors.get(self.table.resource)
+
+    @property
     def read(self) -> str:
         """The request that a message about a read names."""
         return f"{self.listing.method} {self.url or 'http://embedded'}{self.subject.base}{self.listing.path}"
@@ -127,7 +131,7 @@ class Stand:
 
     def _given(self, given: Flat | None) -> dict[Path, Any]:
         """With the name of what only the vendor makes."""
-        vendor = self.subject.vendor
+        vendor = self.vendor
         pin = {self.table.identity.pin: vendor.name} if self.table.vendors and vendor else {}
         return {**pin, **(given or {})}
 
@@ -215,7 +219,7 @@ class Stand:
         return live
 
     def _is_vendors(self, live: LiveObject) -> bool:
-        vendor = self.subject.vendor
+        vendor = self.vendor
         return self.table.vendors and vendor is not None and vendor.name in live.names
 
     # ---- by hand
@@ -228,7 +232,7 @@ class Stand:
             base = f"http://registry{self.subject.base}"
             headers = {"authorization": f"Bearer {TOKEN}"}
             async with httpx.AsyncClient(transport=transport, base_url=base, headers=headers) as client:
-                return await client.request(self.listing.method, self.listing.path)
+                return await client.request(self.listing.method, self.listing.path, json=self.listing.body)
 
         answer = asyncio.run(exchange())
         assert answer.status_code == 200, answer.text

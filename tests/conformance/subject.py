@@ -24,11 +24,13 @@ class Listing:
 
     ``items`` gives the list of objects inside a decoded answer (the list itself, so that a test can change
     it). ``unknown`` are answers of a shape that no documentation knows. ``identify`` gives what
-    ``LiveObject.id`` is made of; ``rename`` gives an object of an answer another one.
+    ``LiveObject.id`` is made of; ``rename`` gives an object of an answer another one. ``body`` is what the
+    call needs where it is a POST.
     """
 
     method: str
     path: str
+    body: Json = None
     items: Callable[[Json], list[dict[str, Json]]] = lambda data: data
     unknown: Sequence[Json] = ()
     identify: Callable[[dict[str, Json]], str] = lambda item: str(item["id"])
@@ -41,7 +43,6 @@ class Vendor:
 
     name: str
     seed: Mapping[str, Json]
-    resource: str = "Model"
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ class Pages:
 class Facts:
     """What one table needs.
 
-    ``always`` stands in every manifest of it; ``values`` are two good values for a path, where those that
+    ``always`` stands in every manifest of it, and ``another`` in that of a second object; ``pin`` is a name
+    that a manifest may give its object outright. ``values`` are two good values for a path, where those that
     follow from its codec are not; ``apart`` are paths that cannot stand in one manifest with all others;
     ``elsewhere`` those of which an edit means another object; ``newer`` those that only newer servers take,
     and the embedded one does not. ``keys`` are the wire paths that the reference page has for a create; an
@@ -92,6 +94,8 @@ class Facts:
     """
 
     always: Mapping[Path, Json] = field(default_factory=dict)
+    another: Mapping[Path, Json] = field(default_factory=dict)
+    pin: str = "model-0"
     values: Mapping[Path, tuple[Json, Json]] = field(default_factory=dict)
     apart: frozenset[Path] = frozenset()
     elsewhere: frozenset[Path] = frozenset()
@@ -103,12 +107,13 @@ class Facts:
 class Subject:
     """One kind.
 
-    ``base`` follows the address of the embedded registry. ``seed`` is what must be there before anything
-    else; ``reads`` are further calls, by method and path, that only read.
+    ``listings`` and ``vendors`` are by resource; ``vendors`` has none where the list shows no object of the
+    vendor's. ``base`` follows the address of the embedded registry. ``seed`` is what must be there before
+    anything else; ``reads`` are further calls, by method and path, that only read.
     """
 
     listings: Mapping[str, Listing]
-    vendor: Vendor | None
+    vendors: Mapping[str, Vendor] = field(default_factory=dict)
     errors: Sequence[Failure] = ()
     limits: Sequence[Limit] = ()
     pages: Sequence[Pages] = ()

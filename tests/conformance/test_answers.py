@@ -44,17 +44,8 @@ def an_edit(stand: Stand) -> None:
     """An object that is there, and a manifest with one line that differs."""
     spec = stand.minimal()
     live = stand.made(spec)
-    path = next(path for path in fields(stand.variant).values() if is_plain(stand, path))
-    stand.write(stand.pinned({**stand.minimal({path: stand.two(path)[1]})}, live))
-
-
-def is_plain(stand: Stand, path: Any) -> bool:
-    """Whether the edit of a field is one request, from what a create without the field leaves."""
-    identity = stand.table.identity
-    item = stand.table.find(path)
-    assert item is not None
-    points = {point.path for point in item.points}
-    return changes(stand, path) and not points & {*identity.natural, *identity.resembles}
+    path = next(path for path in fields(stand.variant).values() if changes(stand, path))
+    stand.write(stand.pinned(stand.minimal({path: stand.two(path)[1]}), live))
 
 
 def assert_told(told: Told | None, request: str, failure: Failure) -> None:
@@ -72,7 +63,8 @@ def assert_told(told: Told | None, request: str, failure: Failure) -> None:
 @each("failure", failures)
 def test_an_error_of_a_read_is_told(stand: Stand, failure: Failure) -> None:
     stand.write(stand.minimal())
-    stand.door.answer_reads(Answer(failure.status, failure.body, failure.headers), always=True)
+    answer = Answer(failure.status, failure.body, failure.headers)
+    stand.door.answer_reads(answer, path=stand.subject.base + stand.listing.path, always=True)
     applied = stand.apply()
     assert_told(applied.plan.registries[0].failure, stand.read, failure)
     assert stand.door.writes == []
@@ -182,11 +174,12 @@ def lasting(variant: Variant) -> Mapping[str, Limit]:
 @each("limit", passing)
 def test_a_limit_of_a_read_is_waited_for(stand: Stand, slept: list[float], limit: Limit) -> None:
     stand.write(stand.minimal())
-    stand.door.answer_reads(limited(limit))
+    path = stand.subject.base + stand.listing.path
+    stand.door.answer_reads(limited(limit), path=path)
     plan = stand.plan()
     assert plan.registries[0].failure is None
     assert slept == [limit.wait]
-    first, second, *_ = stand.door.seen
+    first, second = [one for one in stand.door.seen if one.path == path]
     assert (first.status, second.status) == (429, 200)
     assert (first.method, first.path) == (second.method, second.path)
 
@@ -243,4 +236,5 @@ def test_every_page_is_read(stand: Stand, case: tuple[Pages, int]) -> None:
     stand.seed(pages.seed(count))
     assert stand.with_reader(pages.count) == count
     asked = [one for one in stand.door.seen if one.path == stand.subject.base + pages.path]
-    assert max(1, math.ceil(count / pages.size)) <= len(asked) <= count // pages.size + 1
+    # The vendor's objects may be in the same list.
+    assert max(1, math.ceil(count / pages.size)) <= len(asked) <= count // pages.size + 2

@@ -76,13 +76,16 @@ def test_what_cannot_be_expressed_is_refused(stand: Stand, case: tuple[Path, Any
 
 
 def test_two_live_objects_for_one_manifest_are_refused(stand: Stand) -> None:
+    identity = stand.table.identity
+    if identity.unique and not identity.natural:
+        pytest.skip("the registry keeps one object for a name, and nothing else is looked at")
     spec = stand.minimal()
     live = stand.made(spec)
 
     def doubled(items: list[dict[str, Any]]) -> None:
         [item] = [item for item in items if stand.listing.identify(item) == live.id]
         twin = copy.deepcopy(item)
-        if stand.table.identity.natural:  # else their common name makes them alike
+        if identity.natural:  # else their common name makes them alike
             stand.listing.rename(item, "twin-1")
             stand.listing.rename(twin, "twin-2")
         items.append(twin)
@@ -108,7 +111,7 @@ def test_two_manifests_that_would_make_one_object_are_refused(stand: Stand) -> N
     identity = stand.table.identity
     if stand.table.create is None or not (identity.client_chosen or identity.natural):
         pytest.skip("nothing says that they would make one object")
-    spec = stand.minimal(pin="model-0") if identity.client_chosen else stand.minimal()
+    spec = stand.minimal(pin=stand.facts.pin) if identity.client_chosen else stand.minimal()
     stand.write(spec, spec, names=(NAME, OTHER))
     assert len(stand.assert_refused("ambiguous")) == 2
 
@@ -128,7 +131,9 @@ def test_a_likely_rename_is_refused(stand: Stand, wire: Path) -> None:
         for path in (*identity.natural, *identity.resembles)
     }
     stand.made(stand.minimal({path: stand.two(path)[0] for path in telling.values()}))
-    new = {path: stand.two(path)[0 if at == wire else 1] for at, path in telling.items()}
+    new = {**stand.facts.another} | {
+        path: stand.two(path)[0 if at == wire else 1] for at, path in telling.items()
+    }
     stand.write(stand.minimal(new), names=(OTHER,))
     [action] = stand.assert_refused("rename")
     assert action.refusals[0].acknowledge is not None

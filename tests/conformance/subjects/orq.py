@@ -42,7 +42,9 @@ SUBJECT = Subject(
             ),
         )
     },
-    vendor=Vendor("acme/quick", {"orq": {"vendor_models": [{"id": "acme/quick", "provider": "acme"}]}}),
+    vendors={
+        "Model": Vendor("acme/quick", {"orq": {"vendor_models": [{"id": "acme/quick", "provider": "acme"}]}})
+    },
     errors=(
         Failure("text", 400, {"error": "the id is taken"}, ("the id is taken",)),
         Failure(
