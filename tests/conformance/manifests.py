@@ -122,6 +122,8 @@ def _candidates(item: Field) -> Iterable[Any]:
         return [f"https://{UPSTREAM}/v1", f"https://{UPSTREAM}/v2"]
     if item.path == ("type",):
         return MODEL_TYPES
+    if item.path[0] == "capabilities":
+        return [True, False]
     if item.row.switch is not None:
         return [True, False] if item.row.absent is None else list(item.row.switch)
     if isinstance(codec, SecretObject):

@@ -65,6 +65,7 @@ class Stand:
         self.door = door
         self.url = url
         self.database = folder / "registry.db"
+        self._id: str | None = None
         door.reset()
         door.is_read = self._is_read
         door.app = create_app(self.database, token=TOKEN if url else None, options=OPTIONS)
@@ -184,7 +185,10 @@ class Stand:
             store = SecretStore(project.config.secret_rules(), os.environ)
             return Applied(plan, await execute(plan, {REGISTRY: target}, store))
 
-        return asyncio.run(both())
+        applied = asyncio.run(both())
+        if len(applied.outcome.results) == 1:
+            self._id = applied.result.id
+        return applied
 
     def connection(self) -> Connection:
         connection = self.load()[1][REGISTRY]
@@ -207,20 +211,14 @@ class Stand:
         return list(observation.objects)
 
     def only(self) -> LiveObject:
-        """The one object that the manifests of this table are about."""
-        found = [
+        """The object that the last run was about; before any, the vendor's."""
+        wanted = self._id or (self.vendor.name if self.vendor else None)
+        [live] = [
             live
             for live in self.objects()
-            if live.resource == self.table.resource
-            and live.variant == self.table.variant
-            and (live.ours or self._is_vendors(live))
+            if live.resource == self.table.resource and wanted in (live.id, *live.names[: self._id is None])
         ]
-        [live] = found
         return live
-
-    def _is_vendors(self, live: LiveObject) -> bool:
-        vendor = self.vendor
-        return self.table.vendors and vendor is not None and vendor.name in live.names
 
     # ---- by hand
 

@@ -89,7 +89,7 @@ class Facts:
     that a manifest may give its object outright. ``values`` are two good values for a path, where those that
     follow from its codec are not; ``apart`` are paths that cannot stand in one manifest with all others;
     ``elsewhere`` those of which an edit means another object; ``newer`` those that only newer servers take,
-    and the embedded one does not. ``keys`` are the wire paths that the reference page has for a create; an
+    and the embedded one does not. ``made`` are wire paths that the server makes of other fields. ``keys`` are the wire paths that the reference page has for a create; an
     item of a list goes by its number.
     """
 
@@ -100,6 +100,7 @@ class Facts:
     apart: frozenset[Path] = frozenset()
     elsewhere: frozenset[Path] = frozenset()
     newer: frozenset[Path] = frozenset()
+    made: frozenset[Path] = frozenset()
     keys: frozenset[Path] = frozenset()
 
 

@@ -50,13 +50,13 @@ def test_no_secret_is_shown(stand: Stand, caplog: pytest.LogCaptureFixture) -> N
 
 
 @each("secrets", with_secrets)
-def test_a_secret_is_in_the_create_and_in_no_list(stand: Stand, secrets: list[Path]) -> None:
+def test_a_secret_is_in_the_create_and_nowhere_else(stand: Stand, secrets: list[Path]) -> None:
     stand.write(stand.complete())
     stand.assert_done(stand.apply())
     create = stand.door.writes[0]
     assert any(hidden in create.content.decode().replace('\\"', '"') for hidden in PLANTED)
     assert not any(hidden in str(write.content) for write in stand.door.writes[1:] for hidden in HIDDEN)
-    assert_nothing_shown(repr(stand.listed()))
+    assert_nothing_shown(repr(stand.objects()))
 
 
 @each("secrets", with_secrets)

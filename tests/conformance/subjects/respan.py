@@ -89,7 +89,7 @@ SUBJECT = Subject(
         ),
     },
     errors=(
-        Failure("detail", 404, {"detail": "Not found."}, ("Not found.",)),
+        Failure("detail", 400, {"detail": "Invalid filter"}, ("Invalid filter",)),
         Failure("error", 400, {"error": "Base model not found"}, ("Base model not found",)),
         Failure(
             "fields",
@@ -137,6 +137,7 @@ SUBJECT = Subject(
                 (*NATIVE, "supported_params_override"): ({"seed": None}, {"seed": {"range": {"max": 1}}}),
             },
             apart=frozenset({(*NATIVE, "provider_id")}),
+            made=frozenset({("provider",)}),
             keys=frozenset(paths(MODEL["request"])),
         ),
     },
