@@ -11,7 +11,8 @@ the rows.
 3. ``errors``, ``limits``, ``pages``: what the vendor documents. Statuses, HTML, empty bodies and the usual
    headers of a 429 need no line: they are tried with every kind.
 4. ``facts``, by variant, where a table needs them: values that the registry takes where any other would
-   be refused, fields that cannot stand together, the keys of the reference page (from ``tests/data``).
+   be refused, fields that cannot stand together. Every table that makes objects needs ``keys``: those of the
+   reference page, from ``tests/data``.
 
 Then run ``python -m pytest tests/conformance -k '<kind>'``. A value that the registry turns down is a line
 in ``values``; a failure that no such line explains is a mistake in the table, the client or the embedded

@@ -12,7 +12,9 @@ def test_a_kind_has_a_subject(subject: Subject, variant: Variant, way: str, case
     tables = variant.kind.tables.values()
     assert {table.resource for table in tables} <= set(subject.listings)
     assert set(subject.facts) <= {table.variant for table in tables}
+    assert subject.errors
     for table in tables:
         facts = subject.facts_of(table)
+        assert facts.keys or table.create is None
         for path in (*facts.always, *facts.values, *facts.apart, *facts.elsewhere, *facts.newer):
             assert field_of(table, path)

@@ -140,5 +140,8 @@ SUBJECT = Subject(
             made=frozenset({("provider",)}),
             keys=frozenset(paths(MODEL["request"])),
         ),
+        "provider": Facts(
+            keys=frozenset({("provider_id",), ("provider_name",), ("api_key",), ("extra_kwargs",)}),
+        ),
     },
 )
