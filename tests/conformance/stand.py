@@ -74,6 +74,10 @@ class Stand:
             self.seed(vendor.seed)
         (folder / "models").mkdir()
         secrets = {name: {"env": name, "hosts": [UPSTREAM, "127.0.0.1"]} for name in SECRETS}
+        self.configure(secrets)
+
+    def configure(self, secrets: Mapping[str, Any]) -> None:
+        """Writes reconciler.yaml, with the secrets that manifests may name."""
         self._write("reconciler.yaml", self._config(secrets))
 
     def _config(self, secrets: Mapping[str, Any]) -> dict[str, Any]:
