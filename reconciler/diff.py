@@ -26,6 +26,7 @@ from reconciler.registries.rows import (
     Table,
     dig,
 )
+from reconciler.secrets import SecretRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def compare(
 ) -> Difference:
     """Every declared field that differs from what is live, with the edits that would end that.
 
-    ``unseen`` are the wire paths of fields that this registry shows of no object; ``resend`` the
+    ``unseen`` are the keys (as wire paths) that this registry shows of no object; ``resend`` the
     manifest paths that are sent although nobody can tell what is live.
     """
     raw = live.raw
@@ -62,7 +63,7 @@ def compare(
     for path, (item, value) in desired.fields.items():
         if item.row.identity and not item.shown:
             continue  # it is what the object was found by
-        if is_blind(item, unseen):
+        if is_blind(item, value, unseen):
             unverified.append(dotted(path))
             blind.append((item, value))
             if dotted(path) in resend and value is not None:
@@ -89,11 +90,11 @@ def compare(
     return Difference(tuple(changes), tuple(edits.values()), tuple(refusals), tuple(unverified))
 
 
-def is_blind(item: Field, unseen: Collection[Path]) -> bool:
-    """Whether nothing tells what is live of a field."""
-    if item.row.echo is Echo.WRITE_ONLY:
+def is_blind(item: Field, value: Value, unseen: Collection[Path]) -> bool:
+    """Whether nothing tells what is live of a field that is declared as ``value``."""
+    if item.row.echo is Echo.WRITE_ONLY or isinstance(value, SecretRef):
         return True
-    return item.row.echo is Echo.MAYBE and item.points[0].path in unseen
+    return item.row.echo is Echo.MAYBE and item.points[0].path[:1] in unseen
 
 
 def _go_along(
@@ -115,7 +116,9 @@ def _go_along(
     edits.update({edit.path: edit for edit in along})
     if missing:
         names = tuple(dotted(path) for path in missing)
-        message = f"{table.title}: updating demands {', '.join(names)}, which is not set live"
+        message = (
+            f"{table.title}: updating demands {', '.join(names)}, which cannot be read from the live one"
+        )
         yield Refusal("incomplete", message, "declare it", names)
     lost = table.loses({*plain, *(edit.path for edit in along)}, live.raw, live.hidden)
     if lost is not None:
@@ -136,7 +139,7 @@ def creation(desired: Desired, table: Table) -> tuple[Difference, Created]:
         if value is None or not any(point.create for point in item.points):
             continue
         changes.append(_change(desired, path, item, None, value, raw={}))
-        if item.row.echo is Echo.WRITE_ONLY:
+        if is_blind(item, value, ()):
             unverified.append(dotted(path))
     changes += defaults
     return Difference(tuple(changes), created.edits, (), tuple(unverified)), created
@@ -158,6 +161,12 @@ def unmanaged(desired: Desired, table: Table, live: LiveObject) -> Iterator[Unma
 def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[str, Any]) -> Refusal | None:
     """Why an update cannot bring a field that differs to ``value``, or None."""
     name = dotted(path)
+    if not item.row.updatable and item.row.secret:
+        anew = "delete the model in the registry: the next apply makes it anew, with the new key"
+        if not table.identity.client_chosen:
+            anew += f" and another id (a {dotted(table.identity.pin)} in the manifest must go, too)"
+        message = f"{name}: {table.title} takes a key on create only; no update rotates it"
+        return Refusal("cannot-express", message, anew, (name,))
     if not item.row.updatable:
         return Refusal(
             "cannot-express",
@@ -175,7 +184,7 @@ def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[s
         )
     if item.row.one_way and item.wanted(value) == item.row.absent:
         fix = "leave the field out, or make a new model and retire this one"
-        return Refusal("cannot-express", f"{name}: {table.title} cannot take it back", fix, (name,))
+        return Refusal("cannot-express", f"{name}: {table.title} has no way to unset it", fix, (name,))
     if value is None and item.row.clear is Clear.NEVER and item.row.absent is None:
         fix = "write a value, or leave the field out"
         return Refusal("cannot-express", f"{name}: {table.title} has no way to clear it", fix, (name,))
@@ -232,6 +241,10 @@ def _place(desired: Desired, path: Path) -> dict[str, Any]:
 
 def _note(item: Field, there: Value, value: Value, raw: Mapping[str, Any]) -> str | None:
     notes = [item.row.note] if item.row.note else []
+    if item.row.probed and raw:
+        notes.append("the registry probes the endpoint again, with the stored key, before it stores this")
+    elif item.row.probed and item.row.upstream:
+        notes.append("the registry probes the endpoint, with the key, before it stores the model")
     if item.row.upstream and isinstance(value, str) and isinstance(there, str) and raw:
         before, after = destinations(iter([there]), None), destinations(iter([value]), None)
         notes += [] if before == after else [f"sends the stored key to {after[0]}"]

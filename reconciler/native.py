@@ -84,12 +84,19 @@ def _unknown_native(draft: Draft, table: Table, path: Path, value: Any) -> None:
         return
     known = table.native_words(path[:-1])
     hint = did_you_mean(path[-1], known)
-    if hint is None and len(known) <= 30:
+    other = next((other for other in draft.kind.tables_of(table.resource) if _has(other, path)), None)
+    if other is not None and other.described_by:
+        hint = f"it belongs to {other.described_by}; this is {table.described_by}"
+    elif hint is None and len(known) <= 30:
         hint = f"known here: {', '.join(known)}"
     elif hint is None:
         hint = f"docs/manifest.md lists the {len(known)} keys that may stand here"
     message = f"{dotted(path[:-1])} has no field '{path[-1]}'"
     draft.problem("unknown-field", message, path, hint, key=True)
+
+
+def _has(table: Table, path: Path) -> bool:
+    return table.find(path) is not None or table.has_below(path)
 
 
 def literal_secret(draft: Draft, item: Field, path: Path, value: Any) -> bool:

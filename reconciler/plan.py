@@ -152,10 +152,11 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class NotHeld:
-    """A declared field for which this kind has no place, and the manifests that declare it."""
+    """A declared field that this kind has no place for, and the manifests of one resource that declare it."""
 
     path: str
     names: tuple[str, ...]
+    resource: str = "Model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,7 @@ class LeftAlone:
 
     id: str
     display_name: str | None = None
+    resource: str = "Model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +182,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class RegistryPlan:
-    """One registry's part. With ``failure`` it could not be read, and ``actions`` is empty."""
+    """One registry's part. With ``failure`` it could not be read, and ``actions`` is empty.
+
+    ``vendor_owned`` counts the vendor's own models that no manifest names; ``users_are`` is what the
+    ``used_by`` of its actions are (`deployment`); ``warnings`` are about what could not be read.
+    """
 
     name: str
     kind: str
@@ -190,6 +196,7 @@ class RegistryPlan:
     not_held: tuple[NotHeld, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     vendor_owned: int = 0
+    users_are: str = ""
     warnings: tuple[str, ...] = ()
 
 

@@ -223,6 +223,30 @@ class Flag(Codec):
 
 
 @dataclass(frozen=True, slots=True)
+class ZeroOrOne(Codec):
+    """True or false, which the wire keeps as 1 or 0; a JSON boolean is understood on read."""
+
+    def schema(self) -> JsonSchema:
+        return {"type": ["boolean", "integer"], "minimum": 0, "maximum": 1}
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        if isinstance(value, bool):
+            return value
+        if not native or not isinstance(value, int) or value not in (0, 1):
+            raise BadValue("must be true or false, or natively 1 or 0")
+        return value == 1
+
+    def encode(self, value: Value) -> Wire:
+        return int(value)
+
+    def decode(self, wire: Wire) -> Value:
+        if isinstance(wire, bool):
+            return wire
+        number = None if isinstance(wire, str) else _number(wire)
+        return number == 1 if number in (0, 1) else _unreadable(wire)
+
+
+@dataclass(frozen=True, slots=True)
 class Whole(Codec):
     """A whole number of which every digit is kept, also where a server stores doubles; from 0, or signed."""
 
@@ -347,6 +371,8 @@ class Money(Codec):
         return whole_if_exact(value.wire(self.unit))
 
     def decode(self, wire: Wire) -> Value:
+        if wire is None:
+            return None  # a price may be null where none is set
         number = _number(wire)
         return _unreadable(wire) if number is None else Price(number, self.currency, self.unit)
 

@@ -20,6 +20,7 @@ from reconciler.registries.codecs import (
     Codec,
     EmptyMapping,
     SecretText,
+    TreeOrSecret,
     Unreadable,
     Value,
     Wire,
@@ -42,7 +43,8 @@ class Echo(Enum):
     EFFECTIVE = "effective"
     """An inherited value may read back where none was sent."""
     MAYBE = "maybe"
-    """Older servers show it, newer ones may not: write-only where no object of the registry has the key."""
+    """Some servers show it, others do not: write-only where no object of the registry has its key (or, of a
+    field inside an object, the key of that object)."""
     WRITE_ONLY = "write-only"
 
 
@@ -125,7 +127,8 @@ class Row:
     ``existing`` rows live in an object that an update cannot make. ``upstream`` values are addresses
     that the object's secrets are used at. ``one_way`` values cannot go back to what absence means.
     ``switch`` gives each value a call of its own, which follows the others. ``refers`` is the resource
-    that the value must name one of. ``note`` stands beside every change of it.
+    that the value must name one of. ``probed``: the registry tries the object's upstream before it stores
+    another value. ``note`` stands beside every change of it.
     """
 
     codec: Codec
@@ -144,6 +147,7 @@ class Row:
     one_way: bool = False
     switch: Mapping[Value, Call] | None = None
     refers: str = ""
+    probed: bool = False
     note: str = ""
 
     @property
@@ -186,11 +190,11 @@ class Field:
             if not point.read:
                 continue
             wire = dig(raw, point.path)
-            if wire is ABSENT:
-                if not point.derived:
-                    found.append((point, self.row.absent))
-            else:
-                found.append((point, (point.codec or self.row.codec).decode(wire)))
+            if wire is not ABSENT:
+                value = (point.codec or self.row.codec).decode(wire)
+                found.append((point, self.row.absent if value is None else value))
+            elif not point.derived:
+                found.append((point, self.row.absent))
         if not found:
             return self.row.absent
         first = found[0][1]
@@ -303,6 +307,7 @@ class Table:
     ``impossible`` what cannot stand together, with why. ``called`` is what users of a
     live object may call it. ``loses`` says what secret an update
     would overwrite that sets the given wire paths in an object with ``hidden`` ones, and the way out.
+    ``described_by`` is how a manifest of such an object is known among those of its kind.
     """
 
     kind: str
@@ -319,6 +324,7 @@ class Table:
     impossible: Callable[[Declared], Iterable[tuple[Path, str]]] = _nothing
     called: Callable[[Mapping[str, Any]], Iterable[str]] = _nothing
     loses: Loses = _no_loss
+    described_by: str = ""
     made: frozenset[str] = frozenset()
     spelled: Mapping[Path, Wire] = field(default_factory=dict)
     lists: Mapping[str, Keyed] = field(default_factory=dict)
@@ -446,7 +452,7 @@ class Table:
     def accompanying(
         self, call: Call, edits: Set[Path], raw: Mapping[str, Any]
     ) -> tuple[list[Edit], list[Path]]:
-        """What must go along with ``edits`` as it is live, and the paths of what is not set there."""
+        """What must go along with ``edits`` as it is live, and the paths of what is not to be had there."""
         along: list[Edit] = []
         missing: list[Path] = []
         together = [path for group in call.together if not edits.isdisjoint(group) for path in group]
@@ -455,11 +461,10 @@ class Table:
                 continue
             row, point = self._by_point[path]
             value = Field((), row, native=False, points=row.points).read(raw)
-            if value is not None and not isinstance(value, Unreadable | Contradiction):
-                if value != row.absent:
-                    along.append(Edit(path, (point.codec or row.codec).encode(value)))
-            elif path in call.always:
+            if isinstance(value, Unreadable | Contradiction) or (value is None and path in call.always):
                 missing.append(next(self._paths(row))[0])
+            elif value is not None and value != row.absent:
+                along.append(Edit(path, (point.codec or row.codec).encode(value)))
         return along, missing
 
     # ---- bodies
@@ -621,11 +626,32 @@ class Table:
             yield from upstreams(self.row_at(edit.path), edit.path, edit.value)
         for path in self._upstream_paths - changed if raw else ():
             yield from upstreams(self.row_at(path), path, dig(raw, path))
+        for container, row in self._free_containers:
+            live = dig(raw, container)
+            if isinstance(live, Mapping):
+                left: dict[str, Any] = {container[-1]: _deep_copy(live)}
+                for path in changed:
+                    if path[: len(container)] == container and path != container:
+                        _lay(left, Edit(path[len(container) - 1 :], cleared=True))
+                yield from upstreams(row, container, left[container[-1]])
 
     @cached_property
     def _upstream_paths(self) -> frozenset[Path]:
         rows = (row for row in self.rows if row.upstream)
         return frozenset(self.shown_at(row.points[0].path) for row in rows)
+
+    @cached_property
+    def _free_containers(self) -> tuple[tuple[Path, Row], ...]:
+        """The objects on the wire that may hold any key, as far as they read back and updates carry them."""
+        return tuple(
+            (point.path[:-1], row)
+            for row in self.rows
+            for point in row.points
+            if point.path[-1] == REST
+            and point.read
+            and self.update.carries(point.path)
+            and isinstance(row.codec, TreeOrSecret)
+        )
 
     def row_at(self, path: Path) -> Row:
         """The row that stands at a wire path."""
@@ -675,9 +701,12 @@ class Table:
         if edit.secret is not None or shows is None or row.echo is Echo.WRITE_ONLY:
             return None
         wire = dig(raw, edit.path if shows is point else shows.path)
-        if wire is ABSENT and (shows.derived or row.echo is Echo.MAYBE):
-            return None  # zero is dropped on read, and the row's first point tells; or nothing tells
-        live = row.absent if wire is ABSENT else (shows.codec or row.codec).decode(wire)
+        if wire is ABSENT and shows.derived:
+            return None  # zero is dropped on read, and the row's first point tells
+        if row.echo is Echo.MAYBE and dig(raw, shows.path[:1]) is ABSENT:
+            return None
+        live = None if wire is ABSENT else (shows.codec or row.codec).decode(wire)
+        live = row.absent if live is None else live
         sent = (
             row.absent
             if edit.cleared or edit.value is None
@@ -731,7 +760,8 @@ def _lay(body: dict[str, Any], edit: Edit) -> None:
 
 
 def _differs(edit: Edit, wire: Any, item: Field) -> bool:
-    live = item.row.absent if wire is ABSENT else item.row.codec.decode(wire)
+    live = None if wire is ABSENT else item.row.codec.decode(wire)
+    live = item.row.absent if live is None else live
     wanted = item.row.absent if edit.cleared or edit.value is None else item.row.codec.decode(edit.value)
     return bool(live != wanted)
 

@@ -11,6 +11,7 @@ from reconciler.manifests.problems import dotted
 from reconciler.manifests.secretkeys import SECRET_IN_ADDRESS, SECRET_KEY
 from reconciler.registries.codecs import (
     Address,
+    Choice,
     Codec,
     EmptyMapping,
     Flag,
@@ -22,6 +23,7 @@ from reconciler.registries.codecs import (
     Tree,
     TreeOrSecret,
     Whole,
+    ZeroOrOne,
 )
 from reconciler.registries.interface import Kind
 from reconciler.registries.rows import ANY, REST, Clear, Echo, Row, Table
@@ -219,30 +221,32 @@ def _shape_text(shape: Mapping[str, Any]) -> str:
     return text[0].upper() + text[1:]
 
 
+_TYPES: Final[Mapping[type[Codec], str]] = {
+    Address: "An address",
+    Number: "A number; no unit is published",
+    Flag: "True or false",
+    ZeroOrOne: "True or false, or 1 or 0",
+    Whole: "A whole number",
+    SecretObject: "A secret by reference, whose text is a JSON object",
+    SecretText: "A secret by reference",
+    TreeOrSecret: "Any value, or a secret by reference",
+    EmptyMapping: "A mapping",
+}
+
+
 def type_text(codec: Codec) -> str:
     """The type of a native value in words, with the unit of a price."""
+    known = next((_TYPES[one] for one in type(codec).__mro__ if one in _TYPES), None)
+    if known is not None:
+        return known
     match codec:
-        case Address():
-            return "An address"
         case Money():
             return f"A number, in {codec.currency} / {codec.native_unit or codec.unit}"
-        case Number():
-            return "A number; no unit is published"
-        case Flag():
-            return "True or false"
-        case Whole():
-            return "A whole number"
         case SetOf():
             items = "texts" if codec.item is str else "whole numbers"
             return f"A set of {items}; their order means nothing"
-        case SecretObject():
-            return "A secret by reference, whose text is a JSON object"
-        case SecretText():
-            return "A secret by reference"
-        case TreeOrSecret():
-            return "Any value, or a secret by reference"
+        case Choice():
+            return f"One of {', '.join(codec.words)}"
         case Tree():
             return f"{_shape_text(codec.shape or {})}, compared whole"
-        case EmptyMapping():
-            return "A mapping"
     return "A text"
