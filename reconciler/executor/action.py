@@ -357,8 +357,6 @@ def _besides(
         if not value and any(known[: len(path)] == path for known in asked):
             continue  # it was empty, and what was asked for is in it now
         now = dig(after, path)
-        if value == {} and isinstance(now, Mapping):
-            continue  # what is new in it was not there before
         there = json_of(None if now is ABSENT else now, drop_empty=True)
         if there != json_of(value, drop_empty=True) and not (now is ABSENT and not value):
             remarks.append(f"{'.'.join(path)} changed besides: {json_of(value)} -> {there}")

@@ -63,6 +63,16 @@ def multiplied(test: Any) -> tuple[list[str], list[tuple[Any, ...]], list[str]]:
     return ["variant", "way", *([extra.name] if extra else [])], values, ids
 
 
+def once(cases: Cases) -> Cases:
+    """The cases of what does not depend on the table: for the first one of each list."""
+
+    def first(variant: Variant) -> Mapping[str, Any]:
+        usual = variant.kind.tables_of(variant.table.resource)[0]
+        return cases(variant) if variant.table is usual else {}
+
+    return first
+
+
 def of_subject(get: Callable[[Any], Mapping[str, Any]]) -> Cases:
     """Cases that the subject has; none where there is no subject, which another test tells."""
 

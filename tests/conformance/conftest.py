@@ -82,7 +82,7 @@ def open_stand(
     opened: list[Stand] = []
     door, url = _doors[way]
     monkeypatch.setattr(
-        "reconciler.connect.in_process", lambda _database: lambda: httpx.ASGITransport(app=door)
+        "reconciler.connect.in_process", lambda _database, **_options: lambda: httpx.ASGITransport(app=door)
     )
 
     def open_one() -> Stand:

@@ -13,7 +13,7 @@ from reconciler.executor import timing
 from reconciler.http import Clock
 from reconciler.plan import Failure as Told
 
-from .cases import each, of_subject
+from .cases import each, of_subject, once
 from .door import Answer
 from .stand import REGISTRY, Applied, Stand
 from .subject import Failure, Limit, Pages, Variant
@@ -60,7 +60,7 @@ def assert_told(told: Told | None, request: str, failure: Failure) -> None:
         assert "token" in (told.hint or "")
 
 
-@each("failure", failures)
+@each("failure", once(failures))
 def test_an_error_of_a_read_is_told(stand: Stand, failure: Failure) -> None:
     stand.write(stand.minimal())
     answer = Answer(failure.status, failure.body, failure.headers)
@@ -102,7 +102,7 @@ def shapes(variant: Variant) -> Mapping[str, Answer]:
     return {**found, **of_subject(known)(variant)}
 
 
-@each("answer", shapes)
+@each("answer", once(shapes))
 def test_an_unknown_list_is_refused_before_any_write(stand: Stand, answer: Answer) -> None:
     stand.write(stand.minimal())
     path = stand.subject.base + stand.listing.path
@@ -171,7 +171,7 @@ def lasting(variant: Variant) -> Mapping[str, Limit]:
     return {title: limit for title, limit in limits(variant).items() if limit.wait is None}
 
 
-@each("limit", passing)
+@each("limit", once(passing))
 def test_a_limit_of_a_read_is_waited_for(stand: Stand, slept: list[float], limit: Limit) -> None:
     stand.write(stand.minimal())
     path = stand.subject.base + stand.listing.path
