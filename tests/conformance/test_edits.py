@@ -77,10 +77,22 @@ def assert_nothing_told(stand: Stand, applied: Applied, path: Path) -> None:
     assert stand.door.writes == []
 
 
+def assert_taken_away(stand: Stand, applied: Applied, item: Field) -> None:
+    """A secret that is set and declared as null: one change where the registry can do that, else refused."""
+    assert [change.path for change in applied.action.changes] == [dotted(item.path)]
+    if item.row.clear is Clear.NEVER:
+        assert [refusal.code for refusal in applied.action.refusals] == ["cannot-express"]
+        assert stand.door.writes == []
+    else:
+        assert applied.outcome.results[0].status == "done"
+        stand.assert_settled()
+
+
 def check(stand: Stand, path: Path, before: Any, after: Any) -> None:
     """Makes an object with ``before``, and applies a manifest that has ``after`` there."""
     item = field_of(stand.table, path)
-    spec = stand.minimal({path: before})
+    beside = stand.facts.beside if after is None else {}
+    spec = stand.minimal({**beside, path: before})
     live = stand.made(spec)
     blind = is_blind(stand, item)
     stand.door.forget()
@@ -90,8 +102,11 @@ def check(stand: Stand, path: Path, before: Any, after: Any) -> None:
             stand.apply()
         assert stand.door.writes == []
         return
+    hidden = any(point.path in live.hidden for point in item.points)
     applied = stand.apply()
-    if blind:
+    if blind and after is None and hidden:
+        assert_taken_away(stand, applied, item)
+    elif blind:
         assert_nothing_told(stand, applied, path)
     elif can_become(item.row, item, after):
         assert_one_change(stand, applied, path)

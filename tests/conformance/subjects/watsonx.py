@@ -40,6 +40,11 @@ SUBJECT = Subject(
     facts={
         "model": Facts(
             always={("provider",): "openai", ("model",): "gpt-4o"},
+            # A key and a connection, so that taking one of them away leaves the other.
+            beside={
+                ("endpoint", "api_key"): {"secret": "FIRST_KEY"},
+                (*NATIVE, "connection_id"): "first",
+            },
             another={("model",): "gpt-4o-mini"},
             pin="virtual-model/openai/gpt-4o",
             keys=frozenset(
