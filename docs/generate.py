@@ -341,6 +341,8 @@ def _cleared(row: Row) -> str:
         return "left out"
     if row.clear is Clear.EMPTY:
         return "sent empty"
+    if row.absent == ():
+        return "means an empty list"
     return "means false" if row.absent is False else "refused"
 
 
