@@ -162,7 +162,7 @@ class NotHeld:
 
 @dataclass(frozen=True, slots=True)
 class LeftAlone:
-    """A live object of ours that no manifest names. Never touched."""
+    """A live object of ours that no manifest names, by what one would pin it by. Never touched."""
 
     id: str
     display_name: str | None = None

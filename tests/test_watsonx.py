@@ -317,6 +317,17 @@ def test_one_of_two_secrets_is_not_enough(house: House) -> None:
     assert "native.watsonx.provider_config" in fix
 
 
+def test_a_secret_is_sent_again_on_request(house: House) -> None:
+    house.apply(manifest())
+    assert only_action(house.plan()).operation == "none"
+    plan = house.plan(resend=["endpoint.api_key"])
+    assert changed(only_action(plan)) == {"endpoint.api_key": "KEY"}
+    house.execute(plan)
+    assert house.wire.bodies("PUT") == [
+        {**house.wire.bodies("POST")[0], "tags": [], "provider_config": {"api_key": "sk-planted-text-1"}}
+    ]
+
+
 def test_a_mask_in_any_other_value_is_not_sent_back(house: House) -> None:
     house.there(provider_config={"beforeRequestHooks": [{"id": "x", "credentials": {"apiKey": "****abcd"}}]})
     code, message, _ = refusal(house, manifest())
@@ -562,6 +573,19 @@ def test_a_model_of_the_vendor_is_never_touched(house: House) -> None:
     house.wire.shows = lambda documents: {"resources": [*documents, vendors]}
     code, _, _ = refusal(house, manifest(provider=None, model=None, native=native(name=vendors["name"])))
     assert code == "not-ours"
+
+
+def test_a_model_that_somebody_else_made_meanwhile(house: House) -> None:
+    plan = house.plan(manifest())
+    house.there()
+    result = only_result(house.execute(plan))
+    assert (result.status, result.reason) == ("stale", f"'{NAME}' has been created since the plan was made")
+    assert house.wire.bodies("POST") == []
+
+
+def test_what_is_left_alone_is_told_by_its_name(house: House) -> None:
+    house.there(name="virtual-model/groq/x", display_name="x")
+    assert "left alone: 1 model of yours (virtual-model/groq/x)" in plan_text(house.plan(manifest()))
 
 
 # ---- what is held

@@ -159,7 +159,7 @@ class House:
         except RegistryError as error:
             return error
 
-    async def _plan(self) -> tuple[Project, Plan, Observation | RegistryError]:
+    async def _plan(self, **options: Any) -> tuple[Project, Plan, Observation | RegistryError]:
         project = self.load()
         observed = await self._observe()
         plan = make_plan(
@@ -168,13 +168,14 @@ class House:
             {REGISTRY: observed},
             selection=Selection(),
             acknowledged=project.acknowledged,
+            **options,
         )
         return project, plan, observed
 
-    def plan(self, *manifests: Mapping[str, Any]) -> Plan:
+    def plan(self, *manifests: Mapping[str, Any], **options: Any) -> Plan:
         if manifests:
             self.models(*manifests)
-        return asyncio.run(self._plan())[1]
+        return asyncio.run(self._plan(**options))[1]
 
     def execute(self, plan: Plan) -> Outcome:
         store = SecretStore(self.load().config.secret_rules(), TEXTS)

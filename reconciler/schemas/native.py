@@ -224,8 +224,9 @@ def describe(table: Table, row: Row, name: str) -> str:
 def portable_twin(table: Table, row: Row) -> RowPath | None:
     """The portable path of the same field, where it has one."""
     first = row.points[0].path
-    same = (other.portable for other in table.rows if other.points[0].path == first and other.portable)
-    return next(same, None)
+    same = (other for other in table.rows if other.points[0].path == first and other.portable)
+    # What only reads a part of the field is no other name of it.
+    return next((other.portable for other in same if other.points[0].create or other.points[0].update), None)
 
 
 def _shape_text(shape: Mapping[str, Any]) -> str:

@@ -85,12 +85,13 @@ class Pages:
 class Facts:
     """What one table needs.
 
-    ``always`` stands in every manifest of it, and ``another`` in that of a second object; ``beside`` in one that
-    takes a field away; ``pin`` is a name that a manifest may give its object outright. ``values`` are two good values for a path, where those
-    that follow from its codec are not; ``apart`` are paths that cannot stand in one manifest with all
-    others; ``elsewhere`` those of which an edit means another object; ``newer`` those that only newer
-    servers take, and the embedded one does not. ``made`` are wire paths that the server makes of other
-    fields; ``keys`` those that the reference page has for a create (an item of a list by its number).
+    ``always`` stands in every manifest of it, ``another`` in that of a second object, ``beside`` in one
+    that takes a field away; ``pin`` is a name that a manifest may give its object outright. ``values`` are
+    two good values for a path, where those that follow from its codec are not; ``apart`` are paths that
+    cannot stand in one manifest with all others; ``elsewhere`` those of which an edit means another
+    object; ``newer`` those that only newer servers take, and the embedded one does not. ``made`` are wire
+    paths that the server makes of other fields; ``keys`` those that the reference page has for a create
+    (an item of a list by its number).
     """
 
     always: Mapping[Path, Json] = field(default_factory=dict)

@@ -149,7 +149,7 @@ def native_values(codec: Codec, *, row: Row | None = None) -> st.SearchStrategy[
         case Whole(signed=True) | Number(signed=True):
             return _SIMPLE[type(codec)].flatmap(lambda number: st.sampled_from([number, -number]))
         case _:
-            return _SIMPLE[type(codec)]
+            return next(_SIMPLE[kind] for kind in type(codec).__mro__ if kind in _SIMPLE)
 
 
 _SIMPLE: dict[type[Codec], st.SearchStrategy[Any]] = {
