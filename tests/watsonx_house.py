@@ -57,7 +57,7 @@ class Wire(httpx.AsyncBaseTransport):
         body = await request.aread()
         request = httpx.Request(request.method, request.url, headers=request.headers, content=body)
         data = simplejson.loads(body, use_decimal=True) if body else None
-        self.seen.append((request.method, request.url.path, data))
+        self.seen.append((request.method, request.url.path, data or dict(request.url.params) or None))
         if self.faults.get(request.method):
             answer: httpx.Response = await self.faults[request.method].popleft()(self, request)
             return answer

@@ -165,6 +165,8 @@ async def usages(project: Project, reached: Mapping[str, Reached]) -> Told:
         try:
             async with kind_of(project.config, name).client().reader(connection) as reader:
                 return await reader.usages()
+        except PluginError:
+            return None  # its registry cannot be read either, and that is said
         except (SecretError, StorageError, RegistryError) as error:
             message = error.message.removeprefix(f"{name}: ")
             return Usages(warning=f"it is not known who uses the models: {message}")

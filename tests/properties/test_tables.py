@@ -40,10 +40,16 @@ FIELDS = {
 }
 
 
+NAMES = st.from_regex(r"[a-z0-9][a-z0-9._-]{0,20}", fullmatch=True)
+"""What may name an object in every registry; each has its own rule beyond that."""
+
+
 def declared(item: Field) -> st.SearchStrategy[Any]:
     if isinstance(item.row.codec, Choice):
         words = item.row.codec.words
         return st.sampled_from(words) if item.native else st.sampled_from([*words, *MODEL_TYPES])
+    if item.row.identity:
+        return NAMES
     if item.native or item.row.upstream:
         return native_values(item.row.codec, row=item.row)
     return portable_values(item.row)

@@ -184,7 +184,14 @@ def test_whose_a_model_is(wire: Wire, name: str, tags: Any, *, is_ours: bool) ->
 # ---- writes
 
 
-def test_a_write_answers_with_nothing_that_could_be_believed(wire: Wire) -> None:
+def test_what_was_written_is_read_by_its_name(wire: Wire) -> None:
+    live = sent(wire, create()).live
+    assert live == observed(wire).objects[0]
+    assert [entry[:2] for entry in wire.seen][:2] == [("POST", "/api/v1/models"), ("GET", "/api/v1/models")]
+
+
+def test_two_of_one_name_are_left_to_the_whole_list(wire: Wire) -> None:
+    sent(wire, create())
     assert sent(wire, create()).live is None
 
 
@@ -192,7 +199,7 @@ def test_an_update_names_the_model_by_its_id(wire: Wire) -> None:
     sent(wire, create())
     identity = observed(wire).objects[0].id
     sent(wire, OutgoingRequest("PUT", "/models/{id}", {"name": NAME, "description": "x"}, identity, {}))
-    assert wire.seen[-1][:2] == ("PUT", f"/api/v1/models/{identity}")
+    assert wire.seen[-2][:2] == ("PUT", f"/api/v1/models/{identity}")
     assert observed(wire).objects[0].raw["description"] == "x"
 
 

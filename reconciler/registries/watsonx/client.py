@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
-from reconciler.errors import Rejected, UnexpectedAnswer
+from reconciler.errors import RegistryError, Rejected, UnexpectedAnswer
 from reconciler.http import ReadTransport, Settings, Transport, quote_segment
 from reconciler.registries.interface import (
     Answer,
@@ -75,14 +75,31 @@ class WatsonxWriter(WatsonxReader):
         self._writing = transport
 
     async def send(self, request: OutgoingRequest) -> Answer:
-        """Sends one request. What it answers is documented as any value, so the list is asked instead."""
+        """Sends one request. What it answers is documented as any value, so the list shows the object."""
         path = request.path if request.id is None else request.path.format(id=quote_segment(request.id))
         body = None if request.body is None else body_bytes(request.body, request.secrets)
         secrets = tuple(request.secrets.values())
         reply = await self._writing.write(
             request.method, path, body, secrets=secrets, patience=request.patience
         )
-        return Answer(None, reply.request_id)
+        name = request.body.get("name") if request.body is not None else None
+        return Answer(await self._shown(name, request.id), reply.request_id)
+
+    async def _shown(self, name: Any, identity: str | None) -> LiveObject | None:
+        """The one model of that name, and of that id where it is known; None where it takes the whole list.
+
+        `GET /models?name=` takes exact names, and answers 404 for none.
+        """
+        try:
+            reply = await self._transport.read("GET", _LIST, params={"name": str(name)})
+        except RegistryError:
+            return None
+        found = [
+            item
+            for item in (reply.data if isinstance(reply.data, list) else ())
+            if _is_model(item) and item["name"] == name and identity in (None, item["id"])
+        ]
+        return live_object(found[0]) if len(found) == 1 else None
 
 
 def _is_model(item: Any) -> bool:
