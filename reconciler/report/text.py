@@ -84,8 +84,7 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
         yield paint("  no manifest is for this registry", "dim")
     for warning in registry.warnings:
         yield paint(f"  warning: {safe(warning)}", "refuse")
-    for held in registry.not_held:
-        yield f"  not held: {safe(held.path)} ({_names(_known(held.resource, name) for name in held.names)})"
+    yield from _not_held(registry)
     yield from _left_alone(registry, paint)
     yield from _unverified(registry)
     unmanaged = [action.resource for action in registry.actions if action.unmanaged]
@@ -95,6 +94,19 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
         has = "has" if len(unmanaged) == 1 else "have"
         text = f"  not managed: {what} {has} fields that are set live"
         yield paint(f"{text} and not declared (-v lists them)", "dim")
+
+
+def _not_held(registry: RegistryPlan) -> Iterator[str]:
+    """The fields without a place here, those of the same manifests in one line."""
+    alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
+    for held in registry.not_held:
+        alike.setdefault((held.resource, held.names), []).append(safe(held.path))
+    for (resource, names), paths in sorted(alike.items(), key=lambda entry: -len(entry[0][1])):
+        whose = _names(_known(resource, name) for name in names)
+        every = sum(action.resource == resource for action in registry.actions)
+        if len(names) == every > 1:
+            whose = f"all {every} {resource.lower()}s"
+        yield f"  not held: {', '.join(paths)} ({whose})"
 
 
 def _unverified(registry: RegistryPlan) -> Iterator[str]:

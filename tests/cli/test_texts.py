@@ -199,10 +199,12 @@ def test_a_mistake_is_shown_with_its_line_and_a_caret(folder: Folder, cli: Run) 
 
 
 def test_names_are_cut_in_a_large_plan(folder: Folder, cli: Run) -> None:
-    folder.models(*(manifest(f"m{number}", more="  description: x") for number in range(100)))
+    folder.models(
+        manifest("bare"), *(manifest(f"m{number}", more="  description: x") for number in range(100))
+    )
     out = cli("plan").out
     assert "not held: description (m0, m1, m2, m3, m4, m5, m6, m7 and 92 more)" in out
-    assert "Plan: 100 to create, 0 to update, 0 unchanged." in out
+    assert "Plan: 101 to create, 0 to update, 0 unchanged." in out
 
 
 def test_what_is_refused_stands_last(folder: Folder, cli: Run) -> None:
