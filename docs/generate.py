@@ -57,7 +57,7 @@ def _parts() -> dict[str, str]:
     return {
         "document": _fields(model, model, below=("metadata",)),
         "spec": _fields(model, model["$defs"]["Spec"], below=("endpoint", "limits", "capabilities")),
-        "pricing": _fields(model, model["$defs"]["Pricing"], below=("batch", "audio")),
+        "pricing": _fields(model, model["$defs"]["Pricing"], below=("batch", "audio", "compare")),
         "tiers": _fields(model, model["$defs"]["TierPrices"]),
         "provider-document": _fields(provider, provider, below=("metadata",)),
         "provider-spec": _fields(provider, provider["$defs"]["ProviderSpec"], below=("endpoint",)),
@@ -273,7 +273,7 @@ def _calls(table: Table) -> str:
 def _portable_paths(resource: str) -> Iterator[tuple[str, ...]]:
     schema = schemas()[f"{resource.lower()}.schema.json"]
     spec = _resolved(schema, schema["properties"]["spec"])
-    outside = {"native", "registries", "overrides", "unit", "currency", "tiers"}
+    outside = {"native", "registries", "overrides", "unit", "currency", "tiers", "compare"}
     for name, group in spec["properties"].items():
         if name in outside:
             continue

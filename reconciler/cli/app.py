@@ -28,6 +28,8 @@ _COMMANDS: Final = {
     "plan": "Show what would change in each registry.",
     "apply": "Make only the calls that are needed.",
     "probe": "Ask the declared upstreams what they do; no registry is asked.",
+    "prices": "Compare the declared prices with public ones; no network.",
+    "new": "Write a manifest from an entry of the catalogue of public prices.",
     "registries": "List the configured registries and whether they answer.",
     "schema": "Print or write the JSON Schemas for editors.",
     "serve": "Serve the embedded registry on a socket.",

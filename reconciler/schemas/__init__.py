@@ -24,6 +24,7 @@ from reconciler.plan import Plan
 from reconciler.registries import KINDS
 from reconciler.schemas.native import FREE_VALUES, native_schema
 from reconciler.schemas.plan import complete_plan
+from reconciler.schemas.prices import price_check_schema
 from reconciler.schemas.pricing import PRICE_RULES, complete_prices
 from reconciler.schemas.probe import probe_schema
 from reconciler.schemas.tidy import Schema, hoisted, titled
@@ -40,6 +41,7 @@ def schemas() -> dict[str, Schema]:
             titled(TypeAdapter(Plan).json_schema(mode="serialization"), "reconciler: a plan document")
         ),
         "probe.schema.json": probe_schema(),
+        "price-check.schema.json": price_check_schema(),
     }
 
 
