@@ -30,7 +30,13 @@ if TYPE_CHECKING:
 )
 @options.config
 @options.output
-@options.registry
+@click.option(
+    "--registry",
+    "registries",
+    multiple=True,
+    metavar="NAME",
+    help="The manifest is for this registry; may be repeated.",
+)
 @day_option
 @click.option(
     "--to",
@@ -64,6 +70,11 @@ def command(
         raise UsageError("--stdout writes no file and no document; leave --to and -o json out")
     config = load_config(config_path, shown_path(config_path))
     _check_name(config, name)
+    if target is None and not to_stdout and config.manifests.is_file():
+        raise UsageError(
+            f"the manifests are one file, {shown_path(config.manifests)}, and no file is changed",
+            hint="name another with --to, or print the manifest with --stdout",
+        )
     named, choice = _registries(config, registries)
     catalogue = load_catalogue(day.date() if day else None)
     made = new_manifest(catalogue, by_name(catalogue, source), name, registries=named, choice=choice)

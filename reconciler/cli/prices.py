@@ -33,13 +33,16 @@ class _Group(click.Group):
         return super().resolve_command(ctx, args)
 
 
-@click.group(cls=_Group)
-def command() -> None:
+@click.group(cls=_Group, invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
     """Compare declared prices with public ones.
 
     They are those of the package genai-prices, as it is installed: nothing is downloaded. It comes with
     pip install 'model-reconciler[prices]'.
     """
+    if context.invoked_subcommand is None:
+        write(context.get_help())
 
 
 @command.command()

@@ -39,9 +39,9 @@ def by_name(catalogue: Catalogue, name: str) -> Reference:
     if provider is not None:
         entry = catalogue.named(provider, model) or catalogue.matching(provider, model)
         if entry is None:
-            known = [id_ for one, id_ in catalogue.refs() if one == provider]
-            near = did_you_mean(model, known)
-            raise NoEntry(f"the catalogue has no '{model}' at {provider}", hint=near)
+            raise NoEntry(
+                f"the catalogue has no '{model}' at {provider}", hint=_near(catalogue, provider, model, name)
+            )
         return Reference(entry, _word(word, provider), model)
     return _by_id(catalogue, name)
 
@@ -57,6 +57,14 @@ def by_model(catalogue: Catalogue, word: str | None, model: str | None) -> Entry
     return catalogue.matching(provider, model) or f"no entry of {provider} matches '{model}'"
 
 
+def _near(catalogue: Catalogue, provider: str, model: str, name: str) -> str | None:
+    """Who has an entry with the whole name for its id, else the nearest id at the provider."""
+    elsewhere = _with_id(catalogue, name)
+    if elsewhere:
+        return f"did you mean {_choice(elsewhere)}?"
+    return did_you_mean(model, [id_ for one, id_ in catalogue.refs() if one == provider])
+
+
 def _provider(catalogue: Catalogue, word: str) -> str | None:
     return word if word in catalogue.providers else IN_CATALOGUE.get(word)
 
@@ -70,17 +78,24 @@ def _word(word: str, provider: str) -> str | None:
 
 
 def _by_id(catalogue: Catalogue, name: str) -> Reference:
-    found = [(provider, id_) for provider, id_ in catalogue.refs() if id_.lower() == name.lower()]
+    found = _with_id(catalogue, name)
     if len(found) == 1:
         [(provider, id_)] = found
         entry = catalogue.named(provider, id_)
         assert entry is not None
         return Reference(entry, _word(provider, provider), id_)
     if found:
-        shown = [f"{provider}/{id_}" for provider, id_ in found[:_MOST_NAMES]]
-        more = f" and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else ""
         message = f"'{name}' is an entry of {len(found)} providers"
-        raise NoEntry(message, hint=f"say which: {', '.join(shown)}{more}")
-    refs = [f"{provider}/{id_}" for provider, id_ in catalogue.refs()]
-    near = did_you_mean(name, refs if "/" in name else {id_ for _, id_ in catalogue.refs()})
+        raise NoEntry(message, hint=f"say which: {_choice(found)}")
+    known = [f"{provider}/{id_}" if "/" in name else id_ for provider, id_ in catalogue.refs()]
+    near = did_you_mean(name, known)
     raise NoEntry(f"the catalogue has no entry '{name}'", hint=near or "an entry reads openai/gpt-4o-mini")
+
+
+def _with_id(catalogue: Catalogue, name: str) -> list[tuple[str, str]]:
+    return [(provider, id_) for provider, id_ in catalogue.refs() if id_.lower() == name.lower()]
+
+
+def _choice(found: list[tuple[str, str]]) -> str:
+    shown = ", ".join(f"{provider}/{id_}" for provider, id_ in found[:_MOST_NAMES])
+    return f"{shown} and {len(found) - _MOST_NAMES} more" if len(found) > _MOST_NAMES else shown
