@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import sys
-from datetime import UTC, date, datetime, time, timedelta, timezone
+from datetime import date, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -112,8 +112,8 @@ def test_every_price_is_held_as_a_decimal_in_dollars_per_its_own_unit() -> None:
         cache_write_1h_mtok=Decimal("0.3"),
         output_reasoning_mtok=Decimal("1.1"),
         input_audio_mtok=Decimal("6.5"),
-        output_audio_mtok=Decimal("20"),
-        web_searches_kcount=Decimal("10"),
+        output_audio_mtok=Decimal(20),
+        web_searches_kcount=Decimal(10),
     )
     one = entry(prices)
     assert fields(one) == {
@@ -567,11 +567,9 @@ def test_every_model_of_the_example_is_matched_or_explained(monkeypatch: pytest.
     assert check_prices(load_catalogue(), manifests) == result
 
 
-def test_the_day_and_not_the_clock_decides(monkeypatch: pytest.MonkeyPatch) -> None:
-    day = date(2027, 1, 1)
-    assert datetime.combine(day, time(0), UTC) > datetime.combine(load_catalogue().day, time(0), UTC)
+def test_the_prices_of_another_day_can_be_asked_for() -> None:
     before = load_catalogue().named("google", "gemini-3.8-flash")
-    after = load_catalogue(day).named("google", "gemini-3.8-flash")
+    after = load_catalogue(date(2027, 1, 1)).named("google", "gemini-3.8-flash")
     assert before is not None
     assert after is not None
     assert after.prices[0].fields["input",].amount == 2 * before.prices[0].fields["input",].amount

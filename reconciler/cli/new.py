@@ -155,6 +155,9 @@ def _problems(config: LoadedConfig, text: str, file: Path) -> Sequence[Problem]:
 def _create(file: Path, text: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OutputError(shown_path(file), error) from None
+    try:
         with file.open("x", encoding="utf-8") as stream:
             stream.write(text)
     except FileExistsError:
