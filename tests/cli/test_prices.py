@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -16,6 +18,7 @@ from .conftest import Run
 from .folder import Folder, Result
 from .test_startup import HEAVY, loaded
 
+ROOT = Path(__file__).parents[2]
 SCHEMA = Draft202012Validator(schemas()["price-check.schema.json"])
 HEAD = "Compared with genai-prices 0.2.3, prices of 2026-11-10."
 
@@ -415,3 +418,15 @@ def test_names_are_written_so_that_they_stay_texts(folder: Folder, cli: Run) -> 
     checked = document(cli)["checked"]
     assert {one["name"] for one in checked} == {"null", "1e3"}
     assert {one["verdict"] for one in checked} == {"agrees"}
+
+
+# --- the page ----------------------------------------------------------------------------------------
+
+
+def test_the_page_shows_what_the_commands_print(cli: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (ROOT / "docs" / "prices.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(ROOT / "examples" / "catalog")
+    sessions = re.findall(r"^```console\n\$ reconciler (.*?)\n(.*?)^```$", page, re.DOTALL | re.MULTILINE)
+    assert len(sessions) == 3
+    for command, shown in sessions:
+        assert cli(*shlex.split(command)).out == shown, command
