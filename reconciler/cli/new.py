@@ -12,10 +12,9 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import OutputError, say, shown_path, write
 from reconciler.cli.prices import day as day_option
-from reconciler.errors import InputError, UsageError
+from reconciler.errors import Problem, UsageError
 
 if TYPE_CHECKING:
-    from reconciler.errors import Problem
     from reconciler.manifests.config import LoadedConfig
 
 
@@ -148,8 +147,8 @@ def _problems(config: LoadedConfig, text: str, file: Path) -> Sequence[Problem]:
 
     documents, problems = parse(text.encode(), shown_path(file))
     loaded = read_documents(config, documents)
-    problems = [*problems, *loaded.problems]
-    return InputError(problems or desire_all(config, loaded)[1]).problems
+    problems = [*problems, *loaded.problems] or desire_all(config, loaded)[1]
+    return sorted(set(problems), key=Problem.sort_key)
 
 
 def _create(file: Path, text: str) -> None:

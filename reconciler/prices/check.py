@@ -150,8 +150,8 @@ def _says(declared: _Declared) -> object:
 
 def _declared(manifest: Manifest, registry: str) -> _Declared:
     fields, overridden = effective(manifest, registry)
-    spec = manifest.value.spec
     assert isinstance(manifest.value, Model)
+    spec = manifest.value.spec
     patch = (spec.overrides or {}).get(registry)
     settings: dict[str, Any] = {}
     over = False
