@@ -32,6 +32,7 @@ from reconciler.manifests.providers import PROVIDERS
 from reconciler.money import PER_1M_TOKENS, Price
 from reconciler.prices.catalogue import Catalogue, Entry, MissingExtra, UnknownRelease, load_catalogue
 from reconciler.prices.check import Checked, PriceCheck, Row, check_prices
+from reconciler.prices.draft import new_manifest, pricing_lines
 from reconciler.prices.lookup import NoEntry, by_model, by_name
 from reconciler.prices.words import IN_CATALOGUE, OUTSIDE, ours
 
@@ -356,6 +357,22 @@ def test_a_name_that_is_no_entrys(name: str, message: str, hint: str) -> None:
     assert raised.value.hint == hint
 
 
+# --- a manifest from an entry ------------------------------------------------------------------------
+
+
+def test_what_is_deprecated_or_has_no_price_says_so() -> None:
+    found = small(ModelPrice(audio_hours=Decimal(2)), deprecated=True)
+    reference = by_name(found, "openai/small")
+    assert list(pricing_lines(found, reference)) == [
+        "  # openai/small in genai-prices test, prices of 2026-11-10",
+        "  # deprecated by its provider",
+        "  # the catalogue has no price for it that a manifest can hold",
+        "  # no field for audio_hours 2",
+    ]
+    made = new_manifest(found, reference, "a", registries=(), choice=())
+    assert made.unknown == ("type", "developer", "family", "pricing", "capabilities")
+
+
 # --- the two compared --------------------------------------------------------------------------------
 
 
@@ -419,6 +436,12 @@ def test_a_model_without_an_entry_is_unknown(tmp_path: Path) -> None:
 
 def test_a_difference_is_not_hidden_by_what_is_unknown(tmp_path: Path) -> None:
     assert only(check(tmp_path, small(), f"{USD}, input: 9, cache_read: 1")).verdict == "differs"
+
+
+def test_a_provider_has_no_prices_to_compare(tmp_path: Path) -> None:
+    more = "---\napiVersion: reconciler/v1\nkind: Provider\nmetadata: {name: p}\nspec: {}\n"
+    result = check(tmp_path, small(), f"{USD}, input: 0.2", more=more.replace("{}", "{registries: [one]}"))
+    assert ([one.name for one in result.checked], result.without_prices) == (["a"], ())
 
 
 def test_a_price_that_must_not_be_set_is_no_price(tmp_path: Path) -> None:

@@ -220,8 +220,6 @@ def _row(path: Path, price: Price, prices: Prices, *, entry: Entry, compare: Com
         return replace(row, reason=_lacking(path, prices, entry))
     if price.currency != listed.currency:
         return replace(row, reason=f"declared in {price.currency}, and the catalogue has {CURRENCY} alone")
-    if price.unit.dimension != listed.unit.dimension:
-        return replace(row, reason=f"the catalogue has it per {listed.unit}")
     markup = compare.markup.number if compare.markup else Decimal(0)
     expected = replace(listed, amount=_EXACT.multiply(listed.amount, _EXACT.add(1, _hundredth(markup))))
     agrees = _near(price, expected, compare.tolerance.number if compare.tolerance else Decimal(0))

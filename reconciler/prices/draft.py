@@ -91,6 +91,8 @@ def new_manifest(
     found = by_model(catalogue, reference.word, reference.model)
     by_itself = not isinstance(found, str) and found.ref == entry.ref
     lines += pricing_lines(catalogue, reference, compare=not by_itself)
+    if not entry.prices[0].fields:
+        unknown.append("pricing")
     lines.append(gap("capabilities", "such as {tools: true, vision: false}"))
     return NewManifest("\n".join(lines) + "\n", tuple(unknown))
 
