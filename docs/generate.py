@@ -16,6 +16,7 @@ from typing import Any, Final
 
 from reconciler.manifests.problems import dotted
 from reconciler.manifests.providers import FOREIGN_PROVIDERS, PROVIDERS
+from reconciler.money import Price
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Kind
 from reconciler.registries.rows import ANY, REST, Clear, Echo, Row, Table
@@ -234,7 +235,8 @@ def _variant(kind: Kind, table: Table) -> str:
     for group, rows in groups.items():
         name = f"native.{kind.name}.{group}".rstrip(".")
         parts += [
-            f"#### `{name}`",
+            # Each variant has a `native.<kind>` of its own, and a page has each heading once.
+            f"#### `{name}` ({table.variant})",
             _short_table(
                 ("field", "type", "same as", "update", "reads back", "left out of a create", "null"),
                 [_native_row(table, path, row) for path, row in sorted(rows, key=lambda item: item[0])],
@@ -254,6 +256,9 @@ def _calls(table: Table) -> str:
             "A create" if call is table.create else f"`{call.name}`" if call.name in switched else "An update"
         )
         lines.append(f"{what} is `{call.method} {call.path}`.")
+    for demand in table.demands:
+        choices = (" and ".join(map(_path, choice)) for choice in demand.choices)
+        lines.append(f"A create demands {' or '.join(choices)} ({demand.why}).")
     update = table.update
     if update.whole:
         lines.append(
@@ -341,7 +346,14 @@ def _cleared(row: Row) -> str:
         return "left out"
     if row.clear is Clear.EMPTY:
         return "sent empty"
-    return "means false" if row.absent is False else "refused"
+    if row.one_way:
+        return "refused once it is set"
+    if row.absent is False:
+        return "means false"
+    if row.absent == ():
+        return "means none"
+    amount = row.absent.amount if isinstance(row.absent, Price) else row.absent
+    return "means 0" if amount is not None and amount == 0 else "refused"
 
 
 def main(arguments: Sequence[str]) -> int:

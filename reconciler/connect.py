@@ -27,7 +27,7 @@ def connect(config: LoadedConfig, registry: str, environment: Mapping[str, str])
     from reconciler.http import AccessToken, Pace  # noqa: PLC0415 - only a run that talks to a registry needs it
 
     entry = config.value.registries[registry]
-    wire = in_process(config.database(registry)) if entry.embedded else None
+    wire = in_process(config.database(registry), probe=entry.probe is not False) if entry.embedded else None
     token = (
         EnvSource(entry.token.env).read(f"the token of registry '{registry}'", environment)
         if entry.token
@@ -38,7 +38,7 @@ def connect(config: LoadedConfig, registry: str, environment: Mapping[str, str])
     per_minute = entry.requests_per_minute or default
     return Connection(
         registry=registry,
-        url=entry.url or EMBEDDED_URL,
+        url=entry.url or EMBEDDED_URL + kind_of(config, registry).embedded_path,
         token=token,
         requests_per_minute=per_minute,
         concurrency=entry.concurrency,
@@ -60,11 +60,14 @@ def kind_of(config: LoadedConfig, registry: str) -> Kind:
     return KINDS[config.value.registries[registry].kind]
 
 
-def in_process(database: Path) -> Callable[[], httpx.AsyncBaseTransport]:
-    """The embedded registry over ``database``, called without a socket."""
+def in_process(database: Path, *, probe: bool = True) -> Callable[[], httpx.AsyncBaseTransport]:
+    """The embedded registry over ``database``, called without a socket.
+
+    With ``probe`` it asks OpenAI-compatible endpoints before it stores a model of them.
+    """
     import httpx  # noqa: PLC0415 - only a run that talks to a registry needs it
 
-    from reconciler.embedded import create_app  # noqa: PLC0415
+    from reconciler.embedded import Options, create_app  # noqa: PLC0415
 
-    app = create_app(database)
+    app = create_app(database, options=Options(probe=probe))
     return lambda: httpx.ASGITransport(app=app)

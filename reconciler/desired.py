@@ -43,7 +43,7 @@ class Desired:
     """What one manifest asks of one registry.
 
     ``fields`` maps each declared path that the registry holds to its field and normal form; ``units``
-    the declared prices to the unit that they are written in.
+    the declared prices to the unit that they are written in. ``hints`` say how it is better written.
     """
 
     registry: str
@@ -54,6 +54,7 @@ class Desired:
     refusals: tuple[Refusal, ...] = ()
     overridden: frozenset[Path] = frozenset()
     units: Mapping[Path, Unit] = field(default_factory=dict)
+    hints: tuple[str, ...] = ()
 
     @property
     def name(self) -> str:
@@ -94,6 +95,10 @@ def _config_problems(config: LoadedConfig) -> Iterator[Problem]:
             hint = did_you_mean(entry.kind, KINDS) or f"known: {', '.join(KINDS)}"
             place = config.place("registries", name, "kind")
             yield Problem("unknown-kind", f"'{entry.kind}' is not a kind of registry", place, hint)
+        elif entry.auth is not None and not KINDS[entry.kind].takes_auth:
+            place = config.place("registries", name, "auth", key=True)
+            message = f"kind {entry.kind} takes a token, and exchanges no key for one"
+            yield Problem("auth", message, place, "write token: {env: NAME}", f"registries.{name}.auth")
 
 
 def _override_problems(manifest: Manifest) -> Iterator[Problem]:
@@ -208,6 +213,7 @@ def _desire(
         tuple(draft.refusals),
         draft.overridden,
         {path: value.unit for path, value in declared.items() if isinstance(value, Price)},
+        tuple(_alias_hints(kind, fields)),
     )
     return result, _layer_problems(draft, table, base, above_it)
 
@@ -307,6 +313,12 @@ def _check_together(draft: Draft, table: Table, name: str, fields: dict[Path, tu
         del fields[path]
     for path, message in table.impossible(declared):
         draft.refuse(path, message)
+
+
+def _alias_hints(kind: Kind, fields: Mapping[Path, tuple[Field, Value]]) -> Iterator[str]:
+    for path, (item, _) in fields.items():
+        if path[2:] in item.row.aliases:
+            yield f"{dotted(path)} is documented as {dotted(('native', kind.name, *item.row.native[0]))}"
 
 
 def _unspellable(draft: Draft, table: Table, item: Field, value: Any, declared: Mapping[Path, Any]) -> bool:

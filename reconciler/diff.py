@@ -12,7 +12,7 @@ from reconciler.errors import InternalError
 from reconciler.manifests.problems import dotted
 from reconciler.money import PER_1M_TOKENS, InexactPrice, Price, Unit
 from reconciler.plan import Change, PlanPlace, Refusal, Shown, Unmanaged, shown
-from reconciler.registries.codecs import Json, Unreadable, Value
+from reconciler.registries.codecs import Json, Tree, Unreadable, Value
 from reconciler.registries.interface import LiveObject
 from reconciler.registries.rows import (
     ABSENT,
@@ -26,6 +26,7 @@ from reconciler.registries.rows import (
     Table,
     dig,
 )
+from reconciler.secrets import SecretRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +53,7 @@ def compare(
 ) -> Difference:
     """Every declared field that differs from what is live, with the edits that would end that.
 
-    ``unseen`` are the wire paths of fields that this registry shows of no object; ``resend`` the
+    ``unseen`` are the keys (as wire paths) that this registry shows of no object; ``resend`` the
     manifest paths that are sent although nobody can tell what is live.
     """
     raw = live.raw
@@ -62,10 +63,11 @@ def compare(
     for path, (item, value) in desired.fields.items():
         if item.row.identity and not item.shown:
             continue  # it is what the object was found by
-        if is_blind(item, unseen):
+        if is_blind(item, value, unseen):
             unverified.append(dotted(path))
             blind.append((item, value))
-            if dotted(path) in resend and value is not None:
+            is_there = any(point.path in live.hidden for point in item.points)
+            if is_there if value is None else dotted(path) in resend:
                 differing.append((path, item, NEVER_READ, value))
             continue
         there = item.read(raw)
@@ -75,29 +77,42 @@ def compare(
         return Difference((), (), (), tuple(unverified)) if unverified else EQUAL
     changes: list[Change] = []
     edits: dict[Path, Edit] = {}
-    refusals: list[Refusal] = []
+    differs: list[tuple[Field, Value]] = []
+    declared = Declared(desired.name, {path: value for path, (_, value) in desired.fields.items()})
+    refusals = [
+        Refusal("cannot-express", f"{dotted(path)}: {message}", None, (dotted(path),))
+        for path, message in table.clashes(declared, raw)
+    ]
     for path, item, there, value in differing:
         changes.append(_change(desired, path, item, there, value, raw=raw))
         problem = _why_not(table, item, path, value, raw)
         if problem is not None:
             refusals.append(problem)
             continue
+        differs.append((item, value))
+    for item, value in table.in_order(differs):
         edits.update({edit.path: edit for edit in table.update_edits(item, value, raw)})
     if not edits and not refusals:
         raise InternalError(f"{desired.name}: a change without a request: {[c.path for c in changes]}")
-    refusals += _go_along(table, edits, blind, live)
+    refusals += _go_along(table, desired, edits, live, blind=blind, unseen=unseen)
     return Difference(tuple(changes), tuple(edits.values()), tuple(refusals), tuple(unverified))
 
 
-def is_blind(item: Field, unseen: Collection[Path]) -> bool:
-    """Whether nothing tells what is live of a field."""
-    if item.row.echo is Echo.WRITE_ONLY:
+def is_blind(item: Field, value: Value, unseen: Collection[Path]) -> bool:
+    """Whether nothing tells what is live of a field that is declared as ``value``."""
+    if item.row.echo is Echo.WRITE_ONLY or isinstance(value, SecretRef):
         return True
-    return item.row.echo is Echo.MAYBE and item.points[0].path in unseen
+    return item.row.echo is Echo.MAYBE and item.points[0].path[:1] in unseen
 
 
 def _go_along(
-    table: Table, edits: dict[Path, Edit], blind: Iterable[tuple[Field, Value]], live: LiveObject
+    table: Table,
+    desired: Desired,
+    edits: dict[Path, Edit],
+    live: LiveObject,
+    *,
+    blind: Iterable[tuple[Field, Value]],
+    unseen: Collection[Path],
 ) -> Iterator[Refusal]:
     """Adds what must go along with ``edits`` in the same body, and tells what that would destroy."""
     call = table.update
@@ -107,7 +122,9 @@ def _go_along(
     containers = {path[0] for path in plain}
     for item, value in blind:
         # What does not read back would be lost from a body that replaces everything around it.
-        for edit in table.update_edits(item, value, live.raw) if value is not None else ():
+        if value is None and not (call.whole and item.row.clear is Clear.OMITTED):
+            continue
+        for edit in table.update_edits(item, value, live.raw):
             if call.whole or (edit.path[0] in containers and call.carries(edit.path)):
                 edits[edit.path] = edit
                 plain.add(edit.path)
@@ -115,12 +132,39 @@ def _go_along(
     edits.update({edit.path: edit for edit in along})
     if missing:
         names = tuple(dotted(path) for path in missing)
-        message = f"{table.title}: updating demands {', '.join(names)}, which is not set live"
+        message = (
+            f"{table.title}: updating demands {', '.join(names)}, which cannot be read from the live one"
+        )
         yield Refusal("incomplete", message, "declare it", names)
-    lost = table.loses({*plain, *(edit.path for edit in along)}, live.raw, live.hidden)
+    given = {
+        path: edits[path].secret or edits[path].value for path in [*plain, *(edit.path for edit in along)]
+    }
+    if call.whole:
+        given = _declared_at(desired) | given
+        yield from _dark(table, given, unseen)
+    lost = table.loses(given, live.raw, live.hidden)
     if lost is not None:
         message, fix = lost
         yield Refusal("unreadable-secret", message, fix, ())
+
+
+def _declared_at(desired: Desired) -> dict[Path, Value]:
+    """What the manifest declares, by the wire paths at which an update would write it."""
+    return {
+        point.path: value for item, value in desired.fields.values() for point in item.points if point.update
+    }
+
+
+def _dark(table: Table, given: Collection[Path], unseen: Collection[Path]) -> Iterator[Refusal]:
+    """Objects that no live one shows, and of which nothing is declared: a whole body would reset them."""
+    for name in sorted({path[0] for path in unseen} - {path[0] for path in given}):
+        yield Refusal(
+            "unreadable",
+            f"the registry shows `{name}` of no {table.resource.lower()}, and an update replaces everything: "
+            f"what is live there would be lost",
+            f"declare what native.{table.kind}.{name} shall hold; null for a key of it that shall not be set",
+            (f"native.{table.kind}.{name}",),
+        )
 
 
 def creation(desired: Desired, table: Table) -> tuple[Difference, Created]:
@@ -136,7 +180,7 @@ def creation(desired: Desired, table: Table) -> tuple[Difference, Created]:
         if value is None or not any(point.create for point in item.points):
             continue
         changes.append(_change(desired, path, item, None, value, raw={}))
-        if item.row.echo is Echo.WRITE_ONLY:
+        if is_blind(item, value, ()):
             unverified.append(dotted(path))
     changes += defaults
     return Difference(tuple(changes), created.edits, (), tuple(unverified)), created
@@ -147,7 +191,7 @@ def unmanaged(desired: Desired, table: Table, live: LiveObject) -> Iterator[Unma
     points = {item.points[0].path for item, _ in desired.fields.values()}
     context = Declared(desired.name, {path: value for path, (_, value) in desired.fields.items()})
     for item in table.live_fields(live.raw):
-        if item.points[0].path in points:
+        if item.points[0].path in points or item.row.echo is not Echo.ECHOED:
             continue
         value = item.read(live.raw)
         ours = item.row.default(context) if item.row.default is not None else item.row.absent
@@ -158,6 +202,12 @@ def unmanaged(desired: Desired, table: Table, live: LiveObject) -> Iterator[Unma
 def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[str, Any]) -> Refusal | None:
     """Why an update cannot bring a field that differs to ``value``, or None."""
     name = dotted(path)
+    if not item.row.updatable and item.row.secret:
+        anew = "delete the model in the registry: the next apply makes it anew, with the new key"
+        if not table.identity.client_chosen:
+            anew += f" and another id (a {dotted(table.identity.pin)} in the manifest must go, too)"
+        message = f"{name}: {table.title} takes a key on create only; no update rotates it"
+        return Refusal("cannot-express", message, anew, (name,))
     if not item.row.updatable:
         return Refusal(
             "cannot-express",
@@ -175,7 +225,7 @@ def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[s
         )
     if item.row.one_way and item.wanted(value) == item.row.absent:
         fix = "leave the field out, or make a new model and retire this one"
-        return Refusal("cannot-express", f"{name}: {table.title} cannot take it back", fix, (name,))
+        return Refusal("cannot-express", f"{name}: {table.title} has no way to unset it", fix, (name,))
     if value is None and item.row.clear is Clear.NEVER and item.row.absent is None:
         fix = "write a value, or leave the field out"
         return Refusal("cannot-express", f"{name}: {table.title} has no way to clear it", fix, (name,))
@@ -199,12 +249,17 @@ def _change(
         live=shown(None) if item.is_unset(there) else _shown(item, there, desired.units.get(path)),
         desired=_shown(item, value, desired.units.get(path)),
         place=place,
-        wire_live=None if wire_there is ABSENT or item.row.secret else wire_there,
-        wire_desired=None if value is None or item.row.secret else _wire(item, value),
+        wire_live=None if wire_there is ABSENT or _is_closed(item) else wire_there,
+        wire_desired=None if value is None or _is_closed(item) else _wire(item, value),
         default=default,
         note=_note(item, there, value, raw),
-        details=_details(there, value),
+        details=_details(item, there, value),
     )
+
+
+def _is_closed(item: Field) -> bool:
+    """Whether wire values of a field may be, or hold, credentials."""
+    return item.row.secret or (isinstance(item.row.codec, Tree) and item.row.codec.free)
 
 
 def _wire(item: Field, value: Value) -> Any:
@@ -232,18 +287,23 @@ def _place(desired: Desired, path: Path) -> dict[str, Any]:
 
 def _note(item: Field, there: Value, value: Value, raw: Mapping[str, Any]) -> str | None:
     notes = [item.row.note] if item.row.note else []
+    if item.row.probed and raw:
+        notes.append("the registry probes the endpoint again, with the stored key, before it stores this")
+    elif item.row.probed and item.row.upstream:
+        notes.append("the registry probes the endpoint, with the key, before it stores the model")
     if item.row.upstream and isinstance(value, str) and isinstance(there, str) and raw:
         before, after = destinations(iter([there]), None), destinations(iter([value]), None)
         notes += [] if before == after else [f"sends the stored key to {after[0]}"]
     return "; ".join(notes) or None
 
 
-def _details(there: Value, value: Value) -> tuple[str, ...]:
+def _details(item: Field, there: Value, value: Value) -> tuple[str, ...]:
     """Which parts of two trees or lists differ."""
     if not isinstance(value, Json | tuple) or not isinstance(there, Json | tuple) or not there:
         return ()
     from deepdiff import DeepDiff  # noqa: PLC0415 - 93 ms, and only pairs that differ get here
 
+    there, value = (item.row.codec.shown(each, native=True) for each in (there, value))
     before = there.value if isinstance(there, Json) else list(there)
     after = value.value if isinstance(value, Json) else list(value)
     text = DeepDiff(before, after, verbose_level=2, threshold_to_diff_deeper=0).pretty()

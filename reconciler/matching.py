@@ -139,7 +139,7 @@ class _Matching:
         if wanted is None:
             return
         found = self._named(table, wanted)
-        pin = dotted(table.identity.pin)
+        pin, what = dotted(table.identity.pin), table.resource.lower()
         if table.identity.shadows and found and not found[0].ours:
             self.shadowed[index] = found[0]
         if table.identity.shadows:
@@ -150,19 +150,20 @@ class _Matching:
             self.matches[index] = _not_of_this_owner(table, wanted, pin, found)
         elif found and found[0].variant != table.variant:
             message = (
-                f"'{wanted}' is live as a model of the variant {found[0].variant}; "
+                f"'{wanted}' is live as a {what} of the variant {found[0].variant}; "
                 f"this manifest describes one of the variant {table.variant}"
             )
+            message += f": {table.described_by}" if table.described_by else ""
             self.matches[index] = _unclear(
                 "wrong-variant", message, f"choose another id with {pin}", pin, found
             )
         elif found:
             self._claim(index, found[0], adopted=False)
         elif table.vendors:
-            message = f"the vendor has no built-in model '{wanted}'"
+            message = f"the vendor has no built-in {what} '{wanted}'"
             self.matches[index] = _unclear("pin-missing", message, f"correct {pin}", pin, ())
         elif pinned and not table.identity.client_chosen:
-            message = f"no live model has the pinned id '{wanted}', which the server makes"
+            message = f"no live {what} has the pinned id '{wanted}', which the server makes"
             self.matches[index] = _unclear("pin-missing", message, f"delete {pin}, or correct it", pin, ())
 
     def _claim(self, index: int, live: LiveObject, *, adopted: bool) -> None:
@@ -208,8 +209,8 @@ class _Matching:
                 match, table = self.matches[index], self.wanted[index].table
                 assert isinstance(match, Found)
                 assert table is not None
-                pin = dotted(table.identity.pin)
-                message = f"several manifests mean the live model {match.live.label}: {names}"
+                pin, what = dotted(table.identity.pin), table.resource.lower()
+                message = f"several manifests mean the live {what} {match.live.label}: {names}"
                 self.matches[index] = _unclear(
                     "ambiguous", message, f"give each its own {pin}", pin, [match.live]
                 )
@@ -237,15 +238,15 @@ class _Matching:
                 one = self.wanted[index]
                 assert one.table is not None
                 table = one.table
-                pin = dotted(table.identity.pin)
+                pin, what = dotted(table.identity.pin), table.resource.lower()
                 if table.identity.client_chosen:
-                    same = f"the id '{wanted_key(one, table)[0]}'"
+                    same = f"the {table.identity.pin[-1]} '{wanted_key(one, table)[0]}'"
                     fix = f"give each its own {pin}"
                 else:
                     words = " and ".join(".".join(path) for path in table.identity.natural)
                     same = f"the same {words}"
-                    fix = f"delete one of them, or pin the live model that it means with {pin}"
-                message = f"several manifests would create a model with {same}: {self._names(indexes)}"
+                    fix = f"delete one of them, or pin the live {what} that it means with {pin}"
+                message = f"several manifests would create a {what} with {same}: {self._names(indexes)}"
                 self.matches[index] = _unclear("ambiguous", message, fix, pin, ())
 
     def _look_for_renames(self) -> None:
@@ -290,18 +291,19 @@ def _declared(desired: Desired, table: Table) -> dict[Path, object]:
 
 
 def _not_of_this_owner(table: Table, wanted: str, pin: str, found: Sequence[LiveObject]) -> Unclear:
+    what = table.resource.lower()
     if table.vendors:
-        message = f"'{wanted}' is a model of your own, not one of the vendor's"
+        message = f"'{wanted}' is a {what} of your own, not one of the vendor's"
         return _unclear("not-built-in", message, f"describe it without {pin}", pin, found)
-    message = f"'{wanted}' is a built-in model of the vendor, which is never touched"
-    return _unclear("not-ours", message, f"choose another id with {pin}", pin, found)
+    message = f"'{wanted}' is a built-in {what} of the vendor, which is never touched"
+    return _unclear("not-ours", message, f"choose another {table.identity.pin[-1]} with {pin}", pin, found)
 
 
 def _several(desired: Desired, found: Iterable[LiveObject], why: str, table: Table) -> Unclear:
     pin = dotted(table.identity.pin)
-    message = f"several live models {why}: {', '.join(live.label for live in found)}"
+    message = f"several live {table.resource.lower()}s {why}: {', '.join(live.label for live in found)}"
     fix = f"pin the one that '{desired.name}' means with {pin}"
-    if not table.identity.unique:
+    if table.identity.client_chosen and not table.identity.unique:
         fix = "delete or rename all but one of them in the registry: it does not keep names apart"
     return _unclear("ambiguous", message, fix, pin, found)
 

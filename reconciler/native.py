@@ -84,7 +84,10 @@ def _unknown_native(draft: Draft, table: Table, path: Path, value: Any) -> None:
         return
     known = table.native_words(path[:-1])
     hint = did_you_mean(path[-1], known)
-    if hint is None and len(known) <= 30:
+    other = next((other for other in draft.kind.tables_of(table.resource) if _has(other, path)), None)
+    if other is not None and other.described_by:
+        hint = f"it belongs to {other.described_by}; this is {table.described_by}"
+    elif hint is None and len(known) <= 30:
         hint = f"known here: {', '.join(known)}"
     elif hint is None:
         hint = f"docs/manifest.md lists the {len(known)} keys that may stand here"
@@ -92,9 +95,13 @@ def _unknown_native(draft: Draft, table: Table, path: Path, value: Any) -> None:
     draft.problem("unknown-field", message, path, hint, key=True)
 
 
+def _has(table: Table, path: Path) -> bool:
+    return table.find(path) is not None or table.has_below(path)
+
+
 def literal_secret(draft: Draft, item: Field, path: Path, value: Any) -> bool:
     """Whether a credential is written out in a free value; if so, adds the mistake, without the value."""
-    if not isinstance(item.row.codec, Tree) or not _is_free(item):
+    if not isinstance(item.row.codec, Tree) or not (_is_free(item) or item.row.codec.free):
         return False
     return _tell_literal(draft, path, value, may_refer=isinstance(item.row.codec, TreeOrSecret))
 

@@ -122,8 +122,8 @@ class Action:
     """What shall happen to one resource in one registry.
 
     ``id`` is the live object's, or the one that a create sends; ``rests_on`` the fingerprint of what was
-    read; ``used_by`` are those that are known to use it; ``after`` the keys (``Model/support-mini``) of
-    the actions in this registry that come first.
+    read; ``hints`` say how the manifest is better written; ``used_by`` are those that are known to use it;
+    ``after`` the keys (``Model/support-mini``) of the actions in this registry that come first.
     """
 
     registry: str
@@ -137,6 +137,7 @@ class Action:
     requests: tuple[PlannedRequest, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     notes: tuple[str, ...] = ()
+    hints: tuple[str, ...] = ()
     unverified: tuple[str, ...] = ()
     unmanaged: tuple[Unmanaged, ...] = ()
     used_by: tuple[str, ...] = ()
@@ -152,10 +153,11 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class NotHeld:
-    """A declared field for which this kind has no place, and the manifests that declare it."""
+    """A declared field that this kind has no place for, and the manifests of one resource that declare it."""
 
     path: str
     names: tuple[str, ...]
+    resource: str = "Model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +166,7 @@ class LeftAlone:
 
     id: str
     display_name: str | None = None
+    resource: str = "Model"
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +183,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class RegistryPlan:
-    """One registry's part. With ``failure`` it could not be read, and ``actions`` is empty."""
+    """One registry's part. With ``failure`` it could not be read, and ``actions`` is empty.
+
+    ``vendor_owned`` counts the vendor's own models that no manifest names; ``users_are`` is what the
+    ``used_by`` of its actions are (`deployment`); ``warnings`` are about what could not be read.
+    """
 
     name: str
     kind: str
@@ -190,6 +197,7 @@ class RegistryPlan:
     not_held: tuple[NotHeld, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     vendor_owned: int = 0
+    users_are: str = ""
     warnings: tuple[str, ...] = ()
 
 

@@ -96,8 +96,8 @@ def make_plan(
         )
         plans.append(planner.plan(by_registry[name], observation, (usages or {}).get(name)))
     _check_resend(resend, plans)
-    planned = {(action.registry, action.name) for plan in plans for action in plan.actions}
-    not_planned = {(one.registry, one.name) for one in desired} - planned
+    planned = {(action.registry, action.key) for plan in plans for action in plan.actions}
+    not_planned = {(one.registry, one.name) for one in desired if (one.registry, _key(one)) not in planned}
     return Plan(tuple(plans), plan_digest(plans), tuple(acknowledged.remarks(not_planned)))
 
 
@@ -141,9 +141,9 @@ class _RegistryPlanner:
         self.own: set[Ref] = set()
         """The live objects that this plan's other actions are about."""
         self.unseen: dict[str, frozenset[Path]] = {}
-        """By variant, the wire paths of fields that this registry shows of no object."""
-        self.referable: dict[str, dict[str, str | None]] = {}
-        """By resource, what a field may refer to: by its name, the key of the manifest that declares it."""
+        """By variant, the keys (as wire paths) that this registry shows of no object."""
+        self.referable: dict[str, dict[str, _Referable]] = {}
+        """By resource, what a field may refer to, by its name."""
 
     def plan(
         self,
@@ -161,22 +161,29 @@ class _RegistryPlanner:
         ]
         self.own = {match.live.ref for _, match in chosen if isinstance(match, Found)}
         self.unseen = _unseen([one.table for one in desired if one.table is not None], observed)
-        self.referable = _referable(desired, observed)
-        actions = [self._action(one, match) for one, match in chosen]
+        self.referable = _referable(desired, matches, observed, {_key(one) for one, _ in chosen})
+        actions = _out_of_circles([self._action(one, match) for one, match in chosen])
         if usages is not None:
             actions = self._with_users(actions, observed, usages)
-        not_held: dict[Path, list[str]] = defaultdict(list)
+        not_held: dict[tuple[Path, str], list[str]] = defaultdict(list)
         for one, _ in chosen:
             for path in one.unheld:
-                not_held[path].append(one.name)
+                not_held[path, one.manifest.resource].append(one.name)
         return RegistryPlan(
             self.name,
             self.entry.kind,
             self.target,
             actions=tuple(actions),
-            not_held=tuple(NotHeld(dotted(path), tuple(names)) for path, names in sorted(not_held.items())),
+            not_held=tuple(
+                NotHeld(dotted(path), tuple(names), resource)
+                for (path, resource), names in sorted(not_held.items())
+            ),
             left_alone=tuple(_left_alone(live) for live in left_alone(matches, observed)),
-            vendor_owned=sum(not live.ours for live in observed.objects),
+            vendor_owned=sum(
+                not live.ours and live.resource == "Model" and live.ref not in self.own
+                for live in observed.objects
+            ),
+            users_are=usages.noun if usages is not None else "",
             warnings=(usages.warning,) if usages is not None and usages.warning else (),
         )
 
@@ -208,33 +215,36 @@ class _RegistryPlanner:
             place=PlanPlace(place.file, place.line, place.column),
         )
         refusals = [*desired.refusals, *self._unheld_refusals(desired)]
-        if desired.table is None:
+        table = desired.table
+        if table is None:
             return self._finished(base, refusals=refusals)
-        after, unknown = self._references(desired)
+        desired, after, unknown = self._references(desired)
         base = replace(base, after=after)
         refusals += unknown
         if isinstance(match, Unclear):
             return self._finished(base, refusals=[match.refusal, *refusals])
         if isinstance(match, Found):
-            return self._update(base, desired, desired.table, match, refusals)
-        return self._create(base, desired, desired.table, match, refusals)
+            return self._update(base, desired, table, match, refusals)
+        return self._create(base, desired, table, match, refusals)
 
-    def _references(self, desired: Desired) -> tuple[tuple[str, ...], list[Refusal]]:
-        """What must come first, and the names that nothing has."""
+    def _references(self, desired: Desired) -> tuple[Desired, tuple[str, ...], list[Refusal]]:
+        """``desired`` with the best name of all that it refers to, what must come first, and the names
+        that nothing has."""
         after: list[str] = []
         refusals: list[Refusal] = []
+        fields = dict(desired.fields)
         for path, (item, value) in desired.fields.items():
             if not item.row.refers or value is None:
                 continue
             known = self.referable.get(item.row.refers, {})
-            if value not in known:
-                what = item.row.refers.lower()
-                hint = did_you_mean(value, known) or f"add a manifest of `kind: {item.row.refers}` for it"
-                message = f"{dotted(path)}: the registry has no {what} '{value}', and no manifest declares it"
-                refusals.append(Refusal(f"unknown-{what}", message, hint, (dotted(path),)))
-            elif (first := known[value]) is not None:
-                after.append(first)
-        return tuple(dict.fromkeys(after)), refusals
+            found = known.get(value)
+            if found is None or found.left_out:
+                refusals.append(_unknown(item.row.refers, dotted(path), value, known))
+                continue
+            fields[path] = (item, found.name)
+            if found.action is not None and found.action != _key(desired):
+                after.append(found.action)
+        return replace(desired, fields=fields), tuple(dict.fromkeys(after)), refusals
 
     def _unheld_refusals(self, desired: Desired) -> list[Refusal]:
         if self.entry.unheld != "refuse":
@@ -261,6 +271,7 @@ class _RegistryPlanner:
             unverified=difference.unverified,
             unmanaged=tuple(unmanaged(desired, table, match.live)),
             notes=_adoption(table, match),
+            hints=desired.hints,
         )
         refusals = [
             *difference.refusals,
@@ -268,7 +279,8 @@ class _RegistryPlanner:
             *refusals,
         ]
         if not difference.changes and not refusals:
-            return action
+            # Where the server makes the ids, what a model is found by is no news of every plan.
+            return action if table.identity.client_chosen else replace(action, notes=())
         return self._finished(
             action,
             operation="update",
@@ -281,13 +293,14 @@ class _RegistryPlanner:
         self, table: Table, edits: Sequence[Edit], raw: Mapping[str, Any]
     ) -> Iterator[Refusal]:
         """Secrets that would reach a host, also one that only the live object names, that is not theirs."""
+        what = table.resource.lower()
         named = [edit.secret.name for edit in edits if edit.secret is not None]
         hosts = destinations(table.upstreams(edits, raw), self.entry.url) if named else ()
         for name in named:
             rule = self.rules.get(name)
             refused = () if rule is None else rule.refuse_hosts(hosts)
             if rule is not None and refused:
-                message = f"{name} may not be sent to {', '.join(refused)}, which the live model names"
+                message = f"{name} may not be sent to {', '.join(refused)}, which the live {what} names"
                 fix = f"its hosts in reconciler.yaml are {', '.join(sorted(rule.hosts))}"
                 yield Refusal("secret-host", message, fix, ())
 
@@ -303,7 +316,14 @@ class _RegistryPlanner:
             id=key if table.identity.client_chosen else None,
             changes=difference.changes,
             unverified=difference.unverified,
+            hints=desired.hints,
         )
+        told = {name for refusal in refusals for name in refusal.paths}
+        # A default in the place of what is refused would read as if it were taken instead.
+        changes = tuple(
+            change for change in difference.changes if not change.default or change.path not in told
+        )
+        action = replace(action, changes=changes)
         unexplained = _unexplained(table, created.missing, refusals)
         if unexplained or created.unmet:
             refusals = [_incomplete(table, unexplained, created.unmet), *refusals]
@@ -381,27 +401,94 @@ def _requests(table: Table, call: Call, edits: Sequence[Edit]) -> list[PlannedRe
 
 
 def _unseen(tables: Collection[Table], observed: Observation) -> dict[str, frozenset[Path]]:
-    """By variant, where fields that only some servers show would stand, and stand in no object."""
+    """By variant, the keys (as wire paths) that only some servers show, and that stand in no object."""
     unseen: dict[str, frozenset[Path]] = {}
     for table in {table.variant: table for table in tables}.values():
         raws = [live.raw for live in observed.objects if live.resource == table.resource and live.ours]
-        paths = {item.points[0].path for item in table.fields() if item.row.echo is Echo.MAYBE}
+        paths = {row.points[0].path[:1] for row in table.rows if row.echo is Echo.MAYBE}
         unseen[table.variant] = frozenset(
             path for path in paths if all(dig(raw, path) is ABSENT for raw in raws)
         )
     return unseen
 
 
-def _referable(desired: Sequence[Desired], observed: Observation) -> dict[str, dict[str, str | None]]:
-    """By resource, every name that is live or declared, and the key of the manifest that declares it."""
-    found: dict[str, dict[str, str | None]] = defaultdict(dict)
+@dataclass(frozen=True, slots=True)
+class _Referable:
+    """What a field may refer to: its best name, and the key of the action that makes or changes it.
+
+    ``left_out``: it is not there yet, and the run leaves out the manifest that declares it.
+    """
+
+    name: str
+    action: str | None = None
+    left_out: bool = False
+
+
+def _referable(
+    desired: Sequence[Desired], matches: Sequence[Match], observed: Observation, chosen: Collection[str]
+) -> dict[str, dict[str, _Referable]]:
+    """By resource, every name that is live or declared. ``chosen`` are the keys that the run is about."""
+    found: dict[str, dict[str, _Referable]] = defaultdict(dict)
     for live in observed.objects:
-        found[live.resource].update(dict.fromkeys(live.names))
-    for one in desired:
-        key = None if one.table is None else wanted_key(one, one.table)[0]
-        if key is not None:
-            found[one.manifest.resource][key] = key_of(one.manifest.resource, one.name)
+        best, *others = live.names
+        found[live.resource][best] = _Referable(best)
+        for name in others:
+            found[live.resource].setdefault(name, _Referable(best))
+    for one, match in zip(desired, matches, strict=True):
+        names = found[one.manifest.resource]
+        is_chosen = _key(one) in chosen
+        if isinstance(match, Found) and is_chosen:
+            best = match.live.names[0]
+            for name in match.live.names:
+                if name in names and names[name].name == best:
+                    names[name] = _Referable(best, _key(one))
+        elif not isinstance(match, Found) and one.table is not None:
+            key = wanted_key(one, one.table)[0]
+            if key is not None and (is_chosen or key not in names):
+                names[key] = _Referable(key, _key(one) if is_chosen else None, left_out=not is_chosen)
     return found
+
+
+def _unknown(resource: str, path: str, value: str, known: Mapping[str, _Referable]) -> Refusal:
+    what = resource.lower()
+    message = f"{path}: the registry has no {what} '{value}', and no manifest declares it"
+    hint = did_you_mean(value, known) or f"add a manifest of `kind: {resource}` for it"
+    if value in known:
+        message = f"{path}: the registry has no {what} '{value}' yet"
+        hint = "this run leaves out the manifest that declares it; include it"
+    return Refusal(f"unknown-{what}", message, hint, (path,))
+
+
+def _out_of_circles(actions: Sequence[Action]) -> list[Action]:
+    """``actions``, refused where they would wait for each other."""
+    after = {action.key: action.after for action in actions}
+
+    def before(key: str) -> set[str]:
+        """Everything that comes before ``key``."""
+        seen: set[str] = set()
+        open_ = list(after.get(key, ()))
+        while open_:
+            one = open_.pop()
+            if one not in seen:
+                seen.add(one)
+                open_ += after.get(one, ())
+        return seen
+
+    def refused(action: Action) -> Action:
+        ways = before(action.key)
+        if action.key not in ways:
+            return action
+        others = sorted(key for key in ways if key != action.key and action.key in before(key))
+        message = f"it would wait for itself, by way of {', '.join(others)}"
+        circle = Refusal("circle", message, "let one of them refer to something else", ())
+        kept = (*action.refusals, circle)
+        return replace(action, operation="refused", refusals=kept, requests=(), after=())
+
+    return [refused(action) for action in actions]
+
+
+def _key(desired: Desired) -> str:
+    return key_of(desired.manifest.resource, desired.name)
 
 
 def fingerprint(table: Table, edits: Sequence[Edit], live: LiveObject) -> str:
@@ -439,10 +526,11 @@ def _unexplained(table: Table, missing: Sequence[Path], refusals: Sequence[Refus
 
 
 def _incomplete(table: Table, missing: Sequence[Path], unmet: Sequence[Demand]) -> Refusal:
-    names = tuple(dotted(path) for path in missing)
+    chosen = {path for demand in unmet for choice in demand.choices for path in choice}
+    names = tuple(dotted(path) for path in missing if path not in chosen)
     wanted = [*names, *(_choices(demand) for demand in unmet)]
     pin = dotted(table.identity.pin)
-    fix = f"declare them, or adopt a live {table.resource.lower()} by its id with {pin}"
+    fix = f"declare them, or adopt a live {table.resource.lower()} by its {table.identity.pin[-1]} with {pin}"
     return Refusal("incomplete", f"a create in {table.title} demands {', '.join(wanted)}", fix, names)
 
 
@@ -460,4 +548,4 @@ def _adoption(table: Table, match: Found) -> tuple[str, ...]:
 
 
 def _left_alone(live: LiveObject) -> LeftAlone:
-    return LeftAlone(live.id, live.display_name)
+    return LeftAlone(live.id, live.display_name, live.resource)

@@ -6,13 +6,14 @@ import asyncio
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import simplejson
 
 from reconciler.desired import Desired, desire_all
-from reconciler.errors import RegistryError
+from reconciler.errors import Problem, RegistryError
 from reconciler.executor import Target, execute
 from reconciler.guards import FILE, Acknowledged, load_acknowledgements
 from reconciler.http import Settings
@@ -45,6 +46,23 @@ def spec(**changes: Any) -> dict[str, Any]:
     return {key: value for key, value in whole.items() if value is not None}
 
 
+KEY = {"HOUSE_LLAMA_KEY": {"env": "HOUSE_LLAMA_KEY", "hosts": ["llm.example.com", "new.example.com"]}}
+"""The secrets of a reconciler.yaml for `endpoint_spec`."""
+
+
+def endpoint_spec(**changes: Any) -> dict[str, Any]:
+    """A model behind an endpoint, whose object `orq_server.live_openai_like` shows."""
+    endpoint = {
+        "base_url": "https://llm.example.com/v1",
+        "region": "europe",
+        "api_key": {"secret": "HOUSE_LLAMA_KEY"},
+    }
+    known = {"display_name": "House Llama", "model": "llama-3.3-70b", "endpoint": endpoint}
+    without = dict.fromkeys(("developer", "family", "provider"))
+    prices = {"unit": "1M tokens", "currency": "USD", "input": Decimal("0.2"), "output": Decimal("0.2")}
+    return spec(**{**known, **without, "pricing": prices, **changes})
+
+
 def manifest(
     name: str = "support-mini", _spec: Mapping[str, Any] | None = None, **changes: Any
 ) -> dict[str, Any]:
@@ -67,7 +85,8 @@ class House:
     secrets: Mapping[str, Any] = field(default_factory=dict)
     acknowledgements: str = ""
 
-    def load(self) -> tuple[LoadedConfig, list[Desired], Acknowledged]:
+    def write(self) -> LoadedConfig:
+        """Writes the folder; what its reconciler.yaml says."""
         models = self.folder / "models"
         models.mkdir(parents=True, exist_ok=True)
         entries = {
@@ -87,7 +106,10 @@ class House:
         (models / "all.yaml").write_text("\n---\n".join(documents))
         if self.acknowledgements:
             (self.folder / "acknowledgements.yaml").write_text(self.acknowledgements)
-        loaded = load_config(self.folder / "reconciler.yaml", "reconciler.yaml")
+        return load_config(self.folder / "reconciler.yaml", "reconciler.yaml")
+
+    def load(self) -> tuple[LoadedConfig, list[Desired], Acknowledged]:
+        loaded = self.write()
         found = load_manifests(loaded, relative_to=self.folder)
         desired, problems = desire_all(loaded, found)
         assert [*found.problems, *problems] == []
@@ -100,6 +122,7 @@ class House:
         only: tuple[str, ...] = (),
         without: tuple[str, ...] = (),
         acknowledged: Acknowledged | None = None,
+        **asked: Any,
     ) -> Plan:
         """The plan for ``live``: the documents of every registry, or what was observed in each."""
         config, desired, loaded = self.load()
@@ -114,6 +137,7 @@ class House:
             observed,
             selection=Selection(only, without),
             acknowledged=acknowledged or loaded,
+            **asked,
         )
 
     def connection(self, name: str) -> Connection:
@@ -149,6 +173,12 @@ class House:
         }
         store = SecretStore(config.secret_rules(), environment or {})
         return await execute(plan, targets, store, **options)
+
+    def problems(self) -> list[Problem]:
+        """Every mistake in the manifests, of the loader and of the tables."""
+        loaded = self.write()
+        found = load_manifests(loaded, relative_to=self.folder)
+        return [*found.problems, *desire_all(loaded, found)[1]]
 
     async def apply(self, **options: Any) -> tuple[Plan, Outcome]:
         """Plans on what the registries hold now, and does that."""

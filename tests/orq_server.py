@@ -2,7 +2,8 @@
 
 It keeps whole documents, keys that nobody knows included, and goes by the vendor's pages: `metadata` and
 `parameters` are replaced whole by an update, `false` and `0` in `metadata` are dropped on read, and the
-per-million prices are derived from those per thousand. It shares no code with the adapter.
+per-million prices are derived from those per thousand. Models behind an endpoint have calls of their own,
+which merge, and build `parameters` from three fields. It shares no code with the adapter.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
-from urllib.parse import unquote
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import simplejson
 
@@ -35,6 +36,26 @@ UPDATABLE = {
 }
 CREATABLE = UPDATABLE | {"configuration", "id", "model_developer", "model_family", "model_id", "provider"}
 WORKSPACE = "ws-1"
+
+DEMANDED = {"display_name", "model_type", "region"}
+OPENAI_LIKE = DEMANDED | {
+    "base_url",
+    "cache_read_cost",
+    "cache_write_cost",
+    "cost_per_image",
+    "description",
+    "has_reasoning",
+    "input_cost",
+    "max_tokens",
+    "model_id",
+    "output_cost",
+    "supports_image_edit",
+    "supports_strict_tool",
+    "supports_tool_calling",
+    "supports_vision",
+    "temperature",
+}
+"""What an update of a model behind an endpoint may hold; of the costs of caches, nothing reads back."""
 
 
 @dataclass
@@ -56,9 +77,13 @@ class Exchange:
     @property
     def id(self) -> str | None:
         """The object that it is about: in the path of an update, in the body of a create."""
-        if self.method == "PATCH":
+        if self.method in ("PATCH", "DELETE"):
             return unquote(self.path.rsplit("/", 1)[1])
-        return self.data.get("id") if self.method == "POST" else None
+        return (self.data.get("id") or self.data.get("model_id")) if self.method == "POST" else None
+
+    @property
+    def query(self) -> dict[str, str]:
+        return {name: values[-1] for name, values in parse_qs(urlsplit(self.path).query).items()}
 
     def commit(self) -> tuple[int, Any]:
         """Does it, once: the status and the body of an honest answer."""
@@ -86,6 +111,7 @@ class OrqServer:
     """The documents by position, and what it was asked."""
 
     documents: list[Document] = field(default_factory=list)
+    deployments: list[Document] = field(default_factory=list)
     url: str = ""
     seen: list[Exchange] = field(default_factory=list)
     in_flight: int = 0
@@ -132,6 +158,14 @@ class OrqServer:
             return 200, [self.read(document) for document in self.documents]
         if exchange.method == "POST" and exchange.path == "/v2/models":
             return self._create(exchange.data)
+        if exchange.method == "GET" and urlsplit(exchange.path).path == "/v2/deployments":
+            return self._deployments(exchange.query)
+        if exchange.path.startswith("/v2/workspace-models"):
+            return self._switch(exchange)
+        if exchange.method == "POST" and exchange.path == "/v2/models/openai-like":
+            return self._create_openai_like(exchange.data)
+        if exchange.method == "PATCH" and exchange.path.startswith("/v2/models/openai-like/"):
+            return self._update_openai_like(exchange.id, exchange.data)
         if exchange.method == "PATCH" and exchange.path.startswith("/v2/models/"):
             return self._update(exchange.id, exchange.data)
         return 404, {"error": f"no route for {exchange.method} {exchange.path}"}
@@ -168,6 +202,67 @@ class OrqServer:
             ]
         self._touch(document)
         return 200, self.read(document)
+
+    def _create_openai_like(self, body: Document) -> tuple[int, Any]:
+        wrong = _openai_like_flaw(body, {*DEMANDED, "api_key", "base_url", "model_id"}, {"api_key"})
+        if wrong is not None:
+            return 400, {"error": wrong}
+        document = live_openai_like(
+            id=new_id(), description=None, input_cost=0, output_cost=0, metadata={"is_private": True},
+            parameters=[], has_functions=False,
+        )  # fmt: skip
+        self._merge(document, body)
+        self.documents.append(document)
+        return 200, self.read(document)
+
+    def _update_openai_like(self, identity: str | None, body: Document) -> tuple[int, Any]:
+        found = [document for document in self.documents if document["id"] == identity]
+        if not found:
+            return 404, {"error": "Model not found or not accessible in this workspace"}
+        wrong = _openai_like_flaw(body, DEMANDED, set())
+        if wrong is not None:
+            return 400, {"error": wrong}
+        self._merge(found[0], body)
+        return 200, self.read(found[0])
+
+    def _merge(self, document: Document, body: Document) -> None:
+        for name in ("display_name", "model_type", "model_id", "description", "input_cost", "output_cost"):
+            if name in body:
+                document[name] = body[name]
+        self._derive(document, body)
+        if "base_url" in body:
+            document["configuration"]["base_url"] = body["base_url"]
+        kept = [name for name in body if name.startswith("supports_")]
+        for name in [*kept, *body.keys() & {"region", "cost_per_image"}]:
+            document["metadata"][name] = body[name]
+        if "supports_tool_calling" in body:
+            document["has_functions"] = body["supports_tool_calling"]
+        if body.get("has_reasoning"):
+            document["metadata"]["supports_reasoning"] = True
+        sliders = {"maxTokens": body.get("max_tokens"), "temperature": body.get("temperature")}
+        made = [parameter(name, max=value) for name, value in sliders.items() if value]
+        made += [parameter("reasoning_effort")] if body.get("has_reasoning") else []
+        document["parameters"] = made or document["parameters"]
+        document["refId"] = f"acme@openailike/{document['model_id']}"
+        self._touch(document)
+
+    def _switch(self, exchange: Exchange) -> tuple[int, Any]:
+        """Enables or disables; the second time it disables, it answers 404, as some platforms do."""
+        enabling = exchange.method == "POST"
+        wanted = exchange.data["model_id"] if enabling else exchange.id
+        found = [document for document in self.documents if document["id"] == wanted]
+        if not found or not (enabling or found[0]["enabled"]):
+            return 404, {"error": "Model not found"}
+        found[0]["enabled"] = enabling
+        return 204, b""
+
+    def _deployments(self, query: dict[str, str]) -> tuple[int, Any]:
+        """A page, newest first; the first of ``deployments`` is the newest."""
+        ids = [deployment["id"] for deployment in self.deployments]
+        first = ids.index(query["starting_after"]) + 1 if "starting_after" in query else 0
+        last = first + int(query.get("limit", "10"))
+        page = self.deployments[first:last]
+        return 200, {"object": "list", "data": page, "has_more": last < len(ids)}
 
     def _derive(self, document: Document, body: Document) -> None:
         for name in ("input", "output"):
@@ -235,6 +330,13 @@ def _flaw(body: Document, known: set[str]) -> str | None:
     return None
 
 
+def _openai_like_flaw(body: Document, demanded: set[str], more: set[str]) -> str | None:
+    unknown, missing = sorted(set(body) - OPENAI_LIKE - more), sorted(demanded - set(body))
+    if unknown:
+        return f"unknown field {unknown[0]}"
+    return f"{missing[0]} is required" if missing else None
+
+
 def _parameters_flaw(parameters: list[Document] | None) -> str | None:
     for item in parameters or ():
         if "id" not in item:
@@ -295,6 +397,62 @@ def live_model(**changes: Any) -> Document:
         "model_family": "gpt-4o",
     }
     return copy.deepcopy(document | changes)
+
+
+def live_openai_like(**changes: Any) -> Document:
+    """A model behind an endpoint, which `house.endpoint_spec` describes."""
+    return live_model(
+        **{
+            "id": "019facd8-a87e-7664-885b-41cdc118e18b",
+            "display_name": "House Llama",
+            "model_id": "llama-3.3-70b",
+            "provider": "openailike",
+            "input_cost": Decimal("0.0002"),
+            "output_cost": Decimal("0.0002"),
+            "configuration": {
+                "provider": "openailike",
+                "base_url": "https://llm.example.com/v1",
+                "is_openai_compatible": True,
+                "api_key_env": None,
+            },
+            "metadata": {
+                "is_private": True,
+                "region": "europe",
+                "supports_tool_calling": True,
+                "million_tokens_input_cost": Decimal("0.2"),
+                "million_tokens_output_cost": Decimal("0.2"),
+            },
+            "refId": "acme@openailike/llama-3.3-70b",
+            "model_developer": "",
+            "model_family": "",
+        }
+        | changes
+    )
+
+
+def live_builtin(**changes: Any) -> Document:
+    """One of the vendor's own models."""
+    known = {"id": "openai/gpt-4o", "provider": "openai", "model_id": "gpt-4o", "refId": "openai/gpt-4o"}
+    return live_model(**{**known, "owner": "system", "display_name": "GPT-4o", "enabled": False} | changes)
+
+
+def parameter(name: str, **config: Any) -> Document:
+    """A parameter of a model, such as a slider."""
+    return {
+        "id": f"p-{name}",
+        "name": name,
+        "parameter": name,
+        "parameter_type": "slider",
+        "config": config,
+        "is_active": True,
+        "description": None,
+    }
+
+
+def deployment(key: str, model: str, provider: str = "openailike") -> Document:
+    """An entry of the list of deployments."""
+    prompt = {"model": model, "provider": provider, "model_type": "chat", "messages": [], "tools": []}
+    return {"id": f"d-{key}", "key": key, "prompt_config": prompt, "version": "1"}
 
 
 # ---- faults

@@ -58,4 +58,6 @@ def test_the_page_names_every_field_of_every_table() -> None:
             assert table.title in page
             for item in table.fields():
                 name = item.path[2:] if item.native else item.path
+                if name in item.row.aliases:
+                    continue
                 assert f"`{'.'.join(name)}`" in page, item.path

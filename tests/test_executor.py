@@ -1188,6 +1188,72 @@ def test_a_second_request_never_lays_a_body_over_a_model_that_is_gone(
     assert ran.only.reason == "done in part: 'support-mini' is no longer there"
 
 
+@pytest.fixture
+def switched(house: House) -> House:
+    """A model that is made and then switched off, by another call."""
+    house.manifests = [manifest(native={"orq": {"enabled": False}})]
+    return house
+
+
+def methods(ran: Ran) -> list[str]:
+    return [exchange.method for exchange in ran.server.seen if exchange.method != "GET"]
+
+
+def test_the_second_request_follows_a_first_one_whose_answer_was_lost(switched: House) -> None:
+    ran = applied(switched, prepare=faulty("POST", resets(commit=True)))
+    assert (ran.status(), methods(ran)) == ("done", ["POST", "DELETE"])
+    assert ran.server.stored("support-mini")["enabled"] is False
+
+
+@pytest.mark.parametrize("happened", [True, False])
+def test_a_lost_second_request_is_looked_up_and_the_first_one_never_repeated(
+    switched: House, happened: bool
+) -> None:
+    ran = applied(switched, prepare=faulty("DELETE", resets(commit=happened)))
+    assert ran.status() == "done"
+    assert methods(ran) == ["POST", "DELETE"] + ["DELETE"] * (not happened)
+    assert "found done by reading" in " ".join(ran.only.remarks) or not happened
+
+
+def test_a_second_request_waits_out_a_limit(switched: House) -> None:
+    ran = applied(switched, prepare=faulty("DELETE", says(429, b"", retry_after="0.01")))
+    assert (ran.status(), methods(ran)) == ("done", ["POST", "DELETE", "DELETE"])
+
+
+def test_a_second_request_is_not_sent_after_a_first_one_that_failed(switched: House) -> None:
+    ran = applied(switched, prepare=faulty("POST", says(400, {"error": "no"})))
+    assert (ran.status(), methods(ran), ran.code) == ("failed", ["POST"], 1)
+
+
+def test_a_second_request_is_not_sent_for_what_is_so_already(switched: House) -> None:
+    def comes_disabled(document: dict[str, Any]) -> None:
+        document["enabled"] = False
+
+    ran = applied(switched, prepare=faulty("POST", stores(comes_disabled)))
+    assert (ran.status(), methods(ran)) == ("done", ["POST"])
+
+
+def test_an_action_that_is_done_in_part_tells_what_is_there(switched: House) -> None:
+    ran = applied(switched, prepare=faulty("DELETE", says(400, {"error": "no"})))
+    assert (ran.status(), ran.only.id, ran.code) == ("unproven", "support-mini", 4)
+    assert ran.only.reason.startswith("done in part: orq: DELETE ")
+    assert ran.only.failure.status == 400
+    [left] = second_plan(switched, ran.server).actions()
+    assert [request.call for request in left.requests] == ["disable"]
+
+
+def test_a_signal_between_two_requests_lets_the_action_finish(switched: House) -> None:
+    """Else a model that shall be off would be left on, for all projects."""
+    stop = Stop()
+
+    async def signalled(exchange: Exchange) -> None:
+        stop.requested = True
+        await exchange.honest()
+
+    ran = applied(switched, prepare=faulty("POST", signalled), stop=stop)
+    assert (ran.status(), methods(ran)) == ("done", ["POST", "DELETE"])
+
+
 # ---- what cannot be sent
 
 

@@ -13,7 +13,7 @@ from reconciler.cli import options
 from reconciler.cli.console import Interrupted, StdoutError, paint, say, write
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.progress import Progress
-from reconciler.cli.run import Planned, load, read_and_plan
+from reconciler.cli.run import Asked, Planned, load, read_and_plan
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.executor import Stop, Target, execute
 from reconciler.outcome import ActionResult, Outcome, apply_exit_code
@@ -34,6 +34,7 @@ class Declined(ReconcilerError):
 @click.command()
 @options.common
 @options.selection
+@options.resend
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 def command(
     config_path: Path,
@@ -42,6 +43,7 @@ def command(
     registries: tuple[str, ...],
     only: tuple[str, ...],
     without: tuple[str, ...],
+    resend: tuple[str, ...],
     yes: bool,
 ) -> int:
     """Make only the calls that are needed. Shows the plan that it executes, and asks first."""
@@ -51,7 +53,8 @@ def command(
     signals = _Signals()
     # One loop reads and writes, so that both keep one pace. It stands still while the question is asked.
     with asyncio.Runner() as runner:
-        planned = read_and_plan(project, registries, Selection(only, without), run=runner.run)
+        asked_for = Asked(registries, Selection(only, without), resend)
+        planned = read_and_plan(project, asked_for, run=runner.run)
         plan = planned.plan
         if text:
             write(plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))

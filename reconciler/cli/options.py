@@ -50,6 +50,15 @@ without = click.option(
 )
 
 
+resend = click.option(
+    "--resend",
+    multiple=True,
+    metavar="PATH",
+    help="Send this field although it never reads back and so seems unchanged, such as "
+    "native.orq.cache_read_cost; may be repeated.",
+)
+
+
 def selection(function: F) -> F:
     """--registry, --only and --except."""
     return registry(only(without(function)))

@@ -11,7 +11,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import OutputError, paint, write
 from reconciler.cli.logs import level_of, set_up_logging
-from reconciler.cli.run import load, read_and_plan
+from reconciler.cli.run import Asked, load, read_and_plan
 from reconciler.outcome import plan_exit_code
 from reconciler.planner import Selection
 from reconciler.report.documents import plan_document, render
@@ -21,6 +21,10 @@ from reconciler.report.text import plan_text
 @click.command()
 @options.common
 @options.selection
+@options.resend
+@click.option(
+    "--usages", is_flag=True, help="Also tell who uses the models that do not change, where that is known."
+)
 @click.option("--exit-code", is_flag=True, help="Exit with 2 where there are changes.")
 @click.option(
     "--out",
@@ -34,13 +38,16 @@ def command(
     registries: tuple[str, ...],
     only: tuple[str, ...],
     without: tuple[str, ...],
+    resend: tuple[str, ...],
+    usages: bool,
     exit_code: bool,
     out: Path | None,
 ) -> int:
     """Show what would change in each registry. Nothing is written anywhere."""
     set_up_logging(level_of(verbose))
     selection = Selection(only, without)
-    plan = read_and_plan(load(config_path), registries, selection, run=asyncio.run).plan
+    asked = Asked(registries, selection, resend, all_usages=usages)
+    plan = read_and_plan(load(config_path), asked, run=asyncio.run).plan
     code = plan_exit_code(plan, changes_count=exit_code)
     document = render(plan_document(plan, code)) if out is not None or output == "json" else ""
     if out is not None:

@@ -57,5 +57,9 @@ def _state(project: Project, name: str, found: Observation | RegistryError) -> R
     )
     if isinstance(found, RegistryError):
         return replace(state, failure=failure_of(found))
-    ours = sum(live.ours for live in found.objects)
-    return replace(state, ours=ours, vendor_owned=len(found.objects) - ours)
+    models = [live for live in found.objects if live.resource == "Model"]
+    ours = sum(live.ours for live in models)
+    providers = None
+    if KINDS[entry.kind].tables_of("Provider"):
+        providers = sum(live.ours and live.resource == "Provider" for live in found.objects)
+    return replace(state, ours=ours, vendor_owned=len(models) - ours, providers=providers)

@@ -18,11 +18,12 @@ from reconciler.manifests.load import Manifest, but_for, load_manifests
 from reconciler.manifests.problems import did_you_mean
 from reconciler.plan import Plan
 from reconciler.planner import Selection, make_plan
-from reconciler.registries.interface import Connection, Observation
+from reconciler.registries.interface import Connection, Observation, Usages
 from reconciler.report.values import counted
 
 Reached = Connection | RegistryError
 Observed = dict[str, Observation | RegistryError]
+Told = dict[str, Usages | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,23 +73,39 @@ class Planned:
     plan: Plan
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line asks of a plan; ``make_plan`` says what each part means."""
+
+    registries: Sequence[str]
+    selection: Selection
+    resend: Sequence[str] = ()
+    all_usages: bool = False
+
+
 def read_and_plan(
     project: Project,
-    registries: Sequence[str],
-    selection: Selection,
+    asked: Asked,
     *,
-    run: Callable[[Coroutine[Any, Any, Observed]], Observed],
+    run: Callable[[Coroutine[Any, Any, tuple[Observed, Told]]], tuple[Observed, Told]],
 ) -> Planned:
     """Reads the registries and plans. ``run`` is what runs a coroutine, such as ``asyncio.run``.
 
-    Raises UsageError for a registry or a pattern that nothing has.
+    Raises UsageError for a registry, a pattern or a path that nothing has.
     """
-    selection.check(project.manifests)
-    reached = connections(project, choose_registries(project, registries, selection))
+    asked.selection.check(project.manifests)
+    reached = connections(project, choose_registries(project, asked.registries, asked.selection))
     with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
-        observed = run(observe(project, reached))
+        observed, told = run(_read(project, reached))
     plan = make_plan(
-        project.config, project.desired, observed, selection=selection, acknowledged=project.acknowledged
+        project.config,
+        project.desired,
+        observed,
+        selection=asked.selection,
+        acknowledged=project.acknowledged,
+        usages=told,
+        all_usages=asked.all_usages,
+        resend=asked.resend,
     )
     return Planned(project, reached, observed, plan)
 
@@ -119,6 +136,34 @@ def connections(project: Project, registries: Sequence[str]) -> dict[str, Reache
             return NotReady(name, error)
 
     return {name: one(name) for name in registries}
+
+
+async def _read(project: Project, reached: Mapping[str, Reached]) -> tuple[Observed, Told]:
+    """What every registry holds, and at the same time who uses it."""
+    import asyncio
+
+    observed, told = await asyncio.gather(observe(project, reached), usages(project, reached))
+    return observed, told
+
+
+async def usages(project: Project, reached: Mapping[str, Reached]) -> Told:
+    """Who uses what in every registry that can be asked; one that does not say costs a warning only."""
+    import asyncio
+
+    from reconciler.connect import kind_of
+
+    async def one(name: str, connection: Reached) -> Usages | None:
+        if isinstance(connection, RegistryError):
+            return None
+        try:
+            async with kind_of(project.config, name).client().reader(connection) as reader:
+                return await reader.usages()
+        except (SecretError, StorageError, RegistryError) as error:
+            message = error.message.removeprefix(f"{name}: ")
+            return Usages(warning=f"it is not known who uses the models: {message}")
+
+    answers = await asyncio.gather(*(one(name, connection) for name, connection in reached.items()))
+    return dict(zip(reached, answers, strict=True))
 
 
 async def observe(project: Project, reached: Mapping[str, Reached]) -> Observed:

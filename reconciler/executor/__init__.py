@@ -36,12 +36,12 @@ async def execute(
         for part in plan.registries
         if any(action.requests for action in part.actions)
     ]
-    for run in runs:
-        run.resolve_secrets()
     async with AsyncExitStack() as stack:
         for run in runs:
             await run.open(stack)
         await asyncio.gather(*(run.read() for run in runs))
+        for run in runs:
+            run.resolve_secrets()
         checked = [run.check() for run in runs]
         as_planned = all(checked)
         if as_planned:

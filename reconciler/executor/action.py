@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from reconciler.errors import (
@@ -43,11 +44,16 @@ def create_edits(table: Table, action: Action) -> list[Edit]:
 class _Ended(Exception):
     """The end of an action, short of done."""
 
-    def __init__(self, status: Status, reason: str, error: ReconcilerError | None = None) -> None:
+    def __init__(
+        self, status: Status, reason: str, error: ReconcilerError | None = None, hint: str | None = None
+    ) -> None:
         super().__init__(reason)
         self.status: Status = status
         self.reason = reason
         self.failure = None if error is None else failure_of(error)
+        if self.failure is not None and hint is not None:
+            hints = (self.failure.hint, hint)
+            self.failure = replace(self.failure, hint="; ".join(text for text in hints if text))
 
 
 class ActionRun:
@@ -139,7 +145,8 @@ class _RequestRun:
             live = await self._look(self.lost)
             if live is not None:
                 return live
-        reason = "the answer was lost, and the registry does not show the model; it is not sent again"
+        what = self.of.action.resource.lower()
+        reason = f"the answer was lost, and the registry does not show the {what}; it is not sent again"
         because = "the registry makes the id"
         if self.table.identity.client_chosen:
             because = "the registry does not keep names apart"
@@ -263,7 +270,16 @@ class _RequestRun:
             if found is not None and not self._not_held(found):
                 self.of.remarks.append(f"it was so already ({reason})")
                 return found
-        raise _Ended("failed", reason, error)
+        raise _Ended("failed", reason, error, self._tried_with() if isinstance(error, Rejected) else None)
+
+    def _tried_with(self) -> str | None:
+        """What the registry tried the upstream with, where this request makes it do so."""
+        if not any(self.table.row_at(edit.path).probed for edit in self.edits):
+            return None
+        raw = self.before.raw if self.before else {}
+        key = next((f"secret {edit.secret.name}" for edit in self.edits if edit.secret), "the stored one")
+        endpoint = ", ".join(self.table.upstreams(self.edits, raw)) or "unknown"
+        return f"if its probe failed: endpoint {endpoint}, key: {key}"
 
     async def _find_or_none(self) -> LiveObject | None:
         try:
@@ -304,7 +320,8 @@ class _RequestRun:
     def _only(self, found: list[LiveObject]) -> LiveObject | None:
         if len(found) > 1:
             ids = ", ".join(live.label for live in found)
-            raise _Ended("unproven", f"several new models could be the one that was made: {ids}", self.lost)
+            what = self.of.action.resource.lower()
+            raise _Ended("unproven", f"several new {what}s could be the one that was made: {ids}", self.lost)
         return found[0] if found else None
 
     def _not_held(self, live: LiveObject) -> list[str]:
@@ -328,14 +345,21 @@ class _RequestRun:
 
 
 def _besides(
-    table: Table, edits: Iterable[Edit], before: Mapping[str, Any], after: Mapping[str, Any]
+    table: Table, edits: Sequence[Edit], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> list[str]:
     """What an update changed besides what it was asked to, among the keys that were there before."""
-    asked = {edit.path for edit in edits} | table.derived_paths(edits)
+    asked = {path for edit in edits for path in (edit.path, table.shown_at(edit.path))}
+    asked |= table.derived_paths(edits)
     remarks = []
     for path, value in _leaves(before, ()):
-        if path[0] in table.volatile or any(path[: len(known)] == known for known in asked):
+        if (
+            path[0] in table.volatile
+            or path[0] in table.made
+            or any(path[: len(known)] == known for known in asked)
+        ):
             continue
+        if not value and any(known[: len(path)] == path for known in asked):
+            continue  # it was empty, and what was asked for is in it now
         now = dig(after, path)
         there = json_of(None if now is ABSENT else now, drop_empty=True)
         if there != json_of(value, drop_empty=True) and not (now is ABSENT and not value):

@@ -37,7 +37,7 @@ class Target:
 
 @dataclass(slots=True)
 class Stop:
-    """Set by a signal: calls in flight are finished, no new one is started."""
+    """Set by a signal: calls in flight, and the rest of their actions, are finished; nothing else begins."""
 
     requested: bool = False
 
@@ -76,10 +76,17 @@ class RegistryRun:
     # ---- before the first write
 
     def resolve_secrets(self) -> None:
-        """Every secret of every request, each only for the hosts that its object makes it reach."""
+        """Every secret of every request, each only for the hosts that its object makes it reach.
+
+        An update's object may name them itself, so this comes after reading. Raises SecretError.
+        """
         for action in self.actions:
             edits = [edit.edit() for request in action.requests for edit in request.edits]
-            self.secrets(self.table(action), edits, {})
+            live = None
+            if action.operation == "update" and self.failed is None:
+                live = self.live.known.get((action.resource, action.id or ""))
+            if action.operation == "create" or live is not None:
+                self.secrets(self.table(action), edits, {} if live is None else live.raw)
 
     def secrets(self, table: Table, edits: Sequence[Edit], raw: Mapping[str, Any]) -> dict[SecretRef, Secret]:
         """The secrets of ``edits``, for the hosts that the object then names. Raises SecretError."""

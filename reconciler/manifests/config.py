@@ -127,6 +127,12 @@ class RegistryEntry(Strict):
         description="A SQLite file, relative to reconciler.yaml; needs no server and no token.",
         examples=[".reconciler/registry.db"],
     )
+    probe: Omittable[bool] = Field(
+        None,
+        description="Whether an embedded registry asks an OpenAI-compatible endpoint before it stores a "
+        "model of it, as Orq does; true if left out. Only for `embedded`.",
+        examples=[False],
+    )
     token: Omittable[FromEnv] = Field(
         None,
         description="Where the bearer token comes from; only for `url`.",
@@ -164,6 +170,8 @@ class RegistryEntry(Strict):
         if {"token", "auth"} <= given:
             hint = "keep `auth` for an API key that is exchanged for tokens, else `token`"
             raise failure("registry-target", "a registry has either `token` or `auth`", hint)
+        if "url" in given and "probe" in given:
+            raise failure("registry-target", "`probe` is for an embedded registry", "remove it")
         return self
 
     @property
@@ -343,7 +351,8 @@ def _same_system(config: LoadedConfig, addresses: Mapping[_AddressPath, _Address
             # registries it is the token that says which workspace is meant.
             target: Any = (entry.kind, host, port, path, entry.credential and entry.credential.env)
         elif entry.embedded:
-            target = config.database(name).resolve()
+            # Kinds keep apart what they hold in one file.
+            target = (entry.kind, config.database(name).resolve())
         else:
             continue
         first = seen.setdefault(target, name)

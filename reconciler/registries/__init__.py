@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 from reconciler.registries.interface import Kind
 from reconciler.registries.orq.kind import ORQ
+from reconciler.registries.respan.kind import RESPAN
+from reconciler.registries.watsonx.kind import WATSONX
 
-KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (ORQ,)}
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (ORQ, RESPAN, WATSONX)}
 """Every kind of registry that this installation speaks, by the word of reconciler.yaml."""

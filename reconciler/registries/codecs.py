@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Final
 import simplejson
 
 from reconciler.manifests.fields import SECRET_SCHEMA, JsonSchema, secret_shape_problem, text_schema
+from reconciler.manifests.secretkeys import SECRET_KEY
 from reconciler.manifests.vocabulary import BASE_URL, full
 from reconciler.money import SIGNIFICANT_DIGITS, InexactPrice, Price, Unit, as_double, plain
 from reconciler.secrets import SecretJson, SecretRef
@@ -223,6 +224,30 @@ class Flag(Codec):
 
 
 @dataclass(frozen=True, slots=True)
+class ZeroOrOne(Codec):
+    """True or false, which the wire keeps as 1 or 0; a JSON boolean is understood on read."""
+
+    def schema(self) -> JsonSchema:
+        return {"type": ["boolean", "integer"], "minimum": 0, "maximum": 1}
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        if isinstance(value, bool):
+            return value
+        if not native or not isinstance(value, int) or value not in (0, 1):
+            raise BadValue("must be true or false, or natively 1 or 0")
+        return value == 1
+
+    def encode(self, value: Value) -> Wire:
+        return int(value)
+
+    def decode(self, wire: Wire) -> Value:
+        if isinstance(wire, bool):
+            return wire
+        number = None if isinstance(wire, str) else _number(wire)
+        return number == 1 if number in (0, 1) else _unreadable(wire)
+
+
+@dataclass(frozen=True, slots=True)
 class Whole(Codec):
     """A whole number of which every digit is kept, also where a server stores doubles; from 0, or signed."""
 
@@ -347,6 +372,8 @@ class Money(Codec):
         return whole_if_exact(value.wire(self.unit))
 
     def decode(self, wire: Wire) -> Value:
+        if wire is None:
+            return None  # a price may be null where none is set
         number = _number(wire)
         return _unreadable(wire) if number is None else Price(number, self.currency, self.unit)
 
@@ -392,10 +419,14 @@ class SetOf(Codec):
 
 @dataclass(frozen=True, slots=True)
 class Tree(Codec):
-    """Any JSON value, compared whole. ``shape`` is the schema of its keys where they are known."""
+    """Any JSON value, compared whole. ``shape`` is the schema of its keys where they are known.
+
+    ``free``: credentials may stand anywhere in it. None is taken from a manifest, none of a live one shown.
+    """
 
     shape: Mapping[str, Any] | None = None
     drop_empty: bool = False
+    free: bool = False
 
     def schema(self) -> JsonSchema:
         return dict(self.shape or {})
@@ -416,6 +447,20 @@ class Tree(Codec):
 
     def encode(self, value: Value) -> Wire:
         return None if value is None else value.value
+
+    def shown(self, value: Value, *, native: bool) -> Value:
+        del native
+        return json_of(_without_credentials(value.value)) if self.free and isinstance(value, Json) else value
+
+
+def _without_credentials(value: Wire) -> Wire:
+    """``value`` with everything hidden that stands below a key that reads like a credential's."""
+    if isinstance(value, Mapping):
+        return {
+            key: "(hidden)" if SECRET_KEY.search(key) else _without_credentials(item)
+            for key, item in value.items()
+        }
+    return [_without_credentials(item) for item in value] if isinstance(value, list) else value
 
 
 _KINDS: Final[Mapping[str, tuple[Any, str]]] = {

@@ -172,7 +172,8 @@ class Kind:
 
     ``tables`` are by variant. ``choose`` picks the table of a manifest by its resource and the paths that
     it declares (with a value that is not null; of the native part, the first step). ``client_module``
-    is the module that talks; it is imported late, because validation needs no HTTP.
+    is the module that talks; it is imported late, because validation needs no HTTP. ``takes_auth``: a
+    key may be exchanged for its tokens. ``embedded_path`` is where the embedded registry speaks it.
     """
 
     name: str
@@ -181,6 +182,8 @@ class Kind:
     choose: Callable[[str, Mapping[Path, Any]], Table | Unsupported]
     client_module: str
     requests_per_minute: int
+    takes_auth: bool = False
+    embedded_path: str = ""
 
     def client(self) -> Client:
         """The module that talks, which is a Client."""

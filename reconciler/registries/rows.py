@@ -20,6 +20,7 @@ from reconciler.registries.codecs import (
     Codec,
     EmptyMapping,
     SecretText,
+    TreeOrSecret,
     Unreadable,
     Value,
     Wire,
@@ -42,7 +43,8 @@ class Echo(Enum):
     EFFECTIVE = "effective"
     """An inherited value may read back where none was sent."""
     MAYBE = "maybe"
-    """Older servers show it, newer ones may not: write-only where no object of the registry has the key."""
+    """Some servers show it, others do not: write-only where no object of the registry has its key (or, of a
+    field inside an object, the key of that object)."""
     WRITE_ONLY = "write-only"
 
 
@@ -119,19 +121,22 @@ class Call:
 class Row:
     """One field.
 
-    ``portable`` is its path in ``spec``, ``native`` its paths below ``native.<kind>``; the paths of one
-    row are names of the same thing. ``absent`` is the normal form that a missing key means. ``demanded``
-    fields must be in a create; ``default`` gives one where the manifest has none (None: incomplete).
-    ``existing`` rows live in an object that an update cannot make. ``upstream`` values are addresses
-    that the object's secrets are used at. ``one_way`` values cannot go back to what absence means.
-    ``switch`` gives each value a call of its own, which follows the others. ``refers`` is the resource
-    that the value must name one of. ``note`` stands beside every change of it.
+    ``portable`` is its path in ``spec``, ``native`` its paths below ``native.<kind>``, ``aliases`` those
+    that are taken and not documented; the paths of one row are names of the same thing. ``absent`` is
+    the normal form that a missing key means. ``demanded`` fields must be in a create; ``default`` gives
+    one where the manifest has none (None: incomplete). ``existing`` rows live in an object that an
+    update cannot make. ``upstream`` values are addresses that the object's secrets are used at.
+    ``one_way`` values cannot go back to what absence means. ``switch`` gives each value a call of its
+    own, which follows the others. ``refers`` is the resource that the value must name one of.
+    ``probed``: the registry tries the object's upstream before it stores another value. ``note`` stands
+    beside every change of it.
     """
 
     codec: Codec
     points: tuple[Point, ...]
     portable: Path | None = None
     native: tuple[Path, ...] = ()
+    aliases: tuple[Path, ...] = ()
     echo: Echo = Echo.ECHOED
     absent: Value = None
     clear: Clear = Clear.NEVER
@@ -144,6 +149,7 @@ class Row:
     one_way: bool = False
     switch: Mapping[Value, Call] | None = None
     refers: str = ""
+    probed: bool = False
     note: str = ""
 
     @property
@@ -186,11 +192,11 @@ class Field:
             if not point.read:
                 continue
             wire = dig(raw, point.path)
-            if wire is ABSENT:
-                if not point.derived:
-                    found.append((point, self.row.absent))
-            else:
-                found.append((point, (point.codec or self.row.codec).decode(wire)))
+            if wire is not ABSENT:
+                value = (point.codec or self.row.codec).decode(wire)
+                found.append((point, self.row.absent if value is None else value))
+            elif not point.derived:
+                found.append((point, self.row.absent))
         if not found:
             return self.row.absent
         first = found[0][1]
@@ -281,14 +287,22 @@ def _nothing(_: object) -> tuple[()]:
     return ()
 
 
-Loses = Callable[[Collection[Path], Mapping[str, Any], Collection[Path]], tuple[str, str] | None]
-"""The wire paths that an update sets, the live object, its hidden secrets: what is lost, and the way out."""
+Loses = Callable[[Mapping[Path, Any], Mapping[str, Any], Collection[Path]], tuple[str, str] | None]
+"""The wire paths that an update sets, the live object, its hidden secrets: what is lost, and the way out.
+
+Each path with its value, None where it is cleared; with a call that replaces the whole object, everything
+that the manifest declares, also where it stays as it is.
+"""
 
 
 def _no_loss(
-    _paths: Collection[Path], _raw: Mapping[str, Any], _hidden: Collection[Path]
+    _given: Mapping[Path, Any], _raw: Mapping[str, Any], _hidden: Collection[Path]
 ) -> tuple[str, str] | None:
     return None
+
+
+def _no_clash(_declared: Declared, _raw: Mapping[str, Any]) -> tuple[()]:
+    return ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -300,9 +314,11 @@ class Table:
     hold, with what their absence means. ``volatile`` are top-level keys that the server moves on its
     own, ``made`` those that it makes and no body holds. ``demands`` are what a create needs beyond
     single fields. ``implied`` names the declared paths that say nothing beside the others;
-    ``impossible`` what cannot stand together, with why. ``called`` is what users of a
+    ``impossible`` what cannot stand together, with why; ``clashes`` what an update cannot bring about
+    beside what is live and stays. ``called`` is what users of a
     live object may call it. ``loses`` says what secret an update
     would overwrite that sets the given wire paths in an object with ``hidden`` ones, and the way out.
+    ``described_by`` is how a manifest of such an object is known among those of its kind.
     """
 
     kind: str
@@ -319,6 +335,8 @@ class Table:
     impossible: Callable[[Declared], Iterable[tuple[Path, str]]] = _nothing
     called: Callable[[Mapping[str, Any]], Iterable[str]] = _nothing
     loses: Loses = _no_loss
+    described_by: str = ""
+    clashes: Callable[[Declared, Mapping[str, Any]], Iterable[tuple[Path, str]]] = _no_clash
     made: frozenset[str] = frozenset()
     spelled: Mapping[Path, Wire] = field(default_factory=dict)
     lists: Mapping[str, Keyed] = field(default_factory=dict)
@@ -347,7 +365,7 @@ class Table:
     def _paths(self, row: Row) -> Iterator[tuple[Path, bool]]:
         if row.portable is not None:
             yield row.portable, False
-        for path in row.native:
+        for path in (*row.native, *row.aliases):
             yield ("native", self.kind, *path), True
 
     def find(self, path: Path) -> Field | None:
@@ -367,8 +385,8 @@ class Table:
         words = {
             path[len(above)]
             for row in self.rows
-            for path, native in self._paths(row)
-            if native and len(path) > len(above) and _starts(path, above)
+            for path in (("native", self.kind, *native) for native in row.native)
+            if len(path) > len(above) and _starts(path, above)
         }
         return sorted(words - {ANY, REST})
 
@@ -402,25 +420,27 @@ class Table:
         for key, value in raw.items():
             found = self._shown.get((key,))
             if found is not None:
-                yield found
+                yield from found
             elif isinstance(value, Mapping):
                 for name in value:
-                    below = self._shown.get((key, name))
-                    if below is not None:
-                        yield below
-        for path, item in self._shown.items():
+                    yield from self._shown.get((key, name), ())
+        for path, items in self._shown.items():
             if len(path) > 2 and dig(raw, path) is not ABSENT:
-                yield item
+                yield from items
 
     @cached_property
-    def _shown(self) -> dict[Path, Field]:
-        """Every field that reads back what was sent, by the wire path at which it does."""
-        shown: dict[Path, Field] = {}
+    def _shown(self) -> dict[Path, list[Field]]:
+        """The fields that read back what was sent, by the wire path at which they do: of those that
+        stand at one, every portable one, else the first."""
+        shown: dict[Path, list[Field]] = {}
         for item in self._exact.values():
             row = item.row
             left_out = row.identity or row.switch is not None or isinstance(row.codec, EmptyMapping)
-            if item.shown is not None and row.echo is Echo.ECHOED and not left_out:
-                shown.setdefault(item.shown.path, item)
+            if item.shown is None or row.echo is Echo.WRITE_ONLY or left_out:
+                continue
+            known = shown.setdefault(item.shown.path, [])
+            if not known or (not item.native and not known[0].native):
+                known.append(item)
         return shown
 
     # ---- calls
@@ -446,7 +466,7 @@ class Table:
     def accompanying(
         self, call: Call, edits: Set[Path], raw: Mapping[str, Any]
     ) -> tuple[list[Edit], list[Path]]:
-        """What must go along with ``edits`` as it is live, and the paths of what is not set there."""
+        """What must go along with ``edits`` as it is live, and the paths of what is not to be had there."""
         along: list[Edit] = []
         missing: list[Path] = []
         together = [path for group in call.together if not edits.isdisjoint(group) for path in group]
@@ -455,11 +475,10 @@ class Table:
                 continue
             row, point = self._by_point[path]
             value = Field((), row, native=False, points=row.points).read(raw)
-            if value is not None and not isinstance(value, Unreadable | Contradiction):
-                if value != row.absent:
-                    along.append(Edit(path, (point.codec or row.codec).encode(value)))
-            elif path in call.always:
+            if isinstance(value, Unreadable | Contradiction) or (value is None and path in call.always):
                 missing.append(next(self._paths(row))[0])
+            elif value is not None and value != row.absent:
+                along.append(Edit(path, (point.codec or row.codec).encode(value)))
         return along, missing
 
     # ---- bodies
@@ -470,7 +489,7 @@ class Table:
         context = Declared(name, values)
         nulled = {id(item.row) for item, value in declared.values() if value is None}
         edits: list[Edit] = []
-        for item, value in declared.values():
+        for item, value in self.in_order(declared.values()):
             edits += self._edits(item, value, creating=True)
         written = {edit.path for edit in edits}
         defaults: list[tuple[Field, Value]] = []
@@ -487,8 +506,10 @@ class Table:
         ours = [edit for item, value in defaults for edit in self._edits(item, value, creating=True)]
         given = Declared(name, values | {item.path: value for item, value in defaults})
         unmet = tuple(demand for demand in self.demands if not demand.is_met(given))
-        # Ours first: a default for a whole container must not wipe what the manifest puts into it.
-        return Created((*ours, *edits), tuple(defaults), tuple(missing), unmet)
+        # Ours first: a default for a whole container must not wipe what the manifest puts into it. Of two
+        # rows that write one thing, the later one says it all.
+        last = {edit.path: edit for edit in (*ours, *edits)}
+        return Created(tuple(last.values()), tuple(defaults), tuple(missing), unmet)
 
     def _missing_in_items(self, edits: Iterable[Edit]) -> Iterator[Path]:
         for container, keyed in self.lists.items():
@@ -505,6 +526,14 @@ class Table:
     def _demanded(self) -> tuple[Field, ...]:
         paths = (next(self._paths(row))[0] for row in self.rows if row.demanded)
         return tuple(self._exact[path] for path in paths)
+
+    def in_order(self, declared: Iterable[tuple[Field, Value]]) -> list[tuple[Field, Value]]:
+        """``declared`` in the order of the rows, whatever the order in the manifest and its overrides."""
+        return sorted(declared, key=lambda entry: self._ranks[id(entry[0].row)])
+
+    @cached_property
+    def _ranks(self) -> dict[int, int]:
+        return {id(row): rank for rank, row in enumerate(self.rows)}
 
     def update_edits(self, item: Field, value: Value, raw: Mapping[str, Any]) -> list[Edit]:
         """What an update sends to bring one field to ``value``."""
@@ -556,22 +585,30 @@ class Table:
         body: dict[str, Any] = {}
         edits = list(edits)
         if call.whole:
+            # What is null on read means nothing there, and may be refused on write.
             body = {
                 key: self._carried(key, raw) if key in self.lists else _deep_copy(value)
                 for key, value in raw.items()
-                if key not in self.made
+                if key not in self.made and value is not None
             }
         for container in call.replaces:
             if any(edit.path[0] == container for edit in edits):
                 body[container] = self._carried(container, raw)
         in_force = self._derived_edits(edits, raw, body)
         for edit in [*in_force, *edits]:
-            _lay(body, edit)
+            _lay(body, edit, self._written(edit))
         for path, meaning in self.spelled.items():
             holder = body.get(path[0])
             if isinstance(holder, dict) and path[0] in call.replaces:
                 holder.setdefault(path[1], meaning)
         return {key: self._as_list(key, value) for key, value in body.items()}
+
+    def _written(self, edit: Edit) -> Any:
+        """What stands in a body for ``edit``; for a secret, what its codec makes of the reference."""
+        if edit.secret is None:
+            return _deep_copy(edit.value)
+        row = self.row_at(edit.path)
+        return row.codec.encode(edit.secret) if row.secret else edit.secret
 
     def _carried(self, container: str, raw: Mapping[str, Any]) -> dict[str, Any]:
         live = raw.get(container)
@@ -621,11 +658,32 @@ class Table:
             yield from upstreams(self.row_at(edit.path), edit.path, edit.value)
         for path in self._upstream_paths - changed if raw else ():
             yield from upstreams(self.row_at(path), path, dig(raw, path))
+        for container, row in self._free_containers:
+            live = dig(raw, container)
+            if isinstance(live, Mapping):
+                left: dict[str, Any] = {container[-1]: _deep_copy(live)}
+                for path in changed:
+                    if path[: len(container)] == container and path != container:
+                        _lay(left, Edit(path[len(container) - 1 :], cleared=True), None)
+                yield from upstreams(row, container, left[container[-1]])
 
     @cached_property
     def _upstream_paths(self) -> frozenset[Path]:
         rows = (row for row in self.rows if row.upstream)
         return frozenset(self.shown_at(row.points[0].path) for row in rows)
+
+    @cached_property
+    def _free_containers(self) -> tuple[tuple[Path, Row], ...]:
+        """The objects on the wire that may hold any key, as far as they read back and updates carry them."""
+        return tuple(
+            (point.path[:-1], row)
+            for row in self.rows
+            for point in row.points
+            if point.path[-1] == REST
+            and point.read
+            and self.update.carries(point.path)
+            and isinstance(row.codec, TreeOrSecret)
+        )
 
     def row_at(self, path: Path) -> Row:
         """The row that stands at a wire path."""
@@ -675,9 +733,12 @@ class Table:
         if edit.secret is not None or shows is None or row.echo is Echo.WRITE_ONLY:
             return None
         wire = dig(raw, edit.path if shows is point else shows.path)
-        if wire is ABSENT and (shows.derived or row.echo is Echo.MAYBE):
-            return None  # zero is dropped on read, and the row's first point tells; or nothing tells
-        live = row.absent if wire is ABSENT else (shows.codec or row.codec).decode(wire)
+        if wire is ABSENT and shows.derived:
+            return None  # zero is dropped on read, and the row's first point tells
+        if row.echo is Echo.MAYBE and dig(raw, shows.path[:1]) is ABSENT:
+            return None
+        live = None if wire is ABSENT else (shows.codec or row.codec).decode(wire)
+        live = row.absent if live is None else live
         sent = (
             row.absent
             if edit.cleared or edit.value is None
@@ -717,7 +778,7 @@ def dig(raw: Any, path: Path) -> Any:
     return raw
 
 
-def _lay(body: dict[str, Any], edit: Edit) -> None:
+def _lay(body: dict[str, Any], edit: Edit, value: Any) -> None:
     target: Any = body
     for step in edit.path[:-1]:
         below = target.get(step)
@@ -727,11 +788,12 @@ def _lay(body: dict[str, Any], edit: Edit) -> None:
     if edit.cleared:
         target.pop(edit.path[-1], None)
     else:
-        target[edit.path[-1]] = _deep_copy(edit.value) if edit.secret is None else edit.secret
+        target[edit.path[-1]] = value
 
 
 def _differs(edit: Edit, wire: Any, item: Field) -> bool:
-    live = item.row.absent if wire is ABSENT else item.row.codec.decode(wire)
+    live = None if wire is ABSENT else item.row.codec.decode(wire)
+    live = item.row.absent if live is None else live
     wanted = item.row.absent if edit.cleared or edit.value is None else item.row.codec.decode(edit.value)
     return bool(live != wanted)
 

@@ -14,7 +14,10 @@ from reconciler.report.values import counted
 
 @dataclass(frozen=True, slots=True)
 class RegistryState:
-    """One registry. ``ours`` and ``vendor_owned`` count its models, None with a ``failure``."""
+    """One registry. ``ours`` and ``vendor_owned`` count its models, None with a ``failure``.
+
+    ``providers`` counts those of ours, None where its kind holds none.
+    """
 
     name: str
     kind: str
@@ -23,6 +26,7 @@ class RegistryState:
     declared: int
     ours: int | None = None
     vendor_owned: int | None = None
+    providers: int | None = None
     failure: Failure | None = None
 
 
@@ -37,5 +41,7 @@ def registries_text(states: Iterable[RegistryState], *, paint: Paint = plain) ->
             lines.append(f"  {declared}")
         else:
             held = counted(state.ours or 0, "model of yours", "models of yours")
+            if state.providers is not None:
+                held += f" and {counted(state.providers, 'provider', 'providers')}"
             lines.append(f"  answers: {held}, {state.vendor_owned} built in; {declared}")
     return "\n".join(lines)

@@ -33,15 +33,34 @@ def totals(plan: Plan) -> str:
     counts = Counter(action.operation for action in plan.actions())
     if not counts and plan.failed:
         return "No plan: no registry could be read."
+
+    def of(operation: str) -> str:
+        return _of_each(action.resource for action in plan.actions() if action.operation == operation)
+
     if counts["create"] or counts["update"] or counts["refused"]:
-        parts = [f"{counts['create']} to create", f"{counts['update']} to update"]
-        parts += [f"{counts['refused']} refused"] if counts["refused"] else []
-        text = f"Plan: {', '.join(parts)}, {counts['none']} unchanged."
+        parts = [f"{of('create')} to create", f"{of('update')} to update"]
+        parts += [f"{of('refused')} refused"] if counts["refused"] else []
+        text = f"Plan: {', '.join(parts)}, {of('none')} unchanged."
     elif counts:
-        text = f"No changes: {counts['none']} as declared."
+        text = f"No changes: {of('none')} as declared."
     else:
         text = "No changes: no manifest is for these registries."
     return " ".join([text, *_unread(plan)])
+
+
+def _of_each(resources: Iterable[str]) -> str:
+    """How many there are; of what, where not all of them are models."""
+    counts = Counter(resources)
+    if set(counts) <= {"Model"}:
+        return str(counts["Model"])
+    return " and ".join(
+        counted(count, name.lower(), f"{name.lower()}s") for name, count in sorted(counts.items())
+    )
+
+
+def _known(resource: str, name: str) -> str:
+    """The name, and before it what it is, unless it is a model: two resources may have one name."""
+    return safe(name) if resource == "Model" else f"{resource.lower()} {safe(name)}"
 
 
 def _unread(plan: Plan) -> list[str]:
@@ -56,47 +75,61 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
         return
     # What is refused comes last, near the totals, where a long plan leaves it on the screen.
     for action in sorted(registry.actions, key=lambda action: action.operation == "refused"):
-        if action.operation != "none" or verbose or action.notes:
-            yield from _action(action, verbose=verbose, paint=paint)
+        if action.operation != "none" or verbose or action.notes or action.used_by:
+            yield from _action(action, registry.users_are, verbose=verbose, paint=paint)
     unchanged = sum(action.operation == "none" for action in registry.actions)
     if unchanged and not verbose:
         yield paint(f"  = {unchanged} unchanged", "dim")
     if not registry.actions:
         yield paint("  no manifest is for this registry", "dim")
+    for warning in registry.warnings:
+        yield paint(f"  warning: {safe(warning)}", "refuse")
     for held in registry.not_held:
-        yield f"  not held: {safe(held.path)} ({_names(held.names)})"
+        yield f"  not held: {safe(held.path)} ({_names(_known(held.resource, name) for name in held.names)})"
     yield from _left_alone(registry, paint)
     yield from _unverified(registry)
-    unmanaged = sum(bool(action.unmanaged) for action in registry.actions)
+    unmanaged = [action.resource for action in registry.actions if action.unmanaged]
     if unmanaged and not verbose:
-        text = f"  not managed: {counted(unmanaged, 'model has', 'models have')} fields that are set live"
+        what = _of_each(unmanaged)
+        what = counted(len(unmanaged), "model", "models") if what.isdigit() else what
+        has = "has" if len(unmanaged) == 1 else "have"
+        text = f"  not managed: {what} {has} fields that are set live"
         yield paint(f"{text} and not declared (-v lists them)", "dim")
 
 
 def _unverified(registry: RegistryPlan) -> Iterator[str]:
-    """The write-only fields of models that are there: an edit of one cannot be seen, so it is said."""
+    """The write-only fields of what is there: an edit of one cannot be seen, so it is said."""
     names: dict[str, list[str]] = {}
     for action in registry.actions:
-        for path in action.unverified if action.operation in ("none", "update") else ():
-            names.setdefault(path, []).append(action.name)
-    for path, models in sorted(names.items()):
-        yield f"  not verified: {safe(path)}, which never reads back and is not sent again ({_names(models)})"
+        sent = {change.path for change in action.changes}
+        left = action.operation == "none" or (action.operation == "update" and not _replaces(action))
+        for path in action.unverified if left else ():
+            if path not in sent:
+                names.setdefault(path, []).append(_known(action.resource, action.name))
+    for path, those in sorted(names.items()):
+        yield f"  not verified: {safe(path)}, which never reads back and is not sent again ({_names(those)})"
+
+
+def _replaces(action: Action) -> bool:
+    """Whether an update replaces the whole object, and so sends everything that is declared."""
+    return any(request.method == "PUT" for request in action.requests)
 
 
 def _left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
-    if registry.left_alone:
-        names = _names([live.id for live in registry.left_alone])
-        yield f"  left alone: {counted(len(registry.left_alone), 'model', 'models')} of yours ({names})"
+    for resource in sorted({live.resource for live in registry.left_alone}):
+        ids = [safe(live.id) for live in registry.left_alone if live.resource == resource]
+        what = counted(len(ids), resource.lower(), f"{resource.lower()}s")
+        yield f"  left alone: {what} of yours ({_names(ids)})"
     if registry.vendor_owned:
         yield paint(
             f"  left alone: {counted(registry.vendor_owned, 'built-in model', 'built-in models')}", "dim"
         )
 
 
-def _action(action: Action, *, verbose: bool, paint: Paint) -> Iterator[str]:
+def _action(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> Iterator[str]:
     sign, style = _SIGNS[action.operation]
     live = f"  (id {safe(action.id)})" if action.id and action.id != action.name else ""
-    yield paint(f"  {sign} {safe(action.name)}{live}", style)
+    yield paint(f"  {sign} {_known(action.resource, action.name)}{live}", style)
     for refusal in action.refusals:
         yield paint(f"      refused ({refusal.code}): {safe(refusal.message)}", "refuse")
         if refusal.fix:
@@ -106,6 +139,12 @@ def _action(action: Action, *, verbose: bool, paint: Paint) -> Iterator[str]:
             yield from (f"          {line}" for line in refusal.acknowledge.splitlines())
     for note in action.notes:
         yield f"      note: {safe(note)}"
+    for hint in action.hints if verbose or action.operation != "none" else ():
+        yield paint(f"      hint: {safe(hint)}", "dim")
+    if action.used_by:
+        # At least: a registry tells of some users only, and by a name that may not be the only one.
+        users = counted(len(action.used_by), users_are, f"{users_are}s")
+        yield f"      used by at least {users}: {_names(safe(user) for user in action.used_by)}"
     # A create rests on a list of what it is like, mostly none; an update on a fingerprint.
     refused_create = action.operation == "refused" and action.rests_on[:1] in ("", "[")
     creating = action.operation == "create" or (
@@ -116,7 +155,8 @@ def _action(action: Action, *, verbose: bool, paint: Paint) -> Iterator[str]:
     shown_paths = {change.path for change in action.changes}
     hidden = [path for path in action.unverified if path not in shown_paths]
     if hidden and (verbose or action.operation != "none"):
-        yield paint(f"      not verified (write-only): {', '.join(safe(path) for path in hidden)}", "dim")
+        head = "sent along, never reads back" if _replaces(action) else "not verified (write-only)"
+        yield paint(f"      {head}: {', '.join(safe(path) for path in hidden)}", "dim")
     if verbose:
         for field in action.unmanaged:
             way_out = "; null clears it" if field.clearable else ""
@@ -173,9 +213,10 @@ def _results(alike: list[ActionResult], paint: Paint) -> Iterator[str]:
     style = "add" if first.status == "done" else "error" if _is_bad(first) else "dim"
     if len(alike) == 1:
         known = f" (id {safe(first.id)})" if first.id and first.id != first.name else ""
-        yield paint(f"{first.registry}: {safe(first.name)}{known}: {first.status}", style)
+        name = _known(first.resource, first.name)
+        yield paint(f"{first.registry}: {name}{known}: {first.status}", style)
     else:
-        names = _names(result.name for result in alike)
+        names = _names(_known(result.resource, result.name) for result in alike)
         yield paint(f"{first.registry}: {len(alike)} {first.status}: {names}", style)
     if first.reason:
         yield f"    {safe(first.reason.removeprefix(f'{first.registry}: '))}"
@@ -202,6 +243,7 @@ def failure_lines(
 
 
 def _names(names: Iterable[str]) -> str:
-    every = [safe(name) for name in names]
+    """The first of ``names``, which are safe already, and how many more there are."""
+    every = list(names)
     rest = len(every) - NAMES_SHOWN
     return ", ".join(every[:NAMES_SHOWN]) + (f" and {rest} more" if rest > 0 else "")

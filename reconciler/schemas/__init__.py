@@ -67,7 +67,7 @@ def _config_schema() -> Schema:
     kind = entry["properties"]["kind"]
     entry["properties"]["kind"] = {"description": kind["description"], "type": "string", "enum": list(KINDS)}
     entry["oneOf"] = [
-        {"required": ["url"], "not": {"required": ["token", "auth"]}},
+        {"required": ["url"], "properties": {"probe": False}, "not": {"required": ["token", "auth"]}},
         {"required": ["embedded"], "properties": {"token": False, "auth": False}},
     ]
     return schema

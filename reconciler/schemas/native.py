@@ -11,6 +11,7 @@ from reconciler.manifests.problems import dotted
 from reconciler.manifests.secretkeys import SECRET_IN_ADDRESS, SECRET_KEY
 from reconciler.registries.codecs import (
     Address,
+    Choice,
     Codec,
     EmptyMapping,
     Flag,
@@ -22,6 +23,7 @@ from reconciler.registries.codecs import (
     Tree,
     TreeOrSecret,
     Whole,
+    ZeroOrOne,
 )
 from reconciler.registries.interface import Kind
 from reconciler.registries.rows import ANY, REST, Clear, Echo, Row, Table
@@ -81,6 +83,15 @@ class _Node:
 
     found: list[tuple[Table, Row]] = field(default_factory=list)
     below: dict[str, _Node] = field(default_factory=dict)
+    documented: str = ""
+    """The name to prefer, where this one is only taken."""
+
+    def at(self, path: RowPath) -> _Node:
+        """The node at ``path`` below this one, made where there is none."""
+        node = self
+        for step in path:
+            node = node.below.setdefault(step, _Node())
+        return node
 
 
 def native_schema(kind: Kind, resource: str = "Model") -> Schema:
@@ -96,10 +107,11 @@ def native_schema(kind: Kind, resource: str = "Model") -> Schema:
     root = _Node()
     for table in tables:
         for path, row in native_rows(table):
-            node = root
-            for step in path:
-                node = node.below.setdefault(step, _Node())
-            node.found.append((table, row))
+            root.at(path).found.append((table, row))
+        for row in table.rows:
+            for path in row.aliases:
+                root.at(path).found.append((table, row))
+                root.at(path).documented = row.native[0][-1]
     return _mapping_of(root, text)
 
 
@@ -148,6 +160,8 @@ def _value(node: _Node, name: str) -> Schema:
         if plain not in choices:
             choices.append(plain)
     text = "; ".join(dict.fromkeys(describe(table, row, name) for table, row in node.found))
+    if node.documented:
+        text = f"Taken; documented as {node.documented}."
     if any(row.switch is not None for _, row in node.found):
         return ordered({"description": text, **choices[0]})
     if len(choices) > 1:
@@ -157,6 +171,8 @@ def _value(node: _Node, name: str) -> Schema:
 
 def _explained(schema: Schema) -> Schema:
     """``schema`` with a description at every key that it lists."""
+    if "anyOf" in schema:
+        schema = {**schema, "anyOf": [_explained(choice) for choice in schema["anyOf"]]}
     properties = schema.get("properties")
     if not isinstance(properties, Mapping):
         return {**schema, "items": _explained(schema["items"])} if "items" in schema else schema
@@ -219,30 +235,32 @@ def _shape_text(shape: Mapping[str, Any]) -> str:
     return text[0].upper() + text[1:]
 
 
+_TYPES: Final[Mapping[type[Codec], str]] = {
+    Address: "An address",
+    Number: "A number; no unit is published",
+    Flag: "True or false",
+    ZeroOrOne: "True or false, or 1 or 0",
+    Whole: "A whole number",
+    SecretObject: "A secret by reference, whose text is a JSON object",
+    SecretText: "A secret by reference",
+    TreeOrSecret: "Any value, or a secret by reference",
+    EmptyMapping: "A mapping",
+}
+
+
 def type_text(codec: Codec) -> str:
     """The type of a native value in words, with the unit of a price."""
+    known = next((_TYPES[one] for one in type(codec).__mro__ if one in _TYPES), None)
+    if known is not None:
+        return known
     match codec:
-        case Address():
-            return "An address"
         case Money():
             return f"A number, in {codec.currency} / {codec.native_unit or codec.unit}"
-        case Number():
-            return "A number; no unit is published"
-        case Flag():
-            return "True or false"
-        case Whole():
-            return "A whole number"
         case SetOf():
             items = "texts" if codec.item is str else "whole numbers"
             return f"A set of {items}; their order means nothing"
-        case SecretObject():
-            return "A secret by reference, whose text is a JSON object"
-        case SecretText():
-            return "A secret by reference"
-        case TreeOrSecret():
-            return "Any value, or a secret by reference"
+        case Choice():
+            return f"One of {', '.join(codec.words)}"
         case Tree():
             return f"{_shape_text(codec.shape or {})}, compared whole"
-        case EmptyMapping():
-            return "A mapping"
     return "A text"

@@ -40,7 +40,8 @@ _FIELDS: Final = {
         "not_held": "Declared fields for which this kind has no place.",
         "left_alone": "Live objects of ours that no manifest names.",
         "warnings": "What could not be found out about it, and does not stop the plan.",
-        "vendor_owned": "How many live objects belong to the vendor; they are never touched.",
+        "users_are": "What the `used_by` of its actions are, such as `deployment`; empty where not known.",
+        "vendor_owned": "How many live models belong to the vendor and no manifest names.",
     },
     "Action": {
         "registry": "The registry's name.",
@@ -54,10 +55,11 @@ _FIELDS: Final = {
         "requests": "The calls, in order.",
         "refusals": "Why it is refused; empty otherwise.",
         "notes": "Remarks, such as which live object was adopted.",
+        "hints": "How the manifest is better written.",
         "unverified": "Declared fields that do not read back, so that nothing can be said of them.",
         "unmanaged": "Fields that are set live and that the manifest leaves out.",
         "used_by": "Who is known to use the live object, as far as the registry tells.",
-        "after": "The names of the actions that come first.",
+        "after": "The keys (`Provider/house-vllm`) of the actions that come first.",
         "rests_on": "The fingerprint of what was read; apply refuses to write when it has moved.",
         "digest": "The hash of what the action does or refuses; empty where it does nothing.",
     },
@@ -105,8 +107,16 @@ _FIELDS: Final = {
         "live": "What the registry holds.",
         "clearable": "Whether null would clear it.",
     },
-    "NotHeld": {"path": "The field.", "names": "The manifests that declare it."},
-    "LeftAlone": {"id": "Its id.", "display_name": "The name that people see."},
+    "NotHeld": {
+        "path": "The field.",
+        "names": "The manifests that declare it.",
+        "resource": "What they declare: `Model` or `Provider`.",
+    },
+    "LeftAlone": {
+        "id": "Its id.",
+        "display_name": "The name that people see.",
+        "resource": "What it is: `Model` or `Provider`.",
+    },
     "Failure": FAILURE,
 }
 

@@ -100,8 +100,8 @@ def test_an_apply_reads_and_writes_at_one_pace(
     folder.registries(one=f'url: "{live.url}", requests_per_minute: 6000')
     folder.models(manifest("a"), manifest("b"))
     assert cli("apply", "--yes").code == 0
-    assert (len(live.seen), len(live.written)) == (3, 2)
-    assert len(started) == 3
+    assert (len(live.seen), len(live.written)) == (4, 2)
+    assert len(started) == 4
     assert len(set(started)) == 1
 
 

@@ -126,3 +126,14 @@ def test_what_is_loaded() -> None:
     rule = config.secret_rules()["UPSTREAM_KEY"]
     assert rule.refuse_hosts(["llm.example.com:443", "10.0.0.7:8443", "[::1]:8080"]) == ()
     assert rule.refuse_hosts(["10.0.0.7", "[::1]"]) == ("10.0.0.7", "[::1]")
+
+
+def test_one_file_holds_registries_of_several_kinds(tmp_path: Path) -> None:
+    entries = "{a: {kind: orq, embedded: r.db}, b: {kind: respan, embedded: ./r.db}}"
+    path = tmp_path / "reconciler.yaml"
+    path.write_text(f"apiVersion: reconciler/v1\nkind: Config\nregistries: {entries}\n")
+    assert set(load_config(path, "reconciler.yaml").value.registries) == {"a", "b"}
+    path.write_text(path.read_text().replace("respan", "orq"))
+    with pytest.raises(InputError) as caught:
+        load_config(path, "reconciler.yaml")
+    assert [problem.code for problem in caught.value.problems] == ["same-system"]

@@ -64,7 +64,7 @@ class OrqReader:
         """The deployments by the model that their listed `prompt_config` names.
 
         From `GET /v2/deployments`, newest first, 50 to a page. Stops on `has_more: false`, an empty
-        page, or a cursor that repeats. Raises RegistryError.
+        page, or a cursor that repeats. Raises RegistryError, also for a shape that we do not know.
         """
         users: dict[str, dict[str, None]] = {}
         seen: set[str] = set()
@@ -73,7 +73,7 @@ class OrqReader:
             after = {} if cursor is None else {"starting_after": cursor}
             reply = await self._transport.read("GET", _DEPLOYMENTS, params={"limit": "50", **after})
             page = reply.data.get("data") if isinstance(reply.data, Mapping) else None
-            if not isinstance(page, list) or not all(isinstance(item, Mapping) for item in page):
+            if not isinstance(page, list) or not all(_is_deployment(item) for item in page):
                 raise self._unexpected(
                     "answered with something that is not a page of deployments",
                     "check `url` in reconciler.yaml",
@@ -82,8 +82,8 @@ class OrqReader:
             for deployment in page:
                 for name in _models_of(deployment):
                     users.setdefault(name, {})[_name_of(deployment)] = None
-            last = page[-1].get("id") if page else None
-            if not reply.data.get("has_more") or not isinstance(last, str) or last in seen:
+            last = page[-1]["id"] if page else None
+            if not reply.data.get("has_more") or last is None or last in seen:
                 return Usages("deployment", {name: tuple(keys) for name, keys in users.items()})
             seen.add(last)
             cursor = last
@@ -115,9 +115,13 @@ def _is_model(item: Any) -> bool:
     return isinstance(item, Mapping) and isinstance(item.get("id"), str) and "provider" in item
 
 
+def _is_deployment(item: Any) -> bool:
+    return isinstance(item, Mapping) and isinstance(item.get("id"), str)
+
+
 def _name_of(deployment: Mapping[str, Any]) -> str:
     """What people know a deployment by."""
-    return str(deployment.get("key") or deployment.get("id"))
+    return str(deployment.get("key") or deployment["id"])
 
 
 def _models_of(deployment: Mapping[str, Any]) -> Iterator[str]:
@@ -126,7 +130,8 @@ def _models_of(deployment: Mapping[str, Any]) -> Iterator[str]:
     model = config.get("model") if isinstance(config, Mapping) else None
     if isinstance(config, Mapping) and isinstance(model, str) and model:
         yield model
-        yield f"{config.get('provider')}/{model}"
+        if isinstance(config.get("provider"), str):
+            yield f"{config['provider']}/{model}"
 
 
 def live_object(document: Mapping[str, Any]) -> LiveObject:

@@ -51,5 +51,6 @@ BUILTIN: Final = Table(
     create=None,
     update=ENABLE,
     vendors=True,
+    described_by="a built-in model, by `native.orq.builtin`",
     called=called,
 )

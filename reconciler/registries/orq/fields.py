@@ -391,6 +391,7 @@ GENERIC: Final = Table(
         "parameters": Keyed("parameter", ("name", "parameter_type", "config"), frozenset({"is_active"}))
     },
     volatile=frozenset({"updated"}),
+    described_by="a model without `endpoint`",
     called=called,
 )
 

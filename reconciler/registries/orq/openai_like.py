@@ -26,8 +26,6 @@ from reconciler.registries.codecs import (
 from reconciler.registries.orq.enabling import ENABLED, called
 from reconciler.registries.rows import Call, Clear, Declared, Echo, Identity, Keyed, Path, Point, Row, Table
 
-_PROBES: Final = "the registry probes the endpoint before it stores this"
-
 
 def _sent(name: str, shown: Path | None = None) -> tuple[Point, ...]:
     """A field that is sent at the top, and reads back there or where ``shown`` says."""
@@ -40,11 +38,16 @@ def _slider(name: str) -> Path:
     return "parameters", name, "config", "max"
 
 
-def _flag(name: str, portable: str, shown: Path, **more: Any) -> Row:
+def _made(*path: str) -> Point:
+    """What the server makes of a flag besides; nothing is read from it."""
+    return Point(path, create=False, update=False, read=False, derived=True)
+
+
+def _flag(name: str, portable: str, shown: Path, *made: Point, **more: Any) -> Row:
     return Row(
         portable=("capabilities", portable),
         native=((name,),),
-        points=_sent(name, shown),
+        points=(*_sent(name, shown), *made),
         codec=Flag(),
         absent=False,
         **more,
@@ -109,7 +112,7 @@ OPENAI_LIKE_TABLE: Final = Table(
         _text(
             ("type",), "model_type", Choice(words=("chat", "completion", "embedding", "image")), demanded=True
         ),
-        _text(("model",), "model_id", Text(256), demanded=True, note=_PROBES),
+        _text(("model",), "model_id", Text(256), demanded=True, probed=True),
         _text(
             ("endpoint", "base_url"),
             "base_url",
@@ -117,7 +120,7 @@ OPENAI_LIKE_TABLE: Final = Table(
             _sent("base_url", ("configuration", "base_url")),
             demanded=True,
             upstream=True,
-            note=_PROBES,
+            probed=True,
         ),
         _text(
             ("endpoint", "region"), "region", Text(), _sent("region", ("metadata", "region")), demanded=True
@@ -149,20 +152,36 @@ OPENAI_LIKE_TABLE: Final = Table(
             )
             for name in ("cache_read_cost", "cache_write_cost")
         ),
+        # No source says whether a limit of 0 is kept or is no limit; it cannot be gone back to. [?]
         _text(
-            ("limits", "max_output_tokens"), "max_tokens", Whole(), _sent("max_tokens", _slider("maxTokens"))
+            ("limits", "max_output_tokens"),
+            "max_tokens",
+            Whole(),
+            _sent("max_tokens", _slider("maxTokens")),
+            absent=0,
+            one_way=True,
         ),
         Row(
             native=(("temperature",),),
             points=_sent("temperature", _slider("temperature")),
             codec=Number(),
+            absent=Decimal(0),
+            one_way=True,
         ),
         # False is dropped from `metadata` on read, so the top-level mirror tells a flip.
-        _flag("supports_tool_calling", "tools", ("has_functions",)),
+        _flag(
+            "supports_tool_calling", "tools", ("has_functions",), _made("metadata", "supports_tool_calling")
+        ),
         _flag("supports_vision", "vision", ("metadata", "supports_vision")),
         _flag("supports_strict_tool", "strict_tools", ("metadata", "supports_strict_tool")),
         _flag("supports_image_edit", "image_edit", ("metadata", "supports_image_edit")),
-        _flag("has_reasoning", "reasoning", ("metadata", "supports_reasoning"), one_way=True),
+        _flag(
+            "has_reasoning",
+            "reasoning",
+            ("metadata", "supports_reasoning"),
+            _made("parameters", "reasoning_effort"),
+            one_way=True,
+        ),
         ENABLED,
     ),
     identity=Identity(
@@ -182,7 +201,8 @@ OPENAI_LIKE_TABLE: Final = Table(
         together=((("max_tokens",), ("temperature",), ("has_reasoning",)),),
     ),
     impossible=_images,
+    described_by="a model with `endpoint`",
     called=called,
     lists={"parameters": Keyed("parameter")},
-    volatile=frozenset({"updated"}),
+    volatile=frozenset({"updated", "refId"}),
 )

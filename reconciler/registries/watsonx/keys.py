@@ -50,8 +50,8 @@ _TEXTS: Final[dict[str, Any]] = {"type": "array", "items": _TEXT}
 _OBJECTS: Final[dict[str, Any]] = {"type": "array", "items": _OBJECT}
 
 
-def _either(*shapes: dict[str, Any]) -> Tree:
-    return Tree({"anyOf": list(shapes)})
+def _either(*shapes: dict[str, Any], free: bool = False) -> Tree:
+    return Tree({"anyOf": list(shapes)}, free=free)
 
 
 def _upstream(*aliases: str) -> Key:
@@ -88,10 +88,10 @@ PROVIDER_CONFIG: Final[Mapping[str, Key]] = {
     "requestTimeout": Key(("request_timeout",), Whole()),
     "transformToFormData": Key(("transform_to_form_data",), Flag()),
     "strictOpenAiCompliance": Key(("strict_open_ai_compliance",), Flag()),
-    "cache": Key((), _either(_TEXT, _OBJECT)),
-    "metadata": Key((), Tree({"type": "object", "additionalProperties": _TEXT})),
+    "cache": Key((), _either(_TEXT, _OBJECT, free=True)),
+    "metadata": Key((), Tree({"type": "object", "additionalProperties": _TEXT}, free=True)),
     **_rows(
-        Tree(_OBJECTS),
+        Tree(_OBJECTS, free=True),
         """
         afterRequestHooks after_request_hooks
         beforeRequestHooks before_request_hooks

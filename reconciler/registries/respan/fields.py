@@ -1,0 +1,375 @@
+"""The tables of Respan: custom models and providers. Facts only; no calls.
+
+Sources: the API reference of `POST /api/models/`; the vendor's published client (respan-api, versions of
+April to November 2026). What no source answers is marked [?] and takes the path that is safe under either
+answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, Final
+
+from reconciler.manifests.fields import JsonSchema
+from reconciler.manifests.secretkeys import SECRET_IN_ADDRESS, SECRET_KEY
+from reconciler.money import PER_1M_TOKENS, Price
+from reconciler.registries.codecs import (
+    Address,
+    BadValue,
+    Money,
+    SecretText,
+    Text,
+    Tree,
+    TreeOrSecret,
+    Value,
+    Whole,
+    ZeroOrOne,
+)
+from reconciler.registries.rows import (
+    REST,
+    Call,
+    Declared,
+    Demand,
+    Echo,
+    Identity,
+    Path,
+    Point,
+    Row,
+    Table,
+)
+from reconciler.secrets import SecretRef
+
+KIND: Final = "respan"
+OWN: Final = "custom"
+"""`affiliation_category` of an organisation's own models; the vendor's have had several other words."""
+
+MODELS: Final = "/api/models/"
+PROVIDERS: Final = "/api/providers/"
+
+EXTRA: Final = "extra_kwargs"
+
+_NOT_MODELS: Final = frozenset({"list", "public", "summary"})
+"""What stands at `/api/models/{model_name}/` and is no model."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelName(Text):
+    """A model's name, which stands in addresses with its slashes as they are."""
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        name = Text.normal(self, value, native=native)
+        if not name.isprintable() or any(part in {"", ".", ".."} for part in name.split("/")):
+            raise BadValue(
+                "cannot stand in an address: between its slashes is nothing, '.' or '..', "
+                "or it has unprintable characters"
+            )
+        if name in _NOT_MODELS:
+            raise BadValue(f"cannot stand in an address: {MODELS}{name}/ is a call of its own")
+        return name
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderId(Text):
+    """A provider's id, which is one segment of an address."""
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        identity = Text.normal(self, value, native=native)
+        if not identity.isprintable() or "/" in identity or identity in {".", ".."}:
+            raise BadValue(
+                "cannot stand in an address: it is '.' or '..', or has a slash or unprintable characters"
+            )
+        return identity
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderName(Text):
+    """What a model names its provider by: the provider's id, or its number as the older pages allow."""
+
+    def schema(self) -> JsonSchema:
+        return {"type": ["string", "integer"], "minLength": 1}
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        if isinstance(value, int) and not isinstance(value, bool):
+            value = str(value)
+        return Text.normal(self, value, native=native)
+
+
+@dataclass(frozen=True, slots=True)
+class Overrides(Tree):
+    """Parameters by name; null takes one away."""
+
+    def schema(self) -> JsonSchema:
+        return {"type": "object"}
+
+    def normal(self, value: Any, *, native: bool) -> Value:
+        if not isinstance(value, dict):
+            raise BadValue("must be a mapping")
+        return Tree.normal(self, value, native=native)
+
+
+# ---- models
+
+_FREE: Final = Price(Decimal(0), "USD", PER_1M_TOKENS)
+_SHOWN_PROVIDER: Final = Point(("provider", "provider_id"), create=False, update=False)
+
+
+def _price(name: str, wire: str, **more: Any) -> Row:
+    return Row(
+        portable=("pricing", name),
+        native=((wire,),),
+        points=(Point((wire,)),),
+        codec=Money(PER_1M_TOKENS),
+        echo=Echo.EFFECTIVE,
+        **more,
+    )
+
+
+def _flag(name: str, wire: str, echo: Echo = Echo.EFFECTIVE) -> Row:
+    return Row(
+        portable=("capabilities", name),
+        native=((wire,),),
+        points=(Point((wire,)),),
+        codec=ZeroOrOne(),
+        echo=echo,
+    )
+
+
+def _provider(wire: str) -> Row:
+    """One of the two keys that name a provider; both read back in the nested `provider`."""
+    return Row(
+        native=((wire,),),
+        points=(Point((wire,), read=False), _SHOWN_PROVIDER),
+        codec=ProviderName(),
+        echo=Echo.EFFECTIVE,  # without one, it is the base model's
+        refers="Provider",
+    )
+
+
+def _native(*steps: str) -> Path:
+    return ("native", KIND, *steps)
+
+
+_BY_PROVIDER: Final = (_native("custom_provider_id"), _native("provider_id"))
+
+
+def _impossible_model(declared: Declared) -> Iterator[tuple[Path, str]]:
+    if all(declared.has(path) for path in _BY_PROVIDER):
+        yield _BY_PROVIDER[1], "the provider is named by custom_provider_id already; keep one of them"
+    if not declared.has(_native("model_name")) and declared.name in _NOT_MODELS:
+        yield _native("model_name"), f"must be given: {MODELS}{declared.name}/ is a call of its own"
+
+
+MODEL: Final = Table(
+    kind=KIND,
+    variant="model",
+    title="Respan models (`/api/models/`)",
+    resource="Model",
+    rows=(
+        Row(
+            native=(("model_name",),),
+            points=(Point(("model_name",), update=False),),
+            codec=ModelName(),
+            demanded=True,
+            default=lambda declared: declared.name,
+            default_text="metadata.name",
+            identity=True,
+        ),
+        # The newest client (0.1.49) knows neither this nor `streaming_support`.
+        Row(
+            portable=("display_name",),
+            native=(("display_name",),),
+            points=(Point(("display_name",)),),
+            codec=Text(),
+            echo=Echo.MAYBE,
+            demanded=True,
+            default=lambda declared: declared.name,
+            default_text="metadata.name",
+        ),
+        # Another model's name, the vendor's or one's own; an unknown one is answered with 400.
+        Row(
+            native=(("base_model_name",),),
+            points=(Point(("base_model_name",)),),
+            codec=Text(),
+            refers="Model",
+        ),
+        _provider("custom_provider_id"),
+        _provider("provider_id"),
+        Row(
+            portable=("limits", "context_window"),
+            native=(("max_context_window",),),
+            points=(Point(("max_context_window",)),),
+            codec=Whole(),
+            echo=Echo.EFFECTIVE,
+        ),
+        _price("input", "input_cost"),
+        _price("output", "output_cost"),
+        # Unset, these two read back as 0.0.
+        _price("cache_read", "cache_hit_input_cost", absent=_FREE),
+        _price("cache_write", "cache_creation_input_cost", absent=_FREE),
+        _flag("tools", "function_call"),
+        _flag("vision", "image_support"),
+        _flag("streaming", "streaming_support", Echo.MAYBE),
+        # `supported_params`, which reads back, is computed from it and from what is inherited.
+        Row(
+            native=(("supported_params_override",),),
+            points=(Point(("supported_params_override",), read=False),),
+            codec=Overrides(),
+            echo=Echo.WRITE_ONLY,
+        ),
+    ),
+    identity=Identity(
+        pin=_native("model_name"),
+        client_chosen=True,
+        resembles=(("display_name",), ("base_model_name",)),
+        shadows=True,
+    ),
+    # Both are needed: whether the upsert resets what its body leaves out is not stated [?], the update is
+    # documented as partial.
+    create=Call("create", "POST", MODELS),
+    update=Call("update", "PATCH", f"{MODELS}{{id}}/"),
+    demands=(
+        Demand(
+            choices=((_native("base_model_name"),), *((path,) for path in _BY_PROVIDER)),
+            why="who serves it",
+        ),
+    ),
+    impossible=_impossible_model,
+    volatile=frozenset({"created_at", "updated_at", "supported_params", "throughput"}),
+)
+
+
+# ---- providers
+
+
+def _shows_secret(declared: Declared) -> Iterator[tuple[Path, str]]:
+    """Secrets under keys that do not say so, which a later read would show."""
+    above = _native(EXTRA)
+    for path, value in declared.values.items():
+        if isinstance(value, SecretRef) and path[: len(above)] == above and not _is_credential(path):
+            yield path, "the registry may show it: only what is named like a credential is kept from reports"
+
+
+def _is_credential(path: Path) -> bool:
+    return any(SECRET_KEY.search(step) for step in path)
+
+
+def _loses(
+    paths: Collection[Path], raw: Mapping[str, Any], hidden: Collection[Path]
+) -> tuple[str, str] | None:
+    """What an update of `extra_kwargs` would overwrite: whether it replaces it whole is not stated. [?]"""
+    key = (EXTRA, "api_key")
+    if not any(path[0] == EXTRA for path in paths):
+        return None
+    lost = sorted(path for path in hidden if path[0] == EXTRA and path not in paths)
+    if EXTRA not in raw and key not in paths:
+        lost.append(key)  # nothing of it reads back here, so a key may well be there
+    if not lost:
+        return None
+    names = ", ".join(".".join(path) for path in lost)
+    message = f"an update of {EXTRA} may replace it whole, and {names} cannot be read to be sent along"
+    ways = [
+        "endpoint.api_key" if path == key else f"native.{KIND}.{'.'.join(path)} by reference" for path in lost
+    ]
+    return message, f"declare {' and '.join(ways)}"
+
+
+PROVIDER: Final = Table(
+    kind=KIND,
+    variant="provider",
+    title="Respan providers (`/api/providers/`)",
+    resource="Provider",
+    rows=(
+        Row(
+            native=(("provider_id",),),
+            points=(Point(("provider_id",), update=False),),
+            codec=ProviderId(),
+            demanded=True,
+            default=lambda declared: declared.name,
+            default_text="metadata.name",
+            identity=True,
+        ),
+        Row(
+            portable=("display_name",),
+            native=(("provider_name",),),
+            points=(Point(("provider_name",)),),
+            codec=Text(),
+            demanded=True,
+            default=lambda declared: declared.name,
+            default_text="metadata.name",
+        ),
+        Row(
+            portable=("endpoint", "base_url"),
+            native=((EXTRA, "base_url"),),
+            points=(Point((EXTRA, "base_url")),),
+            codec=Address(),
+            echo=Echo.MAYBE,
+            upstream=True,
+        ),
+        # The pages until summer take the key at the top; the newest only know `extra_kwargs.api_key`. Which
+        # of them a server goes by, no source says [?], so a key goes to both places: sent to one alone, it
+        # might be dropped without a word. `extra_kwargs` is free in both, and unknown keys are ignored.
+        Row(
+            portable=("endpoint", "api_key"),
+            native=((EXTRA, "api_key"), ("api_key",)),
+            points=(Point((EXTRA, "api_key"), read=False), Point(("api_key",), read=False)),
+            codec=SecretText(),
+            echo=Echo.WRITE_ONLY,
+        ),
+        # Until spring nothing of it was shown, now all of it is.
+        Row(
+            native=((EXTRA, REST),),
+            points=(Point((EXTRA, REST)),),
+            codec=TreeOrSecret(),
+            echo=Echo.MAYBE,
+        ),
+    ),
+    identity=Identity(
+        pin=_native("provider_id"),
+        client_chosen=True,
+        resembles=(("provider_name",), (EXTRA, "base_url")),
+    ),
+    # The POST was an upsert until spring; of the newest pages, "to update an existing provider, use PATCH".
+    create=Call("create", "POST", PROVIDERS),
+    update=Call("update", "PATCH", f"{PROVIDERS}{{id}}/", replaces=(EXTRA,)),
+    impossible=_shows_secret,
+    loses=_loses,
+    volatile=frozenset({"created_at", "updated_at"}),
+)
+
+
+# ---- reading
+
+
+def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[Path]]:
+    """``document`` without anything that could be a credential, and where one stood.
+
+    The newest pages say of providers: "handle the response as sensitive".
+    """
+    hidden: set[Path] = set()
+
+    def kept(value: Any, above: Path) -> Any:
+        if isinstance(value, Mapping):
+            result = {}
+            for key, item in value.items():
+                path = (*above, key)
+                if _is_secret(key, item):
+                    if item not in (None, "", [], {}):
+                        hidden.add(path)
+                else:
+                    result[key] = kept(item, path)
+            return result
+        if isinstance(value, list):
+            whole = [item for item in enumerate(value) if not _is_secret("", item[1])]
+            hidden.update((*above, str(index)) for index, item in enumerate(value) if _is_secret("", item))
+            return [kept(item, (*above, str(index))) for index, item in whole]
+        return value
+
+    return kept(document, ()), frozenset(hidden)
+
+
+def _is_secret(key: str, value: Any) -> bool:
+    if SECRET_KEY.search(key) and not isinstance(value, bool):
+        return True
+    return isinstance(value, str) and SECRET_IN_ADDRESS.search(value) is not None
