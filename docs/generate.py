@@ -1,8 +1,9 @@
 # ruff: noqa: INP001 - a script, not a package
-"""Writes the generated files: ``schemas/`` and the generated parts of ``docs/manifest.md``.
+"""Writes the generated files: ``schemas/``, and the generated parts of ``docs/manifest.md`` and
+``docs/registries.md``. They tell of the kinds that come with reconciler, whatever else is installed.
 
 Run as it is, it writes them; with ``--check`` it only says which are stale, and ends with 1 if any is.
-In the page, what stands between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is generated; the rest
+In a page, what stands between ``<!-- generated: NAME -->`` and ``<!-- end -->`` is generated; the rest
 is written by hand.
 """
 
@@ -14,26 +15,31 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from reconciler.capabilities import capabilities, of_row, ordered_paths
+from reconciler.manifests.load import RESOURCES
+from reconciler.manifests.portable import ANY_TIER, portable_paths
 from reconciler.manifests.problems import dotted
 from reconciler.manifests.providers import FOREIGN_PROVIDERS, PROVIDERS
 from reconciler.money import Price
-from reconciler.registries import KINDS
+from reconciler.registries import BUILT_IN
 from reconciler.registries.interface import Kind
-from reconciler.registries.rows import ANY, REST, Clear, Echo, Row, Table
+from reconciler.registries.rows import ANY, REST, Clear, Row, Table
+from reconciler.report.capabilities import LEGEND, feature_rows, field_rows
 from reconciler.schemas import schemas, text_of
 from reconciler.schemas.native import native_rows, portable_twin, type_text
 
 ROOT: Final = Path(__file__).resolve().parents[1]
-PAGE: Final = Path("docs/manifest.md")
+PAGES: Final = (Path("docs/manifest.md"), Path("docs/registries.md"))
 _PART: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)", re.DOTALL)
 
 
 def generated(root: Path) -> dict[Path, str]:
     """Every generated file with the text that it shall have."""
-    files = {Path("schemas") / name: text_of(schema) for name, schema in schemas().items()}
-    page = (root / PAGE).read_text(encoding="utf-8")
+    files = {Path("schemas") / name: text_of(schema) for name, schema in schemas(BUILT_IN).items()}
     parts = _parts()
-    files[PAGE] = _PART.sub(lambda found: f"{found[1]}{parts[found[2]]}\n{found[3]}", page)
+    for page in PAGES:
+        text = (root / page).read_text(encoding="utf-8")
+        files[page] = _PART.sub(lambda found: f"{found[1]}{parts[found[2]]}\n{found[3]}", text)
     return files
 
 
@@ -52,7 +58,7 @@ def _text(path: Path) -> str | None:
 
 
 def _parts() -> dict[str, str]:
-    known = schemas()
+    known = schemas(BUILT_IN)
     model, provider = known["model.schema.json"], known["provider.schema.json"]
     config = known["config.schema.json"]
     return {
@@ -65,7 +71,10 @@ def _parts() -> dict[str, str]:
         "without-providers": _without_providers(),
         "providers": _providers(),
         "foreign-providers": _foreign(),
-        "kinds": "\n\n".join(_kind(kind) for kind in KINDS.values()),
+        "kinds": "\n\n".join(_kind(kind) for kind in BUILT_IN.values()),
+        "features": _features(),
+        "legend": _table(("word", "meaning"), ((_code(word), text) for word, text in LEGEND.items())),
+        **{f"{resource.lower()}-fields": _matrix(resource) for resource in RESOURCES},
         "config": _fields(config, config),
         "registry": _fields(config, config["$defs"]["RegistryEntry"], below=("token", "auth")),
         "secret": _fields(config, config["$defs"]["SecretEntry"]),
@@ -199,7 +208,7 @@ def _foreign() -> str:
 
 
 def _without_providers() -> str:
-    kinds = [_code(kind.name) for kind in KINDS.values() if not kind.tables_of("Provider")]
+    kinds = [_code(kind.name) for kind in BUILT_IN.values() if not kind.tables_of("Provider")]
     return f"Kinds that hold no providers: {', '.join(kinds) or 'none'}."
 
 
@@ -208,7 +217,7 @@ def _kind(kind: Kind) -> str:
 
 
 def _variant(kind: Kind, table: Table) -> str:
-    order = [*_portable_paths(table.resource)]
+    order = [path for path in portable_paths(table.resource) if ANY_TIER not in path]
     held = {row.portable: row for row in table.rows if row.portable is not None}
     portable = [held[path] for path in sorted(held, key=lambda path: _rank(order, path))]
     missing = [path for path in order if path not in held]
@@ -275,25 +284,6 @@ def _calls(table: Table) -> str:
     return " ".join(lines)
 
 
-def _portable_paths(resource: str) -> Iterator[tuple[str, ...]]:
-    schema = schemas()[f"{resource.lower()}.schema.json"]
-    spec = _resolved(schema, schema["properties"]["spec"])
-    outside = {"native", "registries", "overrides", "unit", "currency", "tiers", "compare"}
-    for name, group in spec["properties"].items():
-        if name in outside:
-            continue
-        if "$ref" not in group:
-            yield (name,)
-            continue
-        for field, below in _resolved(schema, group)["properties"].items():
-            if field in outside:
-                continue
-            if below.get("$ref", "").endswith("/InOut"):
-                yield from ((name, field, price) for price in ("input", "output"))
-            else:
-                yield name, field
-
-
 def _rank(order: Sequence[tuple[str, ...]], path: tuple[str, ...]) -> tuple[int, tuple[str, ...]]:
     """Where a field stands in the manifest's own order; tiers after the other prices."""
     return (order.index(path) if path in order else len(order), path)
@@ -320,17 +310,13 @@ def _native_row(table: Table, path: tuple[str, ...], row: Row) -> Sequence[str]:
 
 
 def _update(row: Row) -> str:
-    if not row.updatable:
-        return "no"
-    return "yes, once it is there" if row.existing else "yes"
+    return {"yes": "yes", "no": "no", "once there": "yes, once it is there"}[of_row(row).updates]
 
 
 def _reads(row: Row) -> str:
-    if row.echo is Echo.MAYBE:
-        return "where the server shows it"
-    if row.echo is Echo.WRITE_ONLY or not any(point.read for point in row.points):
-        return "never"
-    return "yes, an inherited value too" if row.echo is Echo.EFFECTIVE else "yes"
+    told = {"inherited too": "yes, an inherited value too", "where shown": "where the server shows it"}
+    reads = of_row(row).reads
+    return told.get(reads, reads)
 
 
 def _left_out(row: Row) -> str:
@@ -354,6 +340,38 @@ def _cleared(row: Row) -> str:
         return "means none"
     amount = row.absent.amount if isinstance(row.absent, Price) else row.absent
     return "means 0" if amount is not None and amount == 0 else "refused"
+
+
+# --- what registries can do --------------------------------------------------------------------------
+
+
+def _features() -> str:
+    tables = [(kind.name, table) for kind in BUILT_IN.values() for table in capabilities(kind).tables]
+    heads = ("", *(_code(f"{name} {table.variant}") for name, table in tables))
+    return _table(heads, feature_rows([table for _, table in tables]))
+
+
+def _matrix(resource: str) -> str:
+    """Each portable field of ``resource``, with what each table of it does."""
+    found = [
+        (f"{kind.name} {table.variant}", table)
+        for kind in BUILT_IN.values()
+        for table in capabilities(kind).tables
+        if table.resource == resource
+    ]
+    shown = [(name, table) for name, table in found if table.held]
+    if not shown:
+        return f"No kind that comes with reconciler holds {resource.lower()}s."
+    known = [table for kind in BUILT_IN.values() for table in kind.tables_of(resource)]
+    paths = [dotted(path) for path in ordered_paths(resource, known)]
+    rows = field_rows([table for _, table in shown], paths)
+    parts = [
+        _table(("", *(_code(name) for name, _ in shown)), ((_code(path), *cells) for path, *cells in rows))
+    ]
+    if len(shown) < len(found):
+        names = ", ".join(_code(name) for name, table in found if not table.held)
+        parts.append(f"Without portable fields: {names}.")
+    return "\n\n".join(parts)
 
 
 def main(arguments: Sequence[str]) -> int:

@@ -24,7 +24,7 @@ from reconciler.manifests.yamltree import Document, locate
 from reconciler.money import Price, Unit
 from reconciler.native import check_free, laid_over, literal_secret, native_leaves, paths_of
 from reconciler.plan import Refusal
-from reconciler.registries import KINDS
+from reconciler.registries import BUILT_IN, KINDS
 from reconciler.registries.addresses import upstreams
 from reconciler.registries.codecs import (
     Address,
@@ -95,6 +95,10 @@ def _config_problems(config: LoadedConfig) -> Iterator[Problem]:
             hint = did_you_mean(entry.kind, KINDS) or f"known: {', '.join(KINDS)}"
             place = config.place("registries", name, "kind")
             yield Problem("unknown-kind", f"'{entry.kind}' is not a kind of registry", place, hint)
+        elif entry.embedded is not None and entry.kind not in BUILT_IN:
+            message = f"the embedded registry does not speak the kind '{entry.kind}'"
+            place = config.place("registries", name, "embedded")
+            yield Problem("embedded-kind", message, place, "give the address of a server as url")
         elif entry.auth is not None and not KINDS[entry.kind].takes_auth:
             place = config.place("registries", name, "auth", key=True)
             message = f"kind {entry.kind} takes a token, and exchanges no key for one"

@@ -43,6 +43,7 @@ class Draft:
 
     def refuse(self, path: Path, message: str, fix: str | None = None) -> None:
         """Adds a value that this kind of registry cannot take."""
+        fix = fix or f"give it another value for this registry under overrides.{self.registry}"
         self.refusals.append(Refusal("cannot-express", f"{dotted(path)}: {message}", fix, (dotted(path),)))
 
     def place(self, path: Path, *, key: bool = False) -> Place:

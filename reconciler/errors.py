@@ -8,6 +8,7 @@
     ├── SecretError                      1   a secret is not set, or may not go where it is sent
     ├── PlanFileError                    1   a plan file cannot be read
     ├── StorageError                     1   the embedded registry's database cannot be used
+    ├── PluginError                      1   an installed adapter cannot be used
     ├── RegistryError                    1   a live registry; holds registry, request and cause
     │   ├── Unreachable                      nothing was sent: name, connection, TLS
     │   ├── Unauthorised                     401 or 403
@@ -111,6 +112,12 @@ class PlanFileError(ReconcilerError):
 
 class StorageError(ReconcilerError):
     code = "storage"
+
+
+class PluginError(ReconcilerError):
+    """An adapter from another distribution is broken. The message names both."""
+
+    code = "plugin"
 
 
 class RegistryError(ReconcilerError):

@@ -14,7 +14,7 @@ from reconciler.errors import Problem
 from reconciler.manifests.config import load_config
 from reconciler.manifests.load import read_documents
 from reconciler.manifests.yamltree import parse
-from reconciler.registries import KINDS
+from reconciler.registries import BUILT_IN
 from reconciler.registries.codecs import Address, SecretText, Text, Whole
 from reconciler.registries.interface import Kind, Unsupported
 from reconciler.registries.orq.kind import ORQ
@@ -62,7 +62,7 @@ def with_providers(monkeypatch: pytest.MonkeyPatch) -> Kind:
         return PROVIDERS if resource == "Provider" else ORQ.choose(resource, declared)
 
     kind = replace(ORQ, tables={**ORQ.tables, PROVIDERS.variant: PROVIDERS}, choose=choose)
-    monkeypatch.setitem(KINDS, "orq", kind)  # type: ignore[arg-type]
+    monkeypatch.setitem(BUILT_IN, "orq", kind)  # type: ignore[arg-type]
     return kind
 
 

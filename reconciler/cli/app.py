@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import importlib
+import keyword
 import os
 import re
 import signal
@@ -27,10 +28,11 @@ _COMMANDS: Final = {
     "validate": "Check reconciler.yaml and every manifest; no network.",
     "plan": "Show what would change in each registry.",
     "apply": "Make only the calls that are needed.",
+    "import": "Write manifests for what a registry holds already.",
     "probe": "Ask the declared upstreams what they do; no registry is asked.",
     "prices": "Compare the declared prices with public ones; no network.",
     "new": "Write a manifest from an entry of the catalogue of public prices.",
-    "registries": "List the configured registries and whether they answer.",
+    "registries": "List the configured registries, whether they answer, what they can do.",
     "schema": "Print or write the JSON Schemas for editors.",
     "serve": "Serve the embedded registry on a socket.",
     "seed": "Put what no client can create into an embedded registry.",
@@ -56,7 +58,8 @@ class _LazyGroup(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        module = importlib.import_module(f"reconciler.cli.{cmd_name}")
+        name = f"{cmd_name}_" if keyword.iskeyword(cmd_name) else cmd_name
+        module = importlib.import_module(f"reconciler.cli.{name}")
         command: click.Command = module.command
         return command
 

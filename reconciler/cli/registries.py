@@ -1,4 +1,4 @@
-"""`reconciler registries`: what is configured, and whether it answers."""
+"""`reconciler registries`: what is configured, whether it answers, and what it can do."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from reconciler.capabilities import capabilities
 from reconciler.cli import options
 from reconciler.cli.console import paint, write
 from reconciler.cli.logs import level_of, set_up_logging
@@ -19,7 +20,7 @@ from reconciler.planner import Selection, failure_of
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Observation
 from reconciler.report.documents import registries_document, render
-from reconciler.report.registries import RegistryState, registries_text
+from reconciler.report.registries import Held, RegistryState, registries_text
 from reconciler.report.values import counted
 
 
@@ -27,17 +28,21 @@ from reconciler.report.values import counted
 @options.common
 @options.registry
 def command(config_path: Path, output: str, verbose: int, registries: tuple[str, ...]) -> int:
-    """List the configured registries, and whether they answer."""
+    """List the configured registries, whether they answer, and what each can do.
+
+    -v adds what each does with every field.
+    """
     set_up_logging(level_of(verbose))
     project = load(config_path)
     names = choose_registries(project, registries or tuple(project.config.value.registries), Selection())
     with working(f"reading {counted(len(names), 'registry', 'registries')}"):
         states = _states(project, names)
+    kinds = {state.kind: capabilities(KINDS[state.kind]) for state in states}
     code = ExitCode.ERROR if any(state.failure for state in states) else ExitCode.OK
     if output == "json":
-        write(render(registries_document(states, code)))
+        write(render(registries_document(states, kinds, code)))
     else:
-        write(registries_text(states, paint=paint(sys.stdout)))
+        write(registries_text(states, kinds, verbose=verbose > 0, paint=paint(sys.stdout)))
     return int(code)
 
 
@@ -48,18 +53,21 @@ def _states(project: Project, names: list[str]) -> list[RegistryState]:
 
 def _state(project: Project, name: str, found: Observation | RegistryError) -> RegistryState:
     entry = project.config.value.registries[name]
+    kind = KINDS[entry.kind]
     state = RegistryState(
         name=name,
-        kind=entry.kind,
-        title=KINDS[entry.kind].title,
+        kind=kind.name,
+        title=kind.title,
         target=entry.url or f"embedded:{entry.embedded}",
         declared=sum(one.registry == name for one in project.desired),
     )
     if isinstance(found, RegistryError):
         return replace(state, failure=failure_of(found))
-    models = [live for live in found.objects if live.resource == "Model"]
-    ours = sum(live.ours for live in models)
-    providers = None
-    if KINDS[entry.kind].tables_of("Provider"):
-        providers = sum(live.ours and live.resource == "Provider" for live in found.objects)
-    return replace(state, ours=ours, vendor_owned=len(models) - ours, providers=providers)
+    resources = dict.fromkeys(table.resource for table in kind.tables.values())
+    held = tuple(_held(resource, found) for resource in resources)
+    return replace(state, account=kind.account(found.objects), held=held)
+
+
+def _held(resource: str, found: Observation) -> Held:
+    ours = [live.ours for live in found.objects if live.resource == resource]
+    return Held(resource, sum(ours), len(ours) - sum(ours))

@@ -11,7 +11,14 @@ from typing import Any
 from reconciler.cli.console import shown_path
 from reconciler.cli.progress import working
 from reconciler.desired import Desired, desire_all
-from reconciler.errors import InputError, RegistryError, SecretError, StorageError, UsageError
+from reconciler.errors import (
+    InputError,
+    PluginError,
+    RegistryError,
+    SecretError,
+    StorageError,
+    UsageError,
+)
 from reconciler.guards import FILE, Acknowledged, load_acknowledgements
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.load import Manifest, but_for, load_manifests
@@ -56,9 +63,9 @@ def load(config_path: Path) -> Project:
 
 
 class NotReady(RegistryError):
-    """A registry that cannot even be asked: its token, or its file. Tells what its cause tells."""
+    """A registry that cannot even be asked: its token, its file, its adapter. Tells what its cause tells."""
 
-    def __init__(self, registry: str, cause: SecretError | StorageError) -> None:
+    def __init__(self, registry: str, cause: SecretError | StorageError | PluginError) -> None:
         super().__init__(cause.message, registry=registry, hint=cause.hint)
         self.code = cause.code
 
@@ -178,7 +185,7 @@ async def observe(project: Project, reached: Mapping[str, Reached]) -> Observed:
         try:
             async with kind_of(project.config, name).client().reader(connection) as reader:
                 return await reader.observe()
-        except (SecretError, StorageError) as error:
+        except (SecretError, StorageError, PluginError) as error:
             return NotReady(name, error)
         except RegistryError as error:
             return error

@@ -28,12 +28,14 @@ class Reply:
     """One accepted answer.
 
     ``data`` is the decoded JSON, numbers with a point or an exponent as Decimal, others as int; None
-    for an empty body. It may hold what the registry keeps secret, so ``repr`` leaves it out.
+    for an empty body, which ``empty`` tells from a null. It may hold what the registry keeps secret, so
+    ``repr`` leaves it out.
     """
 
     status: int
     data: Any = field(repr=False)
     request_id: str | None
+    empty: bool = False
 
 
 @dataclass(frozen=True, slots=True)

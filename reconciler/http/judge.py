@@ -150,7 +150,7 @@ class Judge:
             # Never an excerpt: the body of a success may hold what the registry keeps secret.
             kind = self._clean(call, answer.headers.get("content-type", "none"), _LONGEST_DETAIL)
             return self._unusable(call, answer, f"the answer is not JSON ({error}; content type {kind})")
-        return Reply(answer.status, data, self._request_id(call, answer))
+        return Reply(answer.status, data, self._request_id(call, answer), empty=not answer.body.strip())
 
     def _redirect(self, call: Call, answer: Answer) -> Failed:
         what = self._redirection(call, answer)

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final
 
 from reconciler.manifests.vocabulary import API_VERSION, MODEL_TYPES
+from reconciler.manifests.yamltext import scalar_text
 from reconciler.money import PER_1M_TOKENS, amount_text
 from reconciler.prices.catalogue import CURRENCY, Catalogue, Path, Prices
 from reconciler.prices.lookup import Reference, by_model
 from reconciler.prices.words import ours
-
-# What YAML reads as this very text wherever it stands, in a list too.
-_PLAIN: Final = re.compile(r"[A-Za-z][A-Za-z0-9._/+()-]*(?: [A-Za-z0-9._/+()-]+)*")
-_WORDS: Final = re.compile(r"true|false|null|yes|no|on|off|y|n", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +37,7 @@ def pricing_lines(catalogue: Catalogue, reference: Reference, *, compare: bool =
         yield "  pricing:"
         yield from _fields(first, "    ")
         if compare:
-            yield f"    compare: {{catalogue: {_text(entry.ref)}}}"
+            yield f"    compare: {{catalogue: {scalar_text(entry.ref)}}}"
     for other in others:
         yield f"  # at {other.hours}:"
         yield from (f"  #{line[3:]}" for line in _fields(other, "    ", head=False))
@@ -67,16 +61,16 @@ def new_manifest(
         f"# Written from {entry.ref} in {catalogue}.",
         f"apiVersion: {API_VERSION}",
         "kind: Model",
-        f"metadata: {{name: {_text(name)}}}",
+        f"metadata: {{name: {scalar_text(name)}}}",
         "spec:",
     ]
     if registries:
-        lines.append(f"  registries: [{', '.join(map(_text, registries))}]")
+        lines.append(f"  registries: [{', '.join(map(scalar_text, registries))}]")
     elif choice:
         unknown.append("registries")
         lines.append(f"  # registries:  # some of {', '.join(choice)}")
     if entry.name:
-        lines.append(f"  display_name: {_text(entry.name[:128])}")
+        lines.append(f"  display_name: {scalar_text(entry.name[:128])}")
     lines.append(gap("type", f"one of {', '.join(MODEL_TYPES)}"))
     lines.append(gap("developer", "who made the model"))
     lines.append(gap("family", "the family that it belongs to"))
@@ -85,7 +79,7 @@ def new_manifest(
     else:
         words = " or ".join(ours(entry.provider))
         lines.append(gap("provider", words or f"no word of ours is the catalogue's {entry.provider}"))
-    lines.append(f"  model: {_text(reference.model)}")
+    lines.append(f"  model: {scalar_text(reference.model)}")
     if entry.context_window:
         lines.append(f"  limits: {{context_window: {entry.context_window}}}")
     found = by_model(catalogue, reference.word, reference.model)
@@ -118,10 +112,3 @@ def _fields(prices: Prices, indent: str, *, head: bool = True) -> Iterator[str]:
             yield f"{indent}tiers:"
         inside = "  " if above[0] == "tiers" else ""
         yield f"{indent}{inside}{above[-1]}: {{{', '.join(texts)}}}"
-
-
-def _text(text: str) -> str:
-    """``text`` for YAML: in quotes where it could be read as anything else."""
-    if _PLAIN.fullmatch(text) and not _WORDS.fullmatch(text):
-        return text
-    return json.dumps(text, ensure_ascii=False)

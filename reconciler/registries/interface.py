@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import importlib
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
+from reconciler.errors import PluginError
 from reconciler.registries.rows import Path, Table
 from reconciler.secrets import Secret, SecretRef
 
@@ -159,11 +160,28 @@ class Client(Protocol):
     def writer(self, connection: Connection) -> AbstractAsyncContextManager[Writer]: ...
 
 
+PLUGIN_HINT: Final = "install another version of it, or uninstall it"
+
+
+def described(error: BaseException) -> str:
+    """An error of somebody else's code in one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
+
+
 @dataclass(frozen=True, slots=True)
 class Unsupported:
     """A manifest asks for a variant, or a resource, that this version has no table for."""
 
     message: str
+
+
+Account = Callable[[Sequence[LiveObject]], str | None]
+"""Whose registry it is, in a few words, as its objects tell; None where none of them does."""
+
+
+def _untold(_: Sequence[LiveObject]) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +192,8 @@ class Kind:
     it declares (with a value that is not null; of the native part, the first step). ``client_module``
     is the module that talks; it is imported late, because validation needs no HTTP. ``takes_auth``: a
     key may be exchanged for its tokens. ``embedded_path`` is where the embedded registry speaks it.
+    ``account`` tells whose registry it is. ``origin`` is the distribution that a plugin came with; empty
+    for our own.
     """
 
     name: str
@@ -184,10 +204,25 @@ class Kind:
     requests_per_minute: int
     takes_auth: bool = False
     embedded_path: str = ""
+    account: Account = _untold
+    origin: str = ""
 
     def client(self) -> Client:
-        """The module that talks, which is a Client."""
-        return cast("Client", importlib.import_module(self.client_module))
+        """The module that talks, which is a Client. Raises PluginError where that of a plugin is broken."""
+        try:
+            module: Any = importlib.import_module(self.client_module)
+        except Exception as error:
+            if not self.origin:
+                raise
+            raise self._broken(f"cannot be imported: {described(error)}") from None
+        for name in ("reader", "writer") if self.origin else ():
+            if not callable(getattr(module, name, None)):
+                raise self._broken(f"has no function '{name}'")
+        return cast("Client", module)
+
+    def _broken(self, what: str) -> PluginError:
+        message = f"{self.origin}: the module {self.client_module} of kind {self.name} {what}"
+        return PluginError(message, hint=PLUGIN_HINT)
 
     def tables_of(self, resource: str) -> tuple[Table, ...]:
         """The tables of one resource, the usual one first; none where this kind holds no such objects."""

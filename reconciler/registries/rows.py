@@ -344,6 +344,11 @@ class Table:
 
     # ---- lookups
 
+    @property
+    def tells_users(self) -> bool:
+        """Whether who uses a live object can be known."""
+        return self.called is not _nothing
+
     @cached_property
     def _exact(self) -> dict[Path, Field]:
         fields: dict[Path, Field] = {}
@@ -442,6 +447,29 @@ class Table:
             if not known or (not item.native and not known[0].native):
                 known.append(item)
         return shown
+
+    def named_at(self, wire: Path) -> Iterator[Field]:
+        """The fields whose value stands at a wire path: one for each manifest path, the portable one first.
+
+        What a manifest cannot reach by that path, because another row takes it, is left out.
+        """
+        for row in self.rows:
+            taken = next(
+                (found for point in row.points if (found := _match(point.path, wire)) is not None), None
+            )
+            if taken is None:
+                continue
+            for path, _ in self._paths(row):
+                item = self.find(_fill(path, taken))
+                if item is not None and item.row is row:
+                    yield item
+
+    def keyed_paths(self, raw: Mapping[str, Any]) -> Iterator[Path]:
+        """The wire paths of a live object that rows with a pattern read: down to what is no mapping."""
+        for row in self.rows:
+            for point in row.points:
+                if point.read and (ANY in point.path or REST in point.path):
+                    yield from _standing(raw, point.path, ())
 
     # ---- calls
 
@@ -820,6 +848,20 @@ def _match(pattern: Path, path: Path) -> tuple[Path, ...] | None:
         elif step != path[index]:
             return None
     return tuple(taken) if len(path) == len(pattern) else None
+
+
+def _standing(raw: Any, pattern: Path, above: Path) -> Iterator[Path]:
+    """The paths in ``raw`` that fit ``pattern``."""
+    if not pattern:
+        yield above
+        return
+    step, below = pattern[0], pattern[1:]
+    keys = raw if isinstance(raw, Mapping) else ()
+    for key in keys if step in (ANY, REST) else [step] if step in keys else []:
+        if step == REST and isinstance(raw[key], Mapping) and raw[key]:
+            yield from _standing(raw[key], pattern, (*above, key))
+        else:
+            yield from _standing(raw[key], below, (*above, key))
 
 
 def _fill(pattern: Path, taken: tuple[Path, ...]) -> Path:

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import simplejson
 
+from reconciler.capabilities import KindSupport
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError
 from reconciler.outcome import Outcome
 from reconciler.plan import Plan
@@ -91,11 +92,14 @@ def validation_document(kinds: Mapping[str, int], registries: Sequence[str]) -> 
     }
 
 
-def registries_document(states: Sequence[RegistryState], code: ExitCode) -> dict[str, Any]:
-    """What registries ends with, also where some of them do not answer."""
+def registries_document(
+    states: Sequence[RegistryState], kinds: Mapping[str, KindSupport], code: ExitCode
+) -> dict[str, Any]:
+    """What registries ends with, also where some of them do not answer; and what their kinds can do."""
     return {
         "apiVersion": API_VERSION,
         "kind": "Registries",
         "exit_code": int(code),
         "registries": [dataclasses.asdict(state) for state in states],
+        "kinds": {name: dataclasses.asdict(kind) for name, kind in kinds.items()},
     }

@@ -11,7 +11,7 @@ What JSON Schema cannot say, so that only we refuse it: a whole number that is w
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from pydantic import TypeAdapter
@@ -22,6 +22,7 @@ from reconciler.manifests.model import Model
 from reconciler.manifests.provider import Provider
 from reconciler.plan import Plan
 from reconciler.registries import KINDS
+from reconciler.registries.interface import Kind
 from reconciler.schemas.native import FREE_VALUES, native_schema
 from reconciler.schemas.plan import complete_plan
 from reconciler.schemas.prices import price_check_schema
@@ -30,12 +31,13 @@ from reconciler.schemas.probe import probe_schema
 from reconciler.schemas.tidy import Schema, hoisted, titled
 
 
-def schemas() -> dict[str, Schema]:
-    """Every schema by its file name."""
+def schemas(kinds: Mapping[str, Kind] = KINDS) -> dict[str, Schema]:
+    """Every schema by its file name, for ``kinds`` of registries; PluginError where one is broken."""
+    known = list(kinds.values())
     return {
-        "model.schema.json": _model_schema(),
-        "provider.schema.json": _provider_schema(),
-        "config.schema.json": _config_schema(),
+        "model.schema.json": _model_schema(known),
+        "provider.schema.json": _provider_schema(known),
+        "config.schema.json": _config_schema(known),
         "acknowledgements.schema.json": _acknowledgements_schema(),
         "plan.schema.json": complete_plan(
             titled(TypeAdapter(Plan).json_schema(mode="serialization"), "reconciler: a plan document")
@@ -61,11 +63,12 @@ def write_schemas(folder: Path) -> list[Path]:
     return written
 
 
-def _config_schema() -> Schema:
+def _config_schema(kinds: Iterable[Kind]) -> Schema:
     schema = titled(Config.model_json_schema(), "reconciler: reconciler.yaml")
     entry = schema["$defs"]["RegistryEntry"]
-    kind = entry["properties"]["kind"]
-    entry["properties"]["kind"] = {"description": kind["description"], "type": "string", "enum": list(KINDS)}
+    text = entry["properties"]["kind"]["description"]
+    names = [kind.name for kind in kinds]
+    entry["properties"]["kind"] = {"description": text, "type": "string", "enum": names}
     entry["oneOf"] = [
         {"required": ["url"], "properties": {"probe": False}, "not": {"required": ["token", "auth"]}},
         {"required": ["embedded"], "properties": {"token": False, "auth": False}},
@@ -84,24 +87,26 @@ def _acknowledgements_schema() -> Schema:
     return schema
 
 
-def _model_schema() -> Schema:
+def _model_schema(kinds: Sequence[Kind]) -> Schema:
     schema = hoisted(titled(Model.model_json_schema(), "reconciler: a Model manifest"))
     definitions = schema["$defs"]
     complete_prices(definitions)
-    _complete_native(definitions, ("Spec", "SpecPatch"), "Model")
+    _complete_native(definitions, ("Spec", "SpecPatch"), "Model", kinds)
     definitions |= PRICE_RULES | FREE_VALUES
     return schema
 
 
-def _provider_schema() -> Schema:
+def _provider_schema(kinds: Sequence[Kind]) -> Schema:
     schema = titled(Provider.model_json_schema(), "reconciler: a Provider manifest")
     definitions = schema["$defs"]
-    _complete_native(definitions, ("ProviderSpec", "ProviderSpecPatch"), "Provider")
+    _complete_native(definitions, ("ProviderSpec", "ProviderSpecPatch"), "Provider", kinds)
     definitions |= FREE_VALUES
     return schema
 
 
-def _complete_native(definitions: dict[str, Schema], owners: Sequence[str], resource: str) -> None:
+def _complete_native(
+    definitions: dict[str, Schema], owners: Sequence[str], resource: str, kinds: Sequence[Kind]
+) -> None:
     """Says in ``owners`` what each kind of registry takes for ``resource`` under `native`."""
     for name in owners:
         properties = definitions[name]["properties"]
@@ -113,11 +118,11 @@ def _complete_native(definitions: dict[str, Schema], owners: Sequence[str], reso
                     "description": f"What only {kind.title} has.",
                     "$ref": f"#/$defs/native.{kind.name}",
                 }
-                for kind in KINDS.values()
+                for kind in kinds
             },
             "additionalProperties": False,
         }
-    for kind in KINDS.values():
+    for kind in kinds:
         definitions[f"native.{kind.name}"] = native_schema(kind, resource)
 
 

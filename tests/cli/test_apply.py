@@ -234,14 +234,17 @@ def test_registries_tells_what_each_holds_or_why_that_is_not_known(
     result = cli("registries", "-o", "json")
     assert result.code == 1
     good, bad, closed = result.document["registries"]
-    assert (good["ours"], good["declared"], good["failure"]) == (1, 1, None)
-    assert good["vendor_owned"] > 0
-    assert (bad["ours"], bad["declared"], bad["failure"]["code"]) == (None, 1, "unreachable")
+    [models] = good["held"]
+    assert (models["resource"], models["ours"], good["declared"], good["failure"]) == ("Model", 1, 1, None)
+    assert models["vendor_owned"] > 0
+    assert (bad["held"], bad["declared"], bad["failure"]["code"]) == (None, 1, "unreachable")
+    assert good["account"].startswith("workspace ")
+    assert bad["account"] is None
     assert closed["failure"]["code"] == "secret"
     assert closed["failure"]["hint"] == "export MISSING=… before the run"
     assert names_of(cli("registries", "-o", "json", "--registry", "good")) == ["good"]
     text = cli("registries").out
-    assert "  answers: 1 model of yours, " in text
+    assert f"  answers as {good['account']}: 1 model of yours, " in text
     assert "1 manifest is for it" in text
     assert "0 manifests are for it" in text
     assert f"error (unreachable): GET http://127.0.0.1:{closed_port}/v2/models: cannot connect" in text

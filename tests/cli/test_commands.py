@@ -16,7 +16,7 @@ from reconciler.schemas import schemas
 from .conftest import Run
 from .folder import Folder, manifest, provider
 
-COMMANDS = ("validate", "plan", "apply", "registries", "schema", "serve", "seed")
+COMMANDS = ("validate", "plan", "apply", "import", "registries", "schema", "serve", "seed")
 
 
 def test_python_m_reconciler_works(folder: Folder) -> None:

@@ -98,11 +98,11 @@ def test_as_json(folder: Folder, cli: Run, example: str) -> None:
 
 def test_what_was_put_in_is_what_the_registry_then_shows(folder: Folder, cli: Run) -> None:
     cli("seed", "sandbox", contents(folder, "orq: {models: [{id: a}, {id: b}]}"))
-    assert "answers: 2 models of yours" in cli("registries").out
+    assert "2 models of yours" in cli("registries").out
     folder.models(manifest("c"))
     assert cli("apply", "--yes").code == 0
     assert cli("seed", "sandbox", "seed.yaml").code == 0
-    assert "answers: 3 models of yours" in cli("registries").out
+    assert "3 models of yours" in cli("registries").out
 
 
 def test_a_number_is_taken_as_it_is_written(folder: Folder, cli: Run) -> None:

@@ -45,7 +45,7 @@ def loaded(folder: Folder, names: tuple[str, ...], *arguments: str) -> str:
 @pytest.mark.parametrize("line", ["--help", "--version", "unknown"])
 def test_help_loads_nothing_that_it_does_not_need(folder: Folder, line: str) -> None:
     code = int(line == "unknown")
-    names = HEAVY if code else (*HEAVY, "pydantic", "yaml", "simplejson")
+    names = HEAVY if code else (*HEAVY, "pydantic", "yaml", "simplejson", "importlib.metadata")
     assert loaded(folder, names, line) == f"code {code}, loaded []"
 
 

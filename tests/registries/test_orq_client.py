@@ -90,9 +90,14 @@ def test_a_list_is_every_model_with_exact_numbers() -> None:
     assert str(found.objects[0].raw["input_cost"]) == "0.000150"
 
 
-@pytest.mark.parametrize("answer", [b"null", b"", []])
+@pytest.mark.parametrize("answer", [b"null", []])
 def test_null_is_the_documented_word_for_no_models(answer: Any) -> None:
     assert observed(answer=answer).objects == ()
+
+
+def test_an_empty_answer_is_no_list_of_no_models() -> None:
+    with pytest.raises(UnexpectedAnswer, match="answered with nothing"):
+        observed(answer=b"")
 
 
 def test_keys_that_we_do_not_know_are_kept_and_trouble_nobody() -> None:

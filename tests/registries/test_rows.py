@@ -93,3 +93,41 @@ def test_null_takes_a_key_out_of_a_container_that_is_replaced() -> None:
 def test_only_derived_keys_whose_price_changes_are_expected_to_move() -> None:
     assert GENERIC.derived_paths([ZDR]) == frozenset()
     assert GENERIC.derived_paths([Edit(("input_cost",), 1)]) == {("metadata", "million_tokens_input_cost")}
+
+
+def test_every_name_of_what_stands_at_a_wire_path() -> None:
+    def names(*wire: str) -> list[str]:
+        return [".".join(item.path) for item in GENERIC.named_at(wire)]
+
+    assert names("model_type") == ["type", "native.orq.model_type"]
+    assert names("metadata", "million_tokens_input_cost") == [
+        "pricing.input",
+        "native.orq.input_cost",
+        "native.orq.metadata.million_tokens_input_cost",
+    ]
+    assert names("parameters", "top_p", "config", "a", "b") == ["native.orq.parameters.top_p.config.a.b"]
+    assert names("configuration", "base_url") == ["native.orq.configuration.base_url"], (
+        "not the free part too"
+    )
+    assert names("configuration", "odd") == ["native.orq.configuration.odd"]
+    assert names("brand_new") == []
+
+
+def test_the_paths_below_which_keys_are_free() -> None:
+    raw = {
+        "parameters": {
+            "p": {"name": "P", "config": {"a": {"b": 1, "c": {}}, "d": [1]}, "id": "1"},
+            "q": "odd",
+        },
+        "configuration": {"odd": 1},
+    }
+    assert set(GENERIC.keyed_paths(raw)) == {
+        ("parameters", "p"),
+        ("parameters", "q"),
+        ("parameters", "p", "name"),
+        ("parameters", "p", "config"),
+        ("parameters", "p", "config", "a", "b"),
+        ("parameters", "p", "config", "a", "c"),
+        ("parameters", "p", "config", "d"),
+    }
+    assert list(GENERIC.keyed_paths({"parameters": [1], "metadata": None})) == []

@@ -40,6 +40,9 @@ class OrqReader:
         """
         began = time.monotonic()  # the answer may be older than its arrival, never than its request
         reply = await self._transport.read("GET", _LIST)
+        if reply.empty:
+            # Taken for no models, it would have all of them made anew.
+            raise self._unexpected("answered with nothing", "check `url` in reconciler.yaml")
         documents = self._documents(reply.data)
         objects = tuple(live_object(document) for document in documents)
         return Observation(self.registry, objects, began)

@@ -409,8 +409,8 @@ def variant_of(document: Mapping[str, Any]) -> str:
 
 
 def without_secrets(document: Mapping[str, Any]) -> dict[str, Any]:
-    """``document`` without any key of `configuration` that could be a credential."""
-    result = dict(document)
+    """``document`` without its `api_key`, and any key of `configuration` that could be a credential."""
+    result = {key: value for key, value in document.items() if key != "api_key"}
     configuration = result.get("configuration")
     if isinstance(configuration, Mapping):
         result["configuration"] = {

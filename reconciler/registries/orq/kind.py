@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.registries.interface import Kind, Unsupported
+from reconciler.registries.interface import Kind, LiveObject, Unsupported
 from reconciler.registries.orq.enabling import BUILTIN
 from reconciler.registries.orq.fields import GENERIC, KIND
 from reconciler.registries.orq.openai_like import OPENAI_LIKE_TABLE
@@ -26,6 +26,15 @@ def _choose(resource: str, declared: Mapping[Path, Any]) -> Table | Unsupported:
     return GENERIC
 
 
+def _account(objects: Sequence[LiveObject]) -> str | None:
+    """The workspace: its key, which stands before the `@` of a `refId`, else its id, the `owner`."""
+    own = [live.raw for live in objects if live.ours]
+    references = [str(raw.get("refId")) for raw in own]
+    keys = {reference.partition("@")[0] for reference in references if "@" in reference.partition("/")[0]}
+    names = keys or {str(raw["owner"]) for raw in own if raw.get("owner")}
+    return f"workspace {', '.join(sorted(names))}" if names else None
+
+
 ORQ: Final = Kind(
     name=KIND,
     title="Orq.ai",
@@ -34,4 +43,5 @@ ORQ: Final = Kind(
     client_module="reconciler.registries.orq.client",
     # The vendor limits gateway traffic by plan; whether the management routes share it is not stated. [?]
     requests_per_minute=300,
+    account=_account,
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.registries.interface import Kind, Unsupported
+from reconciler.registries.interface import Kind, LiveObject, Unsupported
 from reconciler.registries.respan.fields import KIND, MODEL, PROVIDER
 from reconciler.registries.rows import Path, Table
 
@@ -18,6 +18,14 @@ def _choose(resource: str, declared: Mapping[Path, Any]) -> Table | Unsupported:
     return Unsupported(f"kind {KIND} holds no {resource.lower()}s")
 
 
+def _account(objects: Sequence[LiveObject]) -> str | None:
+    """The organisation, as the providers of our own models and they themselves name it."""
+    own = [live.raw for live in objects if live.ours]
+    holders = [*own, *(raw["provider"] for raw in own if isinstance(raw.get("provider"), Mapping))]
+    found = {str(holder["organization_id"]) for holder in holders if holder.get("organization_id")}
+    return f"organisation {', '.join(sorted(found))}" if found else None
+
+
 RESPAN: Final = Kind(
     name=KIND,
     title="Respan",
@@ -26,4 +34,5 @@ RESPAN: Final = Kind(
     client_module="reconciler.registries.respan.client",
     # The vendor's own limit, for each organisation, of everything but logs and the gateway.
     requests_per_minute=60,
+    account=_account,
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.registries.interface import Kind, Unsupported
+from reconciler.registries.interface import Kind, LiveObject, Unsupported
 from reconciler.registries.rows import Path, Table
 from reconciler.registries.watsonx.fields import KIND, MODEL
 
@@ -14,6 +14,13 @@ def _choose(resource: str, _declared: Mapping[Path, Any]) -> Table | Unsupported
     if resource != MODEL.resource:
         return Unsupported(f"kind {KIND} holds no {resource.lower()}s")
     return MODEL
+
+
+def _account(objects: Sequence[LiveObject]) -> str | None:
+    """The tenant, by its name or its id."""
+    own = [live.raw.get("tenant_name") or live.raw.get("tenant_id") for live in objects if live.ours]
+    names = sorted({name for name in own if isinstance(name, str) and name})
+    return f"tenant {', '.join(names)}" if names else None
 
 
 WATSONX: Final = Kind(
@@ -26,4 +33,5 @@ WATSONX: Final = Kind(
     requests_per_minute=300,
     takes_auth=True,
     embedded_path="/api/v1",
+    account=_account,
 )

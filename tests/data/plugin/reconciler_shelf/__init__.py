@@ -1,0 +1,1 @@
+"""The kind `shelf`: fields.py the table, client.py the calls, kind.py what reconciler loads."""
