@@ -64,7 +64,7 @@ def _parts() -> dict[str, str]:
     return {
         "document": _fields(model, model, below=("metadata",)),
         "spec": _fields(model, model["$defs"]["Spec"], below=("endpoint", "limits", "capabilities")),
-        "pricing": _fields(model, model["$defs"]["Pricing"], below=("batch", "audio")),
+        "pricing": _fields(model, model["$defs"]["Pricing"], below=("batch", "audio", "compare")),
         "tiers": _fields(model, model["$defs"]["TierPrices"]),
         "provider-document": _fields(provider, provider, below=("metadata",)),
         "provider-spec": _fields(provider, provider["$defs"]["ProviderSpec"], below=("endpoint",)),

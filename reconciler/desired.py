@@ -238,9 +238,11 @@ def _layer_problems(
 
 
 def _portable_leaves(model: BaseModel, above: Path) -> Iterator[tuple[Path, Any]]:
-    """Every field that a spec declares, flat; `native`, `registries` and `overrides` left out."""
+    """Every field that a spec declares, flat; what no registry is told under its name is left out."""
     for name in type(model).model_fields:
         if name not in model.model_fields_set or (not above and name in _NOT_PORTABLE):
+            continue
+        if (*above, name) == COMPARE:
             continue
         value = getattr(model, name)
         if isinstance(value, BaseModel):
@@ -252,7 +254,23 @@ def _portable_leaves(model: BaseModel, above: Path) -> Iterator[tuple[Path, Any]
             yield (*above, name), value
 
 
+COMPARE: Final = ("pricing", "compare")
+"""What `prices check` compares with: of no concern to any registry."""
+
 _NOT_PORTABLE: Final = frozenset({"native", "registries", "overrides"})
+
+
+def effective(manifest: Manifest, registry: str) -> tuple[dict[Path, Any], frozenset[Path]]:
+    """What ``manifest`` declares for ``registry``, portable and flat, prices composed; null is None.
+
+    The second part is the paths that an override sets.
+    """
+    spec = manifest.value.spec
+    patch = (spec.overrides or {}).get(registry)
+    over = dict(_portable_leaves(patch, ())) if patch is not None else {}
+    declared = {**dict(_portable_leaves(spec, ())), **over}
+    _compose_prices(declared)
+    return declared, frozenset(over)
 
 
 def _compose_prices(declared: dict[Path, Any]) -> None:

@@ -30,6 +30,8 @@ _COMMANDS: Final = {
     "apply": "Make only the calls that are needed.",
     "import": "Write manifests for what a registry holds already.",
     "probe": "Ask the declared upstreams what they do; no registry is asked.",
+    "prices": "Compare the declared prices with public ones; no network.",
+    "new": "Write a manifest from an entry of the catalogue of public prices.",
     "registries": "List the configured registries, whether they answer, what they can do.",
     "schema": "Print or write the JSON Schemas for editors.",
     "serve": "Serve the embedded registry on a socket.",

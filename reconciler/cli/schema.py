@@ -21,7 +21,9 @@ from reconciler.schemas import schemas, text_of, write_schemas
     help="Write all of them into this folder.",
 )
 def command(name: str | None, folder: Path | None) -> None:
-    """Print one schema (model, provider, config, plan, probe, acknowledgements), or write all with --write.
+    """Print one schema, or write all with --write.
+
+    NAME is model, provider, config, plan, probe, price-check or acknowledgements.
 
     In a manifest, this line makes editors check it:
 

@@ -31,7 +31,7 @@ from reconciler.manifests.vocabulary import (
     TIER,
     full,
 )
-from reconciler.money import Unit, parse_unit, unit_pattern
+from reconciler.money import Unit, parse_unit, plain, unit_pattern
 from reconciler.secrets import SecretRef
 
 JsonSchema = dict[str, Any]
@@ -235,6 +235,54 @@ Currency = Annotated[
         hint=lambda text: (
             f"write {text.upper()}" if len(text) == 3 and text.isascii() and text.isalpha() else ""
         ),
+    ),
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Percent:
+    """A part of a price, in hundredths: 10 is a tenth of it."""
+
+    number: Decimal
+
+    def __str__(self) -> str:
+        return f"{plain(self.number):f}%"
+
+
+_PART: Final = r"(?:\.[0-9]{1,10})?%"
+
+
+def _percent(pattern: str, form: str, *examples: str) -> Any:
+    compiled = full(pattern)
+
+    def check(value: Any) -> Percent:
+        if isinstance(value, Percent):
+            return value
+        if isinstance(value, int | Decimal) and not isinstance(value, bool):
+            raise failure("percent", form, f"write {value}% if that is what you mean")
+        if not isinstance(value, str) or compiled.match(value) is None:
+            raise failure("percent", form)
+        return Percent(Decimal(value.removesuffix("%")))
+
+    return Annotated[Percent, PlainValidator(check), WithJsonSchema(text_schema(pattern, form, *examples))]
+
+
+Markup = _percent(
+    rf"(?:[0-9]{{1,4}}|-[0-9]{{1,2}}){_PART}",
+    "a mark-up reads 10%, a discount -5%, with its sign %",
+    "10%",
+    "-5%",
+)
+Tolerance = _percent(rf"[0-9]{{1,3}}{_PART}", "a tolerance reads 1%, with its sign %", "1%", "0.5%")
+
+CatalogueEntry = Annotated[
+    str,
+    *matching(
+        r"[A-Za-z0-9._-]{1,64}/[!-~]{1,256}",
+        "catalogue-entry",
+        "an entry is named by its provider and its id, as openai/gpt-4o-mini",
+        "openai/gpt-4o-mini",
+        hint="`reconciler prices show` finds it",
     ),
 ]
 

@@ -16,8 +16,10 @@ from pydantic import BaseModel, Field, model_validator
 
 from reconciler.manifests.fields import (
     Amount,
+    CatalogueEntry,
     Currency,
     ImagePrice,
+    Markup,
     ModelType,
     Omittable,
     ProviderWord,
@@ -27,6 +29,7 @@ from reconciler.manifests.fields import (
     TierName,
     TokenPrice,
     TokenUnit,
+    Tolerance,
     failure,
 )
 from reconciler.manifests.resource import (
@@ -77,6 +80,20 @@ class TierPrices(InOut):
     cache_write: TokenPrice | None = Field(None, description="Per input token written to the cache.")
 
 
+class Compare(Strict):
+    """What `reconciler prices check` compares the prices with; sent to no registry."""
+
+    catalogue: Omittable[CatalogueEntry] = Field(
+        None, description="The entry that is meant; left out, it is found by provider and model."
+    )
+    markup: Omittable[Markup] = Field(
+        None, description="What is meant to come on top of the catalogue's prices; negative for a discount."
+    )
+    tolerance: Omittable[Tolerance] = Field(
+        None, description="How far a price may be from what is expected; none if left out."
+    )
+
+
 class PricingPatch(InOut):
     """Prices as `overrides` may change them: unit and currency may come from the base."""
 
@@ -104,6 +121,9 @@ class PricingPatch(InOut):
         None, description="Per second of video made in 1080p, with its unit."
     )
     search: SearchPrice | None = Field(None, description="Per web search, with its unit.")
+    compare: Omittable[Compare] = Field(
+        None, description="What `reconciler prices check` compares these prices with; sent to no registry."
+    )
 
 
 class Pricing(PricingPatch):
@@ -154,7 +174,7 @@ _OTHER_PRICES: Final = ("image", "video_second", "video_second_1080p", "search")
 _TOKEN_PRICES: Final = tuple(
     name
     for name in PricingPatch.model_fields
-    if name not in (*_OTHER_PRICES, "unit", "currency", "batch", "audio", "tiers")
+    if name not in (*_OTHER_PRICES, "unit", "currency", "batch", "audio", "tiers", "compare")
 )
 
 

@@ -15,8 +15,8 @@ Path = tuple[str, ...]
 ANY_TIER: Final = "*"
 """Stands in a path for the name of a tier."""
 
-_NO_FIELDS: Final = frozenset({"native", "registries", "overrides", "unit", "currency"})
-"""What says how to read the rest."""
+_NO_FIELDS: Final = frozenset({"native", "registries", "overrides", "unit", "currency", "compare"})
+"""What says how to read the rest, or what it is compared with."""
 
 
 def portable_paths(resource: str) -> tuple[Path, ...]:

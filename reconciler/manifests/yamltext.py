@@ -52,7 +52,7 @@ def _mapping(value: Mapping[str, Any], indent: int) -> Iterator[str]:
     for key, item in value.items():
         if len(key) > LONGEST_KEY:
             raise NotWritable(f"a key has more than {LONGEST_KEY} characters")
-        yield from _entry(f"{_scalar(key)}:", item, indent)
+        yield from _entry(f"{scalar_text(key)}:", item, indent)
 
 
 def _sequence(value: list[Any], indent: int) -> Iterator[str]:
@@ -75,7 +75,7 @@ def _entry(head: str, value: Any, indent: int) -> Iterator[str]:
         for line in value.removesuffix("\n").split("\n"):
             yield f"{pad}  {line}" if line else ""
     else:
-        yield f"{pad}{head} {_scalar(value)}"
+        yield f"{pad}{head} {scalar_text(value)}"
 
 
 def _brief(value: Mapping[str, Any] | list[Any]) -> str | None:
@@ -84,10 +84,10 @@ def _brief(value: Mapping[str, Any] | list[Any]) -> str | None:
     if any(isinstance(item, Mapping | list) or (isinstance(item, str) and _is_block(item)) for item in items):
         return None
     if not isinstance(value, Mapping):
-        text = f"[{', '.join(map(_scalar, value))}]"
+        text = f"[{', '.join(map(scalar_text, value))}]"
     elif len(value) == 1:
         [(key, item)] = value.items()
-        text = f"{{{_scalar(key)}: {_scalar(item)}}}"
+        text = f"{{{scalar_text(key)}: {scalar_text(item)}}}"
     else:
         return None
     return text if len(text) <= _BRIEF else None
@@ -106,7 +106,8 @@ def _is_block(text: str) -> bool:
     )
 
 
-def _scalar(value: Any) -> str:
+def scalar_text(value: Any) -> str:
+    """One value that is no mapping and no list, as it may stand anywhere, in a list too."""
     match value:
         case None:
             return "null"

@@ -25,6 +25,7 @@ from reconciler.registries import KINDS
 from reconciler.registries.interface import Kind
 from reconciler.schemas.native import FREE_VALUES, native_schema
 from reconciler.schemas.plan import complete_plan
+from reconciler.schemas.prices import price_check_schema
 from reconciler.schemas.pricing import PRICE_RULES, complete_prices
 from reconciler.schemas.probe import probe_schema
 from reconciler.schemas.tidy import Schema, hoisted, titled
@@ -42,6 +43,7 @@ def schemas(kinds: Mapping[str, Kind] = KINDS) -> dict[str, Schema]:
             titled(TypeAdapter(Plan).json_schema(mode="serialization"), "reconciler: a plan document")
         ),
         "probe.schema.json": probe_schema(),
+        "price-check.schema.json": price_check_schema(),
     }
 
 

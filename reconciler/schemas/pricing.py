@@ -8,7 +8,7 @@ from reconciler.manifests.model import InOut, PricingPatch, TierPrices
 from reconciler.schemas.tidy import Schema
 
 _GROUPS: Final = ("batch", "audio")
-_NOT_PRICES: Final = ("unit", "currency", "tiers", *_GROUPS)
+_NOT_PRICES: Final = ("unit", "currency", "tiers", "compare", *_GROUPS)
 _SINGLE: Final = tuple(name for name in PricingPatch.model_fields if name not in _NOT_PRICES)
 
 
