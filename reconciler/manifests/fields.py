@@ -305,3 +305,14 @@ SECRET_SCHEMA: Final[JsonSchema] = {
     "examples": [{"secret": "UPSTREAM_KEY"}],
 }
 SecretReference = Annotated[SecretRef, PlainValidator(_secret), WithJsonSchema(SECRET_SCHEMA)]
+
+
+def share_of(percent: str) -> Decimal:
+    """``25%`` as the share that it is: 0.25."""
+    return Decimal(percent.removesuffix("%").strip()) / 100
+
+
+Percent = Annotated[
+    str,
+    *matching(r"[0-9]{1,6}(?:\.[0-9]{1,6})? ?%", "percent", "a percentage reads 25% or 2.5%", "25%", "2.5%"),
+]
