@@ -66,6 +66,7 @@ class House:
     entries: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, Any] = field(default_factory=dict)
     acknowledgements: str = ""
+    guards: Mapping[str, Any] | None = None
 
     def load(self) -> tuple[LoadedConfig, list[Desired], Acknowledged]:
         models = self.folder / "models"
@@ -80,6 +81,7 @@ class House:
             "default_registries": list(entries),
             "registries": entries,
             "secrets": dict(self.secrets),
+            **({} if self.guards is None else {"guards": self.guards}),
         }
         # JSON is YAML, and leaves no doubt what is a text.
         (self.folder / "reconciler.yaml").write_text(simplejson.dumps(config))
