@@ -14,7 +14,18 @@ from reconciler.desired import Desired
 from reconciler.destinations import destinations
 from reconciler.diff import compare, creation, unmanaged
 from reconciler.errors import InternalError, ReconcilerError, RegistryError, UsageError
-from reconciler.guards import Acknowledged, Case, rename_guard, shadow_guard
+from reconciler.guards import (
+    Acknowledged,
+    Case,
+    Limits,
+    Peers,
+    live_prices,
+    moved_prices,
+    price_guards,
+    rename_guard,
+    shadow_guard,
+    type_of,
+)
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.load import Manifest
 from reconciler.manifests.problems import did_you_mean, dotted
@@ -131,6 +142,8 @@ class _RegistryPlanner:
         all_usages: bool,
     ) -> None:
         self.rules = config.secret_rules()
+        self.limits = _limits(config)
+        self.peers = Peers(())
         self.resend = resend
         self.all_usages = all_usages
         self.entry = config.value.registries[name]
@@ -160,6 +173,7 @@ class _RegistryPlanner:
             if self.selection.takes(one.manifest)
         ]
         self.own = {match.live.ref for _, match in chosen if isinstance(match, Found)}
+        self.peers = Peers(desired)
         self.unseen = _unseen([one.table for one in desired if one.table is not None], observed)
         self.referable = _referable(desired, matches, observed, {_key(one) for one, _ in chosen})
         actions = _out_of_circles([self._action(one, match) for one, match in chosen])
@@ -281,13 +295,29 @@ class _RegistryPlanner:
         if not difference.changes and not refusals:
             # Where the server makes the ids, what a model is found by is no news of every plan.
             return action if table.identity.client_chosen else replace(action, notes=())
+
+        def guarded(case: Case) -> list[Refusal]:
+            return self._price_guards(case, desired, table, match.live.raw)
+
         return self._finished(
             action,
             operation="update",
+            guards=guarded,
             refusals=refusals,
             requests=_requests(table, table.update, difference.edits),
             rests_on=fingerprint(table, difference.edits, match.live),
         )
+
+    def _price_guards(
+        self, case: Case, desired: Desired, table: Table, raw: Mapping[str, Any]
+    ) -> list[Refusal]:
+        """What the guards over prices say of an action that finds ``raw`` live; a create finds nothing."""
+        moves = list(moved_prices(desired, table, raw))
+        if not moves:
+            return []
+        in_force = live_prices(table, raw) | {move.name: move.after for move in moves}
+        kind = type_of(desired, table, raw)
+        return list(price_guards(case, moves, in_force, self.peers, model_type=kind, limits=self.limits))
 
     def _secret_refusals(
         self, table: Table, edits: Sequence[Edit], raw: Mapping[str, Any]
@@ -328,16 +358,14 @@ class _RegistryPlanner:
         if unexplained or created.unmet:
             refusals = [_incomplete(table, unexplained, created.unmet), *refusals]
 
-        def guarded(digest: str) -> list[Refusal]:
-            case = Case(self.acknowledged, self.name, desired.name, digest, dotted(table.identity.pin))
-            return [
-                refusal
-                for refusal in (
-                    rename_guard(case, match.resembling, table.variant),
-                    shadow_guard(case, match.shadowed),
-                )
-                if refusal
-            ]
+        pin = dotted(table.identity.pin)
+
+        def guarded(case: Case) -> list[Refusal]:
+            named = (
+                rename_guard(case, pin, match.resembling, table.variant),
+                shadow_guard(case, pin, match.shadowed),
+            )
+            return [*(refusal for refusal in named if refusal), *self._price_guards(case, desired, table, {})]
 
         return self._finished(
             action,
@@ -363,7 +391,7 @@ class _RegistryPlanner:
         requests: Sequence[PlannedRequest] = (),
         rests_on: str = "",
         digested: str | None = None,
-        guards: Callable[[str], list[Refusal]] | None = None,
+        guards: Callable[[Case], list[Refusal]] | None = None,
     ) -> Action:
         """``action`` with its digest, and refused where anything refuses it.
 
@@ -378,7 +406,8 @@ class _RegistryPlanner:
             [_edit_json(edit) for request in requests for edit in request.edits],
             rests_on if digested is None else digested,
         )
-        refusals = [*refusals, *(guards(digest) if guards else ())]
+        case = Case(self.acknowledged, self.name, action.name, digest)
+        refusals = [*refusals, *(guards(case) if guards else ())]
         return replace(
             action,
             operation="refused" if refusals else operation,
@@ -391,6 +420,15 @@ class _RegistryPlanner:
 
 def _edit_json(edit: PlannedEdit) -> list[Any]:
     return [list(edit.path), edit.value, edit.secret, edit.cleared]
+
+
+def _limits(config: LoadedConfig) -> Limits:
+    guards = config.value.guards
+    change = guards.price_change if guards is not None else None
+    if change is None:
+        return Limits()
+    rise, fall = (None if part is None else part.share for part in (change.rise, change.fall))
+    return Limits(rise, fall, str(config.place("guards", "price_change")))
 
 
 def _requests(table: Table, call: Call, edits: Sequence[Edit]) -> list[PlannedRequest]:

@@ -84,6 +84,7 @@ class House:
     entries: Mapping[str, Any] = field(default_factory=dict)
     secrets: Mapping[str, Any] = field(default_factory=dict)
     acknowledgements: str = ""
+    guards: Mapping[str, Any] | None = None
 
     def write(self) -> LoadedConfig:
         """Writes the folder; what its reconciler.yaml says."""
@@ -99,6 +100,7 @@ class House:
             "default_registries": list(entries),
             "registries": entries,
             "secrets": dict(self.secrets),
+            **({} if self.guards is None else {"guards": self.guards}),
         }
         # JSON is YAML, and leaves no doubt what is a text.
         (self.folder / "reconciler.yaml").write_text(simplejson.dumps(config))

@@ -279,13 +279,13 @@ def test_edits_are_partial_and_the_next_plan_is_empty(on_socket: Site) -> None:
     on_socket.apply()
     before = len(on_socket.written())
     edited = json.loads(json.dumps(WHOLE))
-    edited["spec"]["pricing"] |= {"input": 0.003, "cache_read": None}
+    edited["spec"]["pricing"] |= {"input": 0.0018, "cache_read": None}
     edited["spec"]["capabilities"] |= {"vision": True, "streaming": False}
     edited["spec"]["display_name"] = "Support 2"
     on_socket.declares(edited, HOUSE)
     assert changed(on_socket.plan()) == {
         "display_name": ("Support", "Support 2"),
-        "pricing.input": (1.5, 3),
+        "pricing.input": (1.5, 1.8),
         "pricing.cache_read": (0.1, None),
         "capabilities.vision": (0, 1),
         "capabilities.streaming": (1, 0),
@@ -297,7 +297,7 @@ def test_edits_are_partial_and_the_next_plan_is_empty(on_socket: Site) -> None:
             "/api/models/team/support/",
             {
                 "display_name": "Support 2",
-                "input_cost": 3,
+                "input_cost": 1.8,
                 "cache_hit_input_cost": 0,
                 "image_support": 1,
                 "streaming_support": 0,
@@ -319,9 +319,9 @@ def test_another_provider(site: Site) -> None:
 
 
 def test_null_is_refused_where_nothing_clears(site: Site) -> None:
-    site.declares(model(pricing=prices(input=1, output=1), capabilities={"tools": True}))
+    site.declares(model(pricing=prices(input=0.001, output=0.001), capabilities={"tools": True}))
     site.apply()
-    site.declares(model(pricing=prices(input=None, output=1), capabilities={"tools": None}))
+    site.declares(model(pricing=prices(input=None, output=0.001), capabilities={"tools": None}))
     [action] = site.plan()["actions"]
     assert [one["code"] for one in action["refusals"]] == ["cannot-express", "cannot-express"]
     assert all("has no way to clear it" in one["message"] for one in action["refusals"])

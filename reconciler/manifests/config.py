@@ -22,6 +22,7 @@ from reconciler.manifests.fields import (
     Name,
     Omittable,
     SecretName,
+    ShareOfPrice,
     Strict,
     failure,
     matching,
@@ -192,6 +193,19 @@ class Credential(NamedTuple):
     path: tuple[str, ...]
 
 
+class PriceChange(Strict):
+    """How far a price may move in one change. A move beyond that needs an acknowledgement."""
+
+    rise: Omittable[ShareOfPrice] = Field(None, description="The largest rise.", examples=["25%"])
+    fall: Omittable[ShareOfPrice] = Field(None, description="The largest fall.", examples=["50%"])
+
+
+class Guards(Strict):
+    """Rules that refuse a change until somebody acknowledges it."""
+
+    price_change: Omittable[PriceChange] = Field(None, description="How far a price may move at once.")
+
+
 class Config(Strict):
     """`reconciler.yaml`: which registries there are, and which secrets may go where."""
 
@@ -206,6 +220,7 @@ class Config(Strict):
     registries: Annotated[dict[Name, RegistryEntry], Field(min_length=1)] = Field(
         description="Every registry, by the name that manifests use."
     )
+    guards: Omittable[Guards] = Field(None, description="Rules that refuse, beyond those that always hold.")
     secrets: dict[SecretName, SecretEntry] = Field(
         default_factory=dict, description="All that manifests may name, and where each may go."
     )

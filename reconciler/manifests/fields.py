@@ -248,6 +248,11 @@ class Percent:
     def __str__(self) -> str:
         return f"{plain(self.number):f}%"
 
+    @property
+    def share(self) -> Decimal:
+        """It as a part of 1."""
+        return self.number / 100
+
 
 _PART: Final = r"(?:\.[0-9]{1,10})?%"
 
@@ -274,6 +279,8 @@ Markup = _percent(
     "-5%",
 )
 Tolerance = _percent(rf"[0-9]{{1,3}}{_PART}", "a tolerance reads 1%, with its sign %", "1%", "0.5%")
+
+ShareOfPrice = _percent(rf"[0-9]{{1,6}}{_PART}", "a limit reads 25%, with its sign %", "25%", "50%")
 
 CatalogueEntry = Annotated[
     str,

@@ -713,6 +713,14 @@ class Table:
             and isinstance(row.codec, TreeOrSecret)
         )
 
+    def portable_name(self, item: Field) -> Path:
+        """The portable path of what a field holds, also for its native names; its own where there is none."""
+        return self._portable_at.get(item.points[0].path, item.path)
+
+    @cached_property
+    def _portable_at(self) -> dict[Path, Path]:
+        return {row.points[0].path: row.portable for row in self.rows if row.portable is not None}
+
     def row_at(self, path: Path) -> Row:
         """The row that stands at a wire path."""
         return (self._by_point.get(path) or self._by_pattern(path))[0]

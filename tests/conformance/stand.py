@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx
 import simplejson
+from any_price import AnyPrice
 
 from reconciler.cli.run import Project, connections, load, observe
 from reconciler.connect import kind_of
@@ -169,7 +170,7 @@ class Stand:
             project.desired,
             observed,
             selection=Selection(),
-            acknowledged=project.acknowledged,
+            acknowledged=AnyPrice.beyond(project.acknowledged),
         )
         return plan, observed[REGISTRY]
 

@@ -279,10 +279,10 @@ class TestUpdate:
         assert done(declares(house, **changes), live_openai_like()) == {**ALWAYS, **sent}
 
     def test_a_price_and_the_model_of_a_pinned_one(self, house: House) -> None:
-        pricing = {"unit": "1M tokens", "currency": "USD", "input": D("0.3")}
+        pricing = {"unit": "1M tokens", "currency": "USD", "input": D("0.15")}
         declares(house, model="llama-4", pricing=pricing, native={"orq": {"id": ID}})
         body = done(house, live_openai_like())
-        assert body == {**ALWAYS, "model_id": "llama-4", "input_cost": D("0.0003")}
+        assert body == {**ALWAYS, "model_id": "llama-4", "input_cost": D("0.00015")}
 
     def test_metadata_that_nobody_declares_stays(self, house: House) -> None:
         live = live_openai_like()

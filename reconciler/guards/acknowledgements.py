@@ -1,14 +1,13 @@
-"""Guards: rules that refuse, each with the narrowest acknowledgement that would let this one through.
+"""Acknowledgements: each lets one change through one guard.
 
-Acknowledgements live in the repository, in `acknowledgements.yaml` beside reconciler.yaml, never in a
-flag: whoever reviews the change reviews them.
+They live in the repository, in `acknowledgements.yaml` beside reconciler.yaml, never in a flag: whoever
+reviews the change reviews them.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import json
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal
@@ -19,16 +18,19 @@ from reconciler.errors import InputError, Place, Problem
 from reconciler.manifests.fields import Name, Omittable, Strict, matching
 from reconciler.manifests.problems import validate
 from reconciler.manifests.yamltree import locate, parse
-from reconciler.plan import Refusal
-from reconciler.registries.interface import LiveObject
 
 FILE = "acknowledgements.yaml"
+
+GuardName = Literal[
+    "rename", "shadow", "unit-slip", "price-zero", "price-order", "price-range", "price-change"
+]
+"""Every guard, by the name that a refusal prints."""
 
 
 class Acknowledgement(Strict):
     """Lets one change through one guard, and nothing else."""
 
-    guard: Literal["rename", "shadow"] = Field(description="The guard that refused.")
+    guard: GuardName = Field(description="The guard that refused.")
     model: Name = Field(description="The manifest's name.")
     registry: Name = Field(description="The registry.")
     digest: Annotated[
@@ -119,53 +121,3 @@ def _is_date(text: str) -> bool:
     except ValueError:
         return False
     return True
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """The action that a guard looks at. ``pin`` is the field that names a live object outright."""
-
-    acknowledged: Acknowledged
-    registry: str
-    model: str
-    digest: str
-    pin: str
-
-    def refused(self, guard: str, message: str, fix: str) -> Refusal | None:
-        """The refusal of ``guard``, or None where it is acknowledged."""
-        if self.acknowledged.covers(guard, self.registry, self.model, self.digest):
-            return None
-        lines = (
-            f"- guard: {guard}",
-            # In quotes: a name such as 1.5 or true is no text in YAML.
-            f"  model: {json.dumps(self.model)}",
-            f"  registry: {json.dumps(self.registry)}",
-            f"  digest: {json.dumps(self.digest)}",
-            "  reason: …",
-        )
-        return Refusal(guard, message, fix, (self.pin,), acknowledge="\n".join(lines))
-
-
-def rename_guard(case: Case, resembling: Sequence[tuple[LiveObject, str]], variant: str) -> Refusal | None:
-    """Refuses a create of ``variant`` beside an unclaimed object of ours that it resembles."""
-    if not resembling:
-        return None
-    near = ", ".join(f"{live.label} (same {what})" for live, what in resembling)
-    same = next((live for live, _ in resembling if live.variant == variant), None)
-    if same is not None:
-        it = "it" if len(resembling) == 1 else same.names[0]
-        way_out = f"to update {it} in place, write {case.pin}: {same.names[0]}"
-    else:
-        other = resembling[0][0]
-        way_out = f"{other.id} is of another variant, {other.variant}, and cannot be updated by this manifest"
-    fix = f"{way_out}; to create a second one, acknowledge it"
-    return case.refused("rename", f"looks like a rename of {near}", fix)
-
-
-def shadow_guard(case: Case, shadowed: LiveObject | None) -> Refusal | None:
-    """Refuses a create that bears the name of one of the vendor's objects, and stands before it."""
-    if shadowed is None:
-        return None
-    name = shadowed.names[0]
-    message = f"would stand before the vendor's own {name}: every call by that name would get yours"
-    return case.refused("shadow", message, f"choose another name with {case.pin}, or acknowledge it")

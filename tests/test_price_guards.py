@@ -1,0 +1,222 @@
+"""A price that looks like a slip of the unit is refused, and no real price is."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from house import House, manifest, one
+from orq_server import live_model
+
+from reconciler.guards import Acknowledged, Case, Limits, Moved, Peers, price_guards
+from reconciler.money import PER_1M_TOKENS, Price
+from reconciler.plan import Action
+
+CORPUS = json.loads((Path(__file__).parent / "data" / "price_changes.json").read_text(encoding="utf-8"))
+HEAD = "apiVersion: reconciler/v1\nkind: Acknowledgements\nacknowledgements:\n"
+PER_TOKEN = "1 token"
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def pricing(unit: str = "1M tokens", **prices: Any) -> dict[str, Any]:
+    return {"unit": unit, "currency": "USD", **prices}
+
+
+def live(input: str = "0.00015", output: str = "0.0006", **metadata: Any) -> dict[str, Any]:
+    """A live model; prices per 1K tokens, as this registry keeps them."""
+    model = live_model(input_cost=Decimal(input), output_cost=Decimal(output))
+    derived = {
+        f"million_tokens_{name}_cost": Decimal(value) * 1000
+        for name, value in (("input", input), ("output", output))
+    }
+    return {**model, "metadata": {**model["metadata"], **derived, **metadata}}
+
+
+def refused(action: Action) -> dict[str, str]:
+    assert action.operation == ("refused" if action.refusals else "update")
+    return {refusal.code: refusal.message for refusal in action.refusals}
+
+
+# ---- slips: the documented ones, and those of every pair of units
+
+
+SLIPS = {
+    # BerriAI/litellm#38167: prices per 1K or per 1M in a field per token ($15,000 for $0.15).
+    "per 1M written as per token": pricing("token", input=Decimal("0.15"), output=Decimal("0.60")),
+    "per 1M written as per 1K": pricing("1K tokens", input=Decimal("0.15"), output=Decimal("0.60")),
+    # future-agi#2634: asked per 1M, divided by 1,000.
+    "per 1K written as per 1M": pricing(input=Decimal("0.00015"), output=Decimal("0.0006")),
+    # hermes-agent#107989: a per-token price taken as one per 1M.
+    "per token written as per 1M": pricing(input=Decimal("1.5e-7"), output=Decimal("6e-7")),
+    # Portkey's unit: cents per token.
+    "cents per token written as USD per 1M": pricing(input=Decimal("0.000015"), output=Decimal("0.00006")),
+    "cents per token written as USD per token": pricing(
+        "token", input=Decimal("0.000015"), output=Decimal("0.00006")
+    ),
+    "not the same digits": pricing(input=Decimal("143.7"), output=Decimal(590)),
+    # Respan's pages until March 2026 show 0.025 for a GPT-4-like model in a field per 1M.
+    "the vendor's old examples": pricing(input=Decimal("0.00025"), output=Decimal("0.001")),
+}
+
+
+@pytest.mark.parametrize("declared", SLIPS.values(), ids=SLIPS)
+def test_a_slip_of_the_unit_is_refused_with_both_readings(house: House, declared: dict[str, Any]) -> None:
+    house.manifests = [manifest(pricing=declared)]
+    action = one(house.plan([live()]))
+    assert [refusal.code for refusal in action.refusals] == ["unit-slip", "unit-slip"]
+    for refusal in action.refusals:
+        assert "looks like a unit slip" in refusal.message
+        assert " reads as " in refusal.message
+        assert "acknowledge it" in str(refusal.fix)
+    assert action.requests == ()
+
+
+def test_the_readings_stand_side_by_side(house: House) -> None:
+    house.manifests = [
+        manifest(pricing=pricing("1K tokens", input=Decimal("0.15"), output=Decimal("0.0006")))
+    ]
+    [refusal] = one(house.plan([live()])).refusals
+    assert refusal.message == (
+        "pricing.input: 0.00015 USD / 1K tokens -> 0.15 USD / 1K tokens (x1000) looks like a unit slip: "
+        "0.15 reads as 0.15 USD / 1K tokens; had 0.15 USD / 1M tokens been meant, it would be "
+        "0.00015 USD / 1K tokens"
+    )
+    assert refusal.paths == ("pricing.input",)
+
+
+def test_a_slip_in_the_registrys_own_field_is_one_too(house: House) -> None:
+    house.manifests = [manifest(pricing=None, native={"orq": {"input_cost": Decimal("0.15")}})]
+    assert "unit-slip" in refused(one(house.plan([live()])))
+
+
+# ---- a create has no price to compare with
+
+
+@pytest.mark.parametrize(
+    ("declared", "code"),
+    [
+        (pricing(input=Decimal(2500), output=Decimal(10000)), "price-range"),
+        (pricing(input=Decimal("0.00015"), output=Decimal("0.0006")), "price-range"),
+        (pricing(input=Decimal("2.5"), output=Decimal("0.01")), "price-order"),
+        (pricing(input=Decimal("2.5"), output=10, cache_read=Decimal(1250)), "price-order"),
+    ],
+)
+def test_a_price_unlike_any_public_one_is_refused_on_create(
+    house: House, declared: dict[str, Any], code: str
+) -> None:
+    house.manifests = [manifest(pricing=declared)]
+    action = one(house.plan())
+    assert action.operation == "refused"
+    assert {refusal.code for refusal in action.refusals} == {code}
+
+
+def test_eight_models_of_one_type_are_a_range_of_their_own(house: House) -> None:
+    def chat(name: str, price: str) -> dict[str, Any]:
+        amounts = pricing(input=Decimal(price), output=Decimal(price) * 2)
+        return manifest(name, model=name, display_name=name, pricing=amounts)
+
+    house.manifests = [chat(f"m{index}", f"1.{index}") for index in range(8)] + [chat("odd", "40")]
+    action = one(house.plan(), "odd")
+    assert {refusal.code for refusal in action.refusals} == {"price-range"}
+    assert "the 8 other chat models here cost (1.00 USD / 1M tokens to 1.70" in action.refusals[0].message
+    house.manifests = [*house.manifests[1:8], chat("odd", "40")]
+    assert one(house.plan(), "odd").operation == "create"  # seven are none
+
+
+# ---- zero, order, limits
+
+
+def test_a_price_that_becomes_zero_is_refused_and_one_that_was_zero_is_not(house: House) -> None:
+    house.manifests = [manifest(pricing=pricing(input=0, output=Decimal("0.60")))]
+    assert refused(one(house.plan([live()]))) == {
+        "price-zero": "pricing.input: 0.15 USD / 1M tokens would become free"
+    }
+    assert one(house.plan([live(input="0")])).operation == "none"
+    house.manifests = [manifest(pricing=pricing(input=Decimal("0.15"), output=Decimal("0.60")))]
+    assert one(house.plan([live(input="0")])).operation == "update"
+
+
+def test_an_output_below_its_input_is_refused_only_where_a_price_moves(house: House) -> None:
+    house.manifests = [manifest(pricing=pricing(input=Decimal("0.15"), output=Decimal("0.10")))]
+    assert list(refused(one(house.plan([live()])))) == ["price-order"]
+    assert one(house.plan([live(output="0.0001")])).operation == "none"
+    house.manifests = [
+        manifest(display_name="Other", pricing=pricing(input=Decimal("0.15"), output=Decimal("0.10")))
+    ]
+    assert one(house.plan([live(output="0.0001")])).operation == "update"
+
+
+def test_a_team_sets_how_far_a_price_may_move(house: House) -> None:
+    house.guards = {"price_change": {"rise": "25%", "fall": "50%"}}
+    for amount, codes in (
+        ("0.18", []),
+        ("0.1875", []),
+        ("0.20", ["price-change"]),
+        ("0.07", ["price-change"]),
+    ):
+        house.manifests = [manifest(pricing=pricing(input=Decimal(amount), output=Decimal("0.60")))]
+        assert list(refused(one(house.plan([live()])))) == codes, amount
+    house.manifests = [manifest(pricing=pricing(input=Decimal("0.20"), output=Decimal("0.60")))]
+    [refusal] = one(house.plan([live()])).refusals
+    assert "(+33%) is more than the 25% that a price may rise (reconciler.yaml:1:" in refusal.message
+
+
+# ---- the way through
+
+
+def test_the_printed_lines_let_exactly_this_change_through(house: House) -> None:
+    def priced(amount: str) -> None:
+        house.manifests = [manifest(pricing=pricing(input=Decimal(amount), output=Decimal(600)))]
+
+    priced("150")
+    refusals = one(house.plan([live()])).refusals
+    house.acknowledgements = HEAD + "\n".join(dict.fromkeys(str(refusal.acknowledge) for refusal in refusals))
+    assert one(house.plan([live()])).operation == "update"
+    priced("151")
+    plan = house.plan([live()])
+    assert one(plan).operation == "refused"
+    assert any("matches nothing any more" in note for note in plan.notes)
+
+
+# ---- real prices are let through
+
+
+def usd(amount: str) -> Price:
+    return Price(Decimal(amount), "USD", PER_1M_TOKENS)
+
+
+def codes(move: Moved, in_force: dict[tuple[str, ...], Price]) -> list[str]:
+    case = Case(Acknowledged(), "r", "m", "0" * 64)
+    found = price_guards(case, [move], in_force, Peers(()), model_type="chat", limits=Limits())
+    return [refusal.code for refusal in found]
+
+
+def test_real_changes_of_prices_are_hardly_ever_refused() -> None:
+    """613 dated changes of public prices. At most 2% may be refused; those that are, are listed here."""
+    refused = []
+    for change in CORPUS["changes"]:
+        name = ("pricing", change["price"])
+        move = Moved(name, name, usd(change["before"]), usd(change["after"]), PER_1M_TOKENS)
+        if codes(move, {name: move.after}):
+            refused.append((change["model"], change["price"], change["before"], change["after"]))
+    assert len(CORPUS["changes"]) == 613
+    assert refused == []
+
+
+def test_the_same_changes_with_a_slip_of_the_unit_are_all_refused() -> None:
+    for change in CORPUS["changes"]:
+        name = ("pricing", change["price"])
+        for factor in ("1e3", "1e-3", "1e5", "1e-5", "1e6", "1e-6"):
+            after = Price(Decimal(change["after"]) * Decimal(factor), "USD", PER_1M_TOKENS)
+            # Where the real change was itself large and went the other way, the product is smaller.
+            real = Decimal(change["after"]) / Decimal(change["before"])
+            if Decimal("0.1") < real < 10:
+                move = Moved(name, name, usd(change["before"]), after, PER_1M_TOKENS)
+                assert codes(move, {name: after}) == ["unit-slip"], (change, factor)
