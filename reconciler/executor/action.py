@@ -218,7 +218,7 @@ class _RequestRun:
         secrets = self.of.registry.secrets(self.table, self.edits, raw)
         own_id = None if self.creating else self.of.id
         body = self.table.body(self.call, self.edits, raw, own_id)
-        patience = max(0.0, timing.FRESH_SECONDS - self.live.age())
+        patience = max(timing.TURN_SECONDS, timing.FRESH_SECONDS - self.live.age())
         outgoing = OutgoingRequest(self.call.method, self.call.path, body, own_id, secrets, patience)
         in_flight = self.of.registry.in_flight
         in_flight[self.of.action.key] = self.of.action

@@ -7,6 +7,9 @@ from typing import Final
 FRESH_SECONDS: Final = 30.0
 """How old a read may be when a write rests on it."""
 
+TURN_SECONDS: Final = 0.05
+"""How long a body that was just made may wait for its turn, however old its read is."""
+
 PAUSES: Final = (1.0, 4.0, 16.0)
 """Seconds from a lost answer to the look for what became of the write: one for each time that it is sent.
 

@@ -22,6 +22,7 @@ the request with its headers.
 
 from __future__ import annotations
 
+import math
 import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -66,7 +67,10 @@ _LONGEST_DETAIL = 100
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request to make, any number of times. ``shown`` is its method and address, without the query."""
+    """One request to make, any number of times. ``shown`` is its method and address, without the query.
+
+    ``good_until`` is the monotonic time after which ``body`` is too old to be sent.
+    """
 
     method: str
     address: str = field(repr=False)
@@ -74,6 +78,7 @@ class Call:
     body: bytes | None = field(repr=False)
     writes: bool
     secrets: tuple[Secret, ...]
+    good_until: float = math.inf
     """Those that it carries, which an answer may repeat."""
     content_type: str = "application/json"
 
@@ -120,6 +125,13 @@ class Judge:
         if isinstance(failure, TimeoutError | httpx.TimeoutException):
             return self._unanswered(call, None, "no answer in time")
         return self._unanswered(call, None, f"the connection broke before an answer: {about}")
+
+    def too_old(self, call: Call) -> Failed:
+        """The verdict on a call whose turn came when its body was too old: not sent, to be made anew."""
+        error = self._error(RateLimited, call, None, "its turn came too late")
+        assert isinstance(error, RateLimited)
+        error.wait = 0.0
+        return Failed(error)
 
     def answer(self, call: Call, answer: Answer) -> Verdict:
         """The verdict on a try that brought an answer."""

@@ -178,6 +178,8 @@ class ReadTransport:
                 call, answer = await self._ask(client, call, await self._tokens.current())
         except RegistryError as error:
             return Failed(error)
+        except _TooOld:
+            return self._judge.too_old(call)
         except SEND_FAILURES as failure:
             _log.debug("%s: %s: %s", self._judge.registry, call.shown, type(failure).__name__)
             return self._judge.failure(call, failure)
@@ -203,6 +205,8 @@ class ReadTransport:
         """Sends ``call`` once. Raises one of SEND_FAILURES where no answer came."""
         # Only now: a permit that waited for a client would be used up late, on top of others.
         await self._pace.start()
+        if self._clock.monotonic() > call.good_until:
+            raise _TooOld
         deadline = asyncio.get_running_loop().time() + self._settings.timeout
         headers = None if call.body is None else {"Content-Type": call.content_type}
         request = client.build_request(call.method, call.address, content=call.body, headers=headers)
@@ -242,13 +246,18 @@ class Transport(ReadTransport):
 
         ``body`` is JSON, None for none. ``secrets`` are those in it: a message that repeats one of them
         has its name instead.
-        ``patience``: seconds after which ``body`` is too old to be sent again; a limit that lasts longer
-        is RateLimited, with the wait that is left.
+        ``patience``: seconds after which ``body`` is too old to be sent, for the first time or again; a
+        limit that lasts longer, and a turn that comes later, is RateLimited, with the wait that is left.
         Raises UnknownOutcome where no answer tells whether it took effect, else RegistryError of the
         kind that the table in ``judge`` gives.
         """
         call = self._call(method, path, body=body, writes=True, secrets=secrets)
+        call = replace(call, good_until=self._clock.monotonic() + patience)
         return await self._settle(call, patience=patience)
+
+
+class _TooOld(Exception):
+    """The turn of a call came when its body was too old to be sent."""
 
 
 def _may_repeat(verdict: Verdict) -> bool:

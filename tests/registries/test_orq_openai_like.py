@@ -250,6 +250,13 @@ class TestCreate:
         assert note == "the registry probes the endpoint, with the key, before it stores the model"
 
 
+def test_another_teams_model_is_not_taken_over_with_its_key(house: House) -> None:
+    theirs = live_openai_like(configuration={"base_url": "https://team-b.internal/v1"})
+    [(code, message, fix)] = refusals(declares(house, display_name="Ours").plan([theirs]))
+    assert (code, message) == ("rename", f"looks like a rename of {ID} (House Llama) (same model_id)")
+    assert f"write native.orq.id: {ID}" in fix
+
+
 ALWAYS = {"display_name": "House Llama", "region": "europe", "model_type": "chat"}
 
 
@@ -269,7 +276,7 @@ class TestUpdate:
             ({"limits": {"max_output_tokens": 4096}}, {"max_tokens": 4096}),
             ({"native": {"orq": {"temperature": D("0.7")}}}, {"temperature": D("0.7")}),
             ({"native": {"orq": {"cost_per_image": D("0.04")}}}, {"cost_per_image": D("0.04")}),
-            ({"endpoint": endpoint(base_url="https://new.example.com/v1")},
+            ({"endpoint": endpoint(base_url="https://new.example.com/v1"), "native": {"orq": {"id": ID}}},
              {"base_url": "https://new.example.com/v1"}),
         ],
     )  # fmt: skip
@@ -541,14 +548,15 @@ def test_an_update_is_probed_with_the_stored_key(tmp_path: File, upstream: Upstr
     assert made.status == "done"
     upstream.statuses = {"/v2/models": 503}
     elsewhere = upstream.url.removesuffix("1") + "2"
-    _, outcome = folder.apply(base_url=elsewhere)
+    pinned = {"base_url": elsewhere, "native": {"orq": {"id": made.id}}}
+    _, outcome = folder.apply(**pinned)
     got = result(outcome, NAME)
     assert got.failure is not None
     assert "503 Service Unavailable" in got.failure.message
     assert got.failure.hint == f"if its probe failed: endpoint {elsewhere}, key: the stored one"
     assert upstream.calls[-1].authorization == "Bearer sk-llama"
     upstream.statuses = {}
-    _, outcome = folder.apply(base_url=elsewhere)
+    _, outcome = folder.apply(**pinned)
     assert (result(outcome, NAME).status, result(outcome, NAME).id) == ("done", made.id)
 
 

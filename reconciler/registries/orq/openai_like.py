@@ -187,7 +187,8 @@ OPENAI_LIKE_TABLE: Final = Table(
     identity=Identity(
         pin=("native", "orq", "id"),
         client_chosen=False,
-        natural=(("model_id",),),
+        # The address too: whoever takes over another team's model would send its stored key to ours.
+        natural=(("model_id",), ("configuration", "base_url")),
         resembles=(("display_name",), ("configuration", "base_url"), ("model_id",)),
         unique=False,
     ),
