@@ -176,7 +176,7 @@ class _RegistryPlanner:
         self.peers = Peers(desired)
         self.unseen = _unseen([one.table for one in desired if one.table is not None], observed)
         self.referable = _referable(desired, matches, observed, {_key(one) for one, _ in chosen})
-        actions = _out_of_circles([self._action(one, match) for one, match in chosen])
+        actions = _held_back(_out_of_circles([self._action(one, match) for one, match in chosen]))
         if usages is not None:
             actions = self._with_users(actions, observed, usages)
         not_held: dict[tuple[Path, str], list[str]] = defaultdict(list)
@@ -498,8 +498,8 @@ def _unknown(resource: str, path: str, value: str, known: Mapping[str, _Referabl
 
 
 def _out_of_circles(actions: Sequence[Action]) -> list[Action]:
-    """``actions``, refused where they would wait for each other."""
-    after = {action.key: action.after for action in actions}
+    """``actions``, refused where they would wait for each other. What needs nothing waits for nothing."""
+    after = {action.key: action.after for action in actions if action.operation != "none"}
 
     def before(key: str) -> set[str]:
         """Everything that comes before ``key``."""
@@ -523,6 +523,25 @@ def _out_of_circles(actions: Sequence[Action]) -> list[Action]:
         return replace(action, operation="refused", refusals=kept, requests=(), after=())
 
     return [refused(action) for action in actions]
+
+
+def _held_back(actions: Sequence[Action]) -> list[Action]:
+    """``actions``, refused where one that comes first is refused."""
+    by_key = {action.key: action for action in actions}
+    moved = True
+    while moved:
+        moved = False
+        for action in list(by_key.values()):
+            first = [key for key in action.after if key in by_key and by_key[key].operation == "refused"]
+            if first and action.requests:
+                names = ", ".join(key.partition("/")[2] for key in first)
+                message = f"it comes after {names}, which is refused"
+                held = Refusal("prerequisite", message, "see there", ())
+                by_key[action.key] = replace(
+                    action, operation="refused", refusals=(*action.refusals, held), requests=()
+                )
+                moved = True
+    return list(by_key.values())
 
 
 def _key(desired: Desired) -> str:

@@ -592,14 +592,23 @@ def test_an_answer_without_the_model_is_proven_by_reading(
     assert (ran.status(), ran.code, ran.server.count("GET")) == ("done", 0, 2)
 
 
-def test_accepted_and_then_not_in_the_list_is_unproven(house: House) -> None:
+def test_accepted_and_then_never_in_the_list_is_unproven(house: House) -> None:
+    def prepare(server: OrqServer) -> None:
+        server.fails("POST", says(200, commit=True))
+        server.always["GET"] = stale([])
+
+    ran = applied(house, prepare=prepare)
+    assert (ran.status(), ran.code, ran.server.count("POST")) == ("unproven", 4, 1)
+    assert ran.only.reason == "accepted, but it is not in the registry's list"
+
+
+def test_a_list_that_lags_behind_is_read_again(house: House) -> None:
     def prepare(server: OrqServer) -> None:
         server.fails("POST", says(200, commit=True))
         server.fails("GET", stale([]))
 
     ran = applied(house, prepare=prepare)
-    assert (ran.status(), ran.code, ran.server.count("POST")) == ("unproven", 4, 1)
-    assert ran.only.reason == "accepted, but it is not in the registry's list"
+    assert (ran.status(), ran.code, ran.server.count("POST")) == ("done", 0, 1)
 
 
 def test_accepted_and_then_not_readable_is_unproven(house: House) -> None:

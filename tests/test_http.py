@@ -656,6 +656,19 @@ async def test_a_write_whose_body_would_be_too_old_is_not_sent_again_and_says_ho
     assert len(server.seen) == 1
 
 
+@story
+async def test_a_write_whose_turn_comes_when_its_body_is_too_old_is_not_sent_at_all() -> None:
+    waits = Waits()
+    pace = Pace(60_000, waits.clock)
+    async with serving(says(201)) as server, opened(server.origin, waits=waits, pace=pace) as transport:
+        pace.pause(50)  # what the registry asked of another call
+        error = await failure_of(transport.write("POST", "/", b"{}", patience=30))
+        assert isinstance(error, RateLimited)
+        assert error.wait == 0
+        assert server.seen == []
+        assert (await transport.write("POST", "/", b"{}", patience=30)).status == 201
+
+
 # --- rate limits -----------------------------------------------------------------------------------
 
 

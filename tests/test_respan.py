@@ -656,3 +656,18 @@ def test_a_price_that_is_accepted_and_not_stored_is_not_called_done(folder: Fold
 
     vendors = live_model("gpt-4", affiliation_category="keywordsai")
     stepping(folder, scenario, models=[vendors], hides={"cache_hit_input_cost"})
+
+
+def test_what_comes_after_a_refused_provider_is_refused_in_the_plan_already(site: Site) -> None:
+    site.holds(
+        providers=[{"provider_id": "old", "provider_name": "Old", "extra_kwargs": {"api_key": "sk-live"}}]
+    )
+    old = provider("old", {"extra_kwargs": {"timeout": 1}})  # its key is not declared, so it would be lost
+    site.declares(model("a", {"provider_id": "old"}), model("b"), old)
+    plan = site.plan()
+    assert operations(plan) == {"Model/a": "refused", "Model/b": "create", "Provider/old": "refused"}
+    [first] = [action for action in plan["actions"] if action["name"] == "a"]
+    assert [(one["code"], one["message"]) for one in first["refusals"]] == [
+        ("prerequisite", "it comes after old, which is refused")
+    ]
+    assert site.apply() == {"Model/a": "refused", "Model/b": "done", "Provider/old": "refused"}

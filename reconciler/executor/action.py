@@ -288,11 +288,18 @@ class _RequestRun:
             return None
 
     async def _read_back(self) -> LiveObject:
-        try:
-            live = self._find(await self.live.now())
-        except RegistryError as error:
-            reason = f"accepted, but reading it back failed: {error.message}"
-            raise _Ended("unproven", reason, error) from None
+        """The object as the registry shows it, read again while it does not show what was accepted: some
+        registries' lists lag behind."""
+        live: LiveObject | None = None
+        for pause in (0.0, *timing.PAUSES):
+            await asyncio.sleep(pause)
+            try:
+                live = self._find(await self.live.now())
+            except RegistryError as error:
+                reason = f"accepted, but reading it back failed: {error.message}"
+                raise _Ended("unproven", reason, error) from None
+            if (live is not None and not self._not_held(live)) or self.of.registry.stop.requested:
+                break
         if live is None:
             raise _Ended("unproven", "accepted, but it is not in the registry's list")
         return live
