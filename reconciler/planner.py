@@ -107,6 +107,7 @@ def make_plan(
         )
         plans.append(planner.plan(by_registry[name], observation, (usages or {}).get(name)))
     _check_resend(resend, plans)
+    plans = _with_accounts(config, plans, observed)
     planned = {(action.registry, action.key) for plan in plans for action in plan.actions}
     not_planned = {(one.registry, one.name) for one in desired if (one.registry, _key(one)) not in planned}
     return Plan(tuple(plans), plan_digest(plans), tuple(acknowledged.remarks(not_planned)))
@@ -117,6 +118,25 @@ def failure_of(error: ReconcilerError) -> Failure:
     if not isinstance(error, RegistryError):
         return Failure(error.code, error.message, error.hint)
     return Failure(error.code, error.message, error.hint, error.request, error.status, error.request_id)
+
+
+def _with_accounts(
+    config: LoadedConfig, plans: Sequence[RegistryPlan], observed: Mapping[str, Observation | RegistryError]
+) -> list[RegistryPlan]:
+    """``plans``, with a warning where two servers of a kind answer for one account: it may be one system
+    under two addresses, and both would make everything."""
+    first: dict[tuple[str, str], str] = {}
+    warned = []
+    for plan in plans:
+        found = observed[plan.name]
+        live = found.objects if isinstance(found, Observation) else ()
+        account = KINDS[plan.kind].account(live) if config.value.registries[plan.name].url else None
+        other = plan.name if account is None else first.setdefault((plan.kind, account), plan.name)
+        if other != plan.name:
+            text = f"it answers as {account}, as '{other}' does: if they are one system, keep one of them"
+            plan = replace(plan, warnings=(*plan.warnings, text))  # noqa: PLW2901
+        warned.append(plan)
+    return warned
 
 
 def _check_resend(resend: Collection[str], plans: Collection[RegistryPlan]) -> None:

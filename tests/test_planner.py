@@ -472,3 +472,13 @@ def test_planning_makes_nothing_but_get_requests(house: House) -> None:
 
     server = run(scenario())
     assert [exchange.method for exchange in server.seen] == ["GET"]
+
+
+def test_two_servers_that_answer_as_one_workspace_are_warned_of(house: House) -> None:
+    house.urls = {"orq": "https://a.invalid", "other": "https://b.invalid"}
+    house.manifests = [manifest()]
+    first, second = house.plan([live_model(refId="acme@azure/gpt-4o-mini")]).registries
+    assert first.warnings == ()
+    assert second.warnings == (
+        "it answers as workspace acme, as 'orq' does: if they are one system, keep one of them",
+    )

@@ -350,8 +350,13 @@ def _address(url: str) -> _Address:
     )
 
 
+_OTHER_NAMES: Final = {"my.orq.ai": "api.orq.ai", "api.keywordsai.co": "api.respan.ai"}
+"""Hosts that are another name of one system. Sources: the vendors' own API descriptions of several dates."""
+
+
 def _canonical(host: str) -> str:
-    """One spelling for an address, and one for the usual names of this machine."""
+    """One spelling for an address, one name for a vendor's host, and one for this machine."""
+    host = _OTHER_NAMES.get(host, host)
     with contextlib.suppress(ValueError):
         host = str(ipaddress.ip_address(host))
     return "localhost" if host in {"127.0.0.1", "::1"} else host
