@@ -387,7 +387,7 @@ def _not_held(draft: Draft, table: Table, path: Path, value: Any, unheld: list[P
 def _bad_value(draft: Draft, item: Field, path: Path, message: str) -> None:
     if item.row.secret:
         hint = "name it in reconciler.yaml and write {secret: NAME}"
-        draft.problem(LITERAL, message, path, hint)
+        draft.problem(LITERAL, f"{path[-1]}: {message}", path, hint)
     elif isinstance(item.row.codec, Address):
         # It may hold a password, so the line is not shown.
         draft.problem(LITERAL, f"{path[-1]} {message}", path, "a key goes where a secret is asked for")

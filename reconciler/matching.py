@@ -10,6 +10,7 @@ from functools import partial
 from reconciler.desired import Desired
 from reconciler.manifests.problems import dotted
 from reconciler.plan import Refusal
+from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation
 from reconciler.registries.rows import Declared, Edit, Path, Table, dig
 
@@ -296,7 +297,11 @@ def _not_of_this_owner(table: Table, wanted: str, pin: str, found: Sequence[Live
         message = f"'{wanted}' is a {what} of your own, not one of the vendor's"
         return _unclear("not-built-in", message, f"describe it without {pin}", pin, found)
     message = f"'{wanted}' is a built-in {what} of the vendor, which is never touched"
-    return _unclear("not-ours", message, f"choose another {table.identity.pin[-1]} with {pin}", pin, found)
+    fix = f"choose another {table.identity.pin[-1]} with {pin}"
+    switched = KINDS[table.kind].tables.get(found[0].variant)
+    if switched is not None and switched.vendors:
+        fix += f", or write {dotted(switched.identity.pin)}: {wanted} alone, to switch it"
+    return _unclear("not-ours", message, fix, pin, found)
 
 
 def _several(desired: Desired, found: Iterable[LiveObject], why: str, table: Table) -> Unclear:

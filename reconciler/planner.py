@@ -49,6 +49,7 @@ from reconciler.plan import (
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation, Ref, Usages
 from reconciler.registries.rows import ABSENT, Call, Demand, Echo, Edit, Path, Table, dig
+from reconciler.secrets import SecretRef
 
 
 @dataclass(frozen=True, slots=True)
@@ -225,13 +226,19 @@ class _RegistryPlanner:
         """``actions`` with who uses their objects: of those that change one, or of all."""
         objects = {live.ref: live for live in observed.objects}
         tables = KINDS[self.entry.kind].tables
+        # What is the very name of one object means no other that may be called so.
+        named = {(live.resource, name): live.ref for live in observed.objects for name in live.names}
 
         def users(action: Action) -> Action:
             live = None if action.id is None else objects.get((action.resource, action.id))
             told = self.all_usages or action.operation != "none"
             if live is None or live.variant not in tables or not told:
                 return action
-            called = tables[live.variant].called(live.raw)
+            called = [
+                name
+                for name in tables[live.variant].called(live.raw)
+                if named.get((live.resource, name), live.ref) == live.ref
+            ]
             found = {user for name in called for user in usages.by_name.get(name, ())}
             return replace(action, used_by=tuple(sorted(found)))
 
@@ -309,7 +316,7 @@ class _RegistryPlanner:
         )
         refusals = [
             *difference.refusals,
-            *self._secret_refusals(table, difference.edits, match.live.raw),
+            *self._secret_refusals(desired, table, difference.edits, match.live.raw),
             *refusals,
         ]
         if not difference.changes and not refusals:
@@ -339,12 +346,28 @@ class _RegistryPlanner:
         kind = type_of(desired, table, raw)
         return list(price_guards(case, moves, in_force, self.peers, model_type=kind, limits=self.limits))
 
+    def _stored_key(
+        self, desired: Desired, table: Table, edits: Sequence[Edit], raw: Mapping[str, Any]
+    ) -> Iterator[Refusal]:
+        """Refuses to send a key that the registry keeps to another host, unless the manifest names the key:
+        then its list of hosts has been checked."""
+        keeps = [item for item in table.fields() if item.row.secret and not item.row.updatable]
+        if not keeps or any(isinstance(value, SecretRef) for _, value in desired.fields.values()):
+            return
+        before, after = (destinations(table.upstreams(some, raw), None) for some in ((), edits))
+        if before and before != after:
+            path = dotted(keeps[0].path)
+            message = f"would send the stored key to {', '.join(after)}"
+            fix = f"declare {path}: a secret whose list of hosts in reconciler.yaml has {', '.join(after)}"
+            yield Refusal("secret-host", message, fix, (path,))
+
     def _secret_refusals(
-        self, table: Table, edits: Sequence[Edit], raw: Mapping[str, Any]
+        self, desired: Desired, table: Table, edits: Sequence[Edit], raw: Mapping[str, Any]
     ) -> Iterator[Refusal]:
         """Secrets that would reach a host, also one that only the live object names, that is not theirs."""
         what = table.resource.lower()
         named = [edit.secret.name for edit in edits if edit.secret is not None]
+        yield from self._stored_key(desired, table, edits, raw)
         hosts = destinations(table.upstreams(edits, raw), self.entry.url) if named else ()
         for name in named:
             rule = self.rules.get(name)

@@ -164,7 +164,9 @@ def test_a_built_in_model_is_never_touched(house: House) -> None:
     found = refusal(one(house.plan([live_model(owner="system", display_name="Old")])))
     assert found.code == "not-ours"
     assert "built-in" in found.message
-    assert found.fix == "choose another id with native.orq.id"
+    assert found.fix == (
+        "choose another id with native.orq.id, or write native.orq.builtin: support-mini alone, to switch it"
+    )
 
 
 def test_a_model_of_the_other_api_is_refused_whatever_it_shares(house: House) -> None:

@@ -55,7 +55,7 @@ resend = click.option(
     multiple=True,
     metavar="PATH",
     help="Send this field although it never reads back and so seems unchanged, such as "
-    "native.orq.cache_read_cost; may be repeated.",
+    "endpoint.api_key; may be repeated.",
 )
 
 

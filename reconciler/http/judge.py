@@ -259,7 +259,7 @@ class Judge:
     def _whose(self) -> str:
         if self.credential is None:
             return "this registry has no token in reconciler.yaml"
-        return check_hint(self.credential)
+        return f"{check_hint(self.credential)}; a wrong `{self.setting}` looks the same"
 
     def _wrong_url(self) -> str:
         return f"check `{self.setting}` in reconciler.yaml: it may be wrong"

@@ -20,6 +20,7 @@ from reconciler.registries.codecs import (
     Codec,
     EmptyMapping,
     SecretText,
+    Tree,
     TreeOrSecret,
     Unreadable,
     Value,
@@ -192,8 +193,11 @@ class Field:
             if not point.read:
                 continue
             wire = dig(raw, point.path)
-            if wire is not ABSENT:
-                value = (point.codec or self.row.codec).decode(wire)
+            codec = point.codec or self.row.codec
+            if wire is None and not isinstance(codec, Tree):
+                found.append((point, self.row.absent))  # null is nothing, but for a field that holds any JSON
+            elif wire is not ABSENT:
+                value = codec.decode(wire)
                 found.append((point, self.row.absent if value is None else value))
             elif not point.derived:
                 found.append((point, self.row.absent))

@@ -119,7 +119,8 @@ def _unverified(registry: RegistryPlan) -> Iterator[str]:
             if path not in sent:
                 names.setdefault(path, []).append(_known(action.resource, action.name))
     for path, those in sorted(names.items()):
-        yield f"  not verified: {safe(path)}, which never reads back and is not sent again ({_names(those)})"
+        what = f"{safe(path)}, which never reads back; only --resend sends it again"
+        yield f"  not verified: {what} ({_names(those)})"
 
 
 def _replaces(action: Action) -> bool:

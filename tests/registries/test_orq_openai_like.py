@@ -250,6 +250,14 @@ class TestCreate:
         assert note == "the registry probes the endpoint, with the key, before it stores the model"
 
 
+def test_a_stored_key_goes_to_no_host_that_no_list_has(house: House) -> None:
+    unnamed = {"base_url": "https://new.example.com/v1", "region": "europe"}
+    declares(house, endpoint=unnamed, native={"orq": {"id": ID}})
+    [(code, message, fix)] = refusals(house.plan([live_openai_like()]))
+    assert (code, message) == ("secret-host", "would send the stored key to new.example.com")
+    assert fix.startswith("declare endpoint.api_key: a secret whose list of hosts")
+
+
 def test_another_teams_model_is_not_taken_over_with_its_key(house: House) -> None:
     theirs = live_openai_like(configuration={"base_url": "https://team-b.internal/v1"})
     [(code, message, fix)] = refusals(declares(house, display_name="Ours").plan([theirs]))
