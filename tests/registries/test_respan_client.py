@@ -14,6 +14,7 @@ from respan_server import NOT_FOUND, RespanServer, live_model, live_provider, re
 from tenacity import wait_none
 
 from reconciler.errors import RateLimited, RegistryError, Rejected, Unauthorised, UnexpectedAnswer
+from reconciler.registries import talk
 from reconciler.registries.interface import Answer, Connection, LiveObject, Observation, OutgoingRequest
 from reconciler.registries.respan import client
 from reconciler.secrets import Secret, SecretRef
@@ -24,7 +25,7 @@ PLANTED = "sk-planted-text"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_settings", brisk())
+    monkeypatch.setattr(talk, "_settings", brisk())
     monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
 
 

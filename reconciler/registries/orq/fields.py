@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from reconciler.manifests.providers import spellings
+from reconciler.manifests.secretkeys import SECRET_KEY
 from reconciler.money import PER_1K_TOKENS, PER_1M_TOKENS, Price
 from reconciler.registries.codecs import (
     Address,
@@ -408,12 +409,18 @@ def variant_of(document: Mapping[str, Any]) -> str:
     return "openai-like" if document.get("provider") == OPENAI_LIKE else "generic"
 
 
-def without_secrets(document: Mapping[str, Any]) -> dict[str, Any]:
-    """``document`` without its `api_key`, and any key of `configuration` that could be a credential."""
-    result = {key: value for key, value in document.items() if key != "api_key"}
-    configuration = result.get("configuration")
+def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[Path]]:
+    """``document`` without its `api_key`, and any key of `configuration` that could be a credential.
+
+    The second part are the wire paths of what stood there and is named like one.
+    """
+    raw = {key: value for key, value in document.items() if key != "api_key"}
+    hidden: set[Path] = {("api_key",)} if document.get("api_key") else set()
+    configuration = raw.get("configuration")
     if isinstance(configuration, Mapping):
-        result["configuration"] = {
+        raw["configuration"] = {
             key: value for key, value in configuration.items() if key in READABLE_CONFIGURATION
         }
-    return result
+        dropped = configuration.keys() - READABLE_CONFIGURATION
+        hidden |= {("configuration", key) for key in dropped if SECRET_KEY.search(key) and configuration[key]}
+    return raw, frozenset(hidden)

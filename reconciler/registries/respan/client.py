@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from reconciler.errors import Rejected, Unauthorised, UnexpectedAnswer
-from reconciler.http import ReadTransport, Reply, Settings, Transport, quote_segment
+from reconciler.errors import Rejected, Unauthorised
+from reconciler.http import ReadTransport, Reply, Transport
+from reconciler.registries import talk
 from reconciler.registries.interface import (
     Answer,
-    Connection,
     LiveObject,
     Observation,
     OutgoingRequest,
@@ -21,7 +20,6 @@ from reconciler.registries.interface import (
 )
 from reconciler.registries.respan.fields import MODEL, MODELS, OWN, PROVIDER, PROVIDERS, without_secrets
 from reconciler.registries.rows import Echo, Table
-from reconciler.registries.wire import body_bytes
 
 _LIST: Final = f"{MODELS}list/"
 _PAGE_SIZE: Final = "100"
@@ -32,7 +30,6 @@ _VENDORS: Final = "/"
 """Before the id of the vendor's models: an own one may have the same name, and none begins with a slash."""
 
 Document = Mapping[str, Any]
-T = TypeVar("T", bound=ReadTransport)
 
 
 class RespanReader:
@@ -98,7 +95,7 @@ class RespanReader:
             if names <= seen:
                 # Where the rest may be, nobody knows, and a create on half a list overwrites.
                 what = f"answered page {number} with nothing but what is on the pages before it"
-                raise self._unexpected(what, f"{method} {path}")
+                raise talk.unexpected(self.registry, f"{method} {path}", what)
             seen |= names
             number += 1
 
@@ -110,16 +107,10 @@ class RespanReader:
             data = data.get("results", data.get("models"))
         if not isinstance(data, list) or not all(is_one(item) for item in data):
             what = "providers" if is_one is _is_provider else "models"
-            raise self._unexpected(f"answered with something that is not a list of {what}", request)
+            raise talk.unexpected(
+                self.registry, request, f"answered with something that is not a list of {what}"
+            )
         return data, more
-
-    def _unexpected(self, message: str, request: str) -> UnexpectedAnswer:
-        return UnexpectedAnswer(
-            f"{self.registry}: {request}: {message}",
-            registry=self.registry,
-            request=request,
-            hint="check `url` in reconciler.yaml",
-        )
 
 
 class RespanWriter(RespanReader):
@@ -130,17 +121,10 @@ class RespanWriter(RespanReader):
         self._writing = transport
 
     async def send(self, request: OutgoingRequest) -> Answer:
-        path = request.path
-        if request.id is not None:
-            # "The route supports names containing slashes"; the vendor's client sends them as they are.
-            slashes = "/" if path.startswith(MODELS) else ""
-            path = path.format(id=quote_segment(request.id, safe=slashes))
-        body = None if request.body is None else body_bytes(request.body, request.secrets)
-        secrets = tuple(request.secrets.values())
+        # "The route supports names containing slashes"; the vendor's client sends them as they are.
+        slashes = "/" if request.path.startswith(MODELS) else ""
         try:
-            reply = await self._writing.write(
-                request.method, path, body, secrets=secrets, patience=request.patience
-            )
+            reply = await talk.send(self._writing, request, safe=slashes)
         except Unauthorised as error:
             if error.status != 403:
                 raise
@@ -153,7 +137,7 @@ class RespanWriter(RespanReader):
                 request_id=error.request_id,
                 hint=error.hint,
             ) from None
-        return Answer(_answered(path, reply, request.body or {}), reply.request_id)
+        return Answer(_answered(request.path, reply, request.body or {}), reply.request_id)
 
 
 def _answered(path: str, reply: Reply, body: Mapping[str, Any]) -> LiveObject | None:
@@ -269,30 +253,5 @@ def retry_after(data: Any) -> float | None:
 # ---- connections
 
 
-def _settings(connection: Connection) -> Settings:
-    return Settings(requests_per_minute=connection.requests_per_minute, concurrency=connection.concurrency)
-
-
-def _transport(kind: type[T], connection: Connection) -> T:
-    return kind(
-        registry=connection.registry,
-        base_url=connection.url,
-        token=connection.token,
-        settings=_settings(connection),
-        explain=explain,
-        retry_after=retry_after,
-        wire=connection.wire,
-        pace=connection.pace,
-    )
-
-
-@asynccontextmanager
-async def reader(connection: Connection) -> AsyncIterator[RespanReader]:
-    async with _transport(ReadTransport, connection) as transport:
-        yield RespanReader(connection.registry, transport)
-
-
-@asynccontextmanager
-async def writer(connection: Connection) -> AsyncIterator[RespanWriter]:
-    async with _transport(Transport, connection) as transport:
-        yield RespanWriter(connection.registry, transport)
+reader = talk.opens_reader(RespanReader, explain, retry_after)
+writer = talk.opens_writer(RespanWriter, explain, retry_after)
