@@ -47,6 +47,8 @@ from reconciler.registries.rows import (
     Point,
     Row,
     Table,
+    display_name_row,
+    name_row,
 )
 
 KIND: Final = "orq"
@@ -187,24 +189,8 @@ def _price_points(name: str) -> tuple[Point, Point]:
 
 
 _BODY_ROWS: Final = (
-    Row(
-        native=(("id",),),
-        points=(Point(("id",), update=False),),
-        codec=Id(),
-        demanded=True,
-        default=lambda declared: declared.name,
-        default_text="metadata.name",
-        identity=True,
-    ),
-    Row(
-        portable=("display_name",),
-        native=(("display_name",),),
-        points=(Point(("display_name",)),),
-        codec=Text(128),
-        demanded=True,
-        default=lambda declared: declared.name,
-        default_text="metadata.name",
-    ),
+    name_row("id", Id()),
+    display_name_row("display_name", Text(128)),
     Row(
         portable=("type",),
         native=(("model_type",),),

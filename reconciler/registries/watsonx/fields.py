@@ -37,6 +37,7 @@ from reconciler.registries.rows import (
     Point,
     Row,
     Table,
+    display_name_row,
 )
 from reconciler.registries.watsonx.keys import CONFIG, PROVIDER_CONFIG, SECRETS, UNSET_KEY, Key, spelled
 
@@ -296,15 +297,7 @@ MODEL: Final = Table(
             codec=Text(),
             identity=True,
         ),
-        Row(
-            portable=("display_name",),
-            native=(("display_name",),),
-            points=(Point(("display_name",)),),
-            codec=Text(),
-            demanded=True,
-            default=lambda declared: declared.name,
-            default_text="metadata.name",
-        ),
+        display_name_row("display_name", Text()),
         Row(
             portable=("description",),
             native=(("description",),),
