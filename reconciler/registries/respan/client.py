@@ -25,6 +25,7 @@ _LIST: Final = f"{MODELS}list/"
 _PAGE_SIZE: Final = "100"
 """What every version of the list takes; the newest takes 1000, that of June 100."""
 
+_OF_PROVIDER: Final = ("provider_id", "organization_id")
 _EVERYTHING: Final = b'{"filters": {}}'
 _VENDORS: Final = "/"
 """Before the id of the vendor's models: an own one may have the same name, and none begins with a slash."""
@@ -54,12 +55,15 @@ class RespanReader:
         return None
 
     async def _models(self) -> list[Document]:
-        """The list has moved twice: by POST in the newest version, by GET and whole in the oldest."""
-        try:
-            return await self._list("POST", _LIST, _is_model, body=_EVERYTHING)
-        except Rejected as error:
-            if error.status not in {404, 405}:
-                raise
+        """The list has moved twice: now it is a POST; from May to June also a GET; before, the whole of
+        another one."""
+        for method in ("POST", "GET"):
+            body = _EVERYTHING if method == "POST" else None
+            try:
+                return await self._list(method, _LIST, _is_model, body=body)
+            except Rejected as error:
+                if error.status not in {404, 405}:
+                    raise
         return await self._list("GET", MODELS, _is_model, first={"all": "true"})
 
     async def _list(
@@ -199,7 +203,7 @@ def model(document: Document) -> LiveObject:
     raw, hidden = without_secrets(document)
     if isinstance(raw.get("provider"), dict):
         # What else it shows is the provider's own, and moves with it.
-        raw["provider"] = {key: raw["provider"][key] for key in ("provider_id",) if key in raw["provider"]}
+        raw["provider"] = {key: raw["provider"][key] for key in _OF_PROVIDER if key in raw["provider"]}
     name, ours = str(document["model_name"]), document["affiliation_category"] == OWN
     identity, keys = (name, ()) if ours else (f"{_VENDORS}{name}", (name,))
     return LiveObject(identity, raw, ours, MODEL.variant, MODEL.resource, keys, hidden)
