@@ -472,9 +472,7 @@ def test_a_model_and_a_provider_of_one_name_are_told_apart(site: Site) -> None:
     assert "left alone: 1 provider of yours (house)" in site.cli("plan").out
     [house] = [one for one in site.stored("/api/providers/")["results"] if not one["is_managed"]]
     told = site.cli("registries").out
-    assert (
-        f"  answers as organisation {house['organization_id']}: 1 model and 1 provider of yours, " in told
-    )
+    assert f"  answers as organisation {house['organization_id']}: 1 model and 1 provider of yours, " in told
     assert "of yours, 4 models and 2 providers built in" in told
 
 
