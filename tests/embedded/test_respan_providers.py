@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.embedded.schema import MIGRATIONS
+from reconciler.embedded.store import Store
+
 from .client import Client
+
+Open = Callable[..., Client]
 
 PATH = "/api/providers/"
 SECRET = "sk-planted-0123456789"
@@ -141,3 +147,10 @@ def test_a_wrong_body_is_422_by_field(registry: Client, body: dict[str, Any], fi
     answer = registry.call("POST", PATH, body)
     assert answer.status_code == 422
     assert list(answer.json()["errors"]) == [field]
+
+
+def test_a_database_of_an_older_program_gets_an_organisation(database: Path, open_registry: Open) -> None:
+    Store(database, MIGRATIONS[:2]).close()
+    made = open_registry().call("POST", PATH, {"provider_id": "p", "provider_name": "P"}).json()
+    assert made["organization_id"]
+    assert open_registry().send("GET", f"{PATH}p/").json() == made
