@@ -6,7 +6,6 @@
     ├── InputError                       1   manifests or reconciler.yaml are wrong; holds every Problem
     ├── UsageError                       1   the command line is wrong
     ├── SecretError                      1   a secret is not set, or may not go where it is sent
-    ├── PlanFileError                    1   a plan file cannot be read
     ├── StorageError                     1   the embedded registry's database cannot be used
     ├── PluginError                      1   an installed adapter cannot be used
     ├── RegistryError                    1   a live registry; holds registry, request and cause
@@ -104,10 +103,6 @@ class UsageError(ReconcilerError):
 
 class SecretError(ReconcilerError):
     code = "secret"
-
-
-class PlanFileError(ReconcilerError):
-    code = "plan-file"
 
 
 class StorageError(ReconcilerError):

@@ -205,7 +205,7 @@ def result(outcome: Outcome, name: str = "support-mini", registry: str = "orq") 
 
 
 def brisk(timeout: float = 2.0, **changes: Any) -> Any:
-    """In the place of the client's own settings: the same attempts, no long time-outs."""
+    """In the place of the clients' own settings: the same attempts, no long time-outs."""
 
     def settings(connection: Connection) -> Settings:
         return Settings(

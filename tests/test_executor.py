@@ -41,6 +41,7 @@ from reconciler.executor.live import Live
 from reconciler.outcome import Outcome, apply_exit_code
 from reconciler.plan import Plan, PlannedEdit, PlannedRequest
 from reconciler.planner import fingerprint
+from reconciler.registries import talk
 from reconciler.registries.interface import Observation
 from reconciler.registries.orq import client
 from reconciler.registries.orq.client import live_object
@@ -55,7 +56,7 @@ NEW_NAME = {"display_name": "New name"}
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_settings", brisk(0.4))
+    monkeypatch.setattr(talk, "_settings", brisk(0.4))
     monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
     monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_none())
     monkeypatch.setattr(timing, "PAUSES", (0.0, 0.0, 0.0))

@@ -468,7 +468,10 @@ def test_a_model_and_a_provider_of_one_name_are_told_apart(site: Site) -> None:
     assert f"not verified: endpoint.api_key, {said}" in text
     site.declares(model("house", {"provider_id": "house"}))
     assert "left alone: 1 provider of yours (house)" in site.cli("plan").out
-    assert "1 model and 1 provider of yours, 4 models and 2 providers built in" in site.cli("registries").out
+    [house] = [one for one in site.stored("/api/providers/")["results"] if not one["is_managed"]]
+    told = site.cli("registries").out
+    assert f"  answers as organisation {house['organization_id']}: 1 model and 1 provider of yours, " in told
+    assert "of yours, 4 models and 2 providers built in" in told
 
 
 def test_of_an_acknowledgement_nothing_is_said_where_only_a_provider_of_its_name_is_planned(

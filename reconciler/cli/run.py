@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from reconciler.cli.console import shown_path
 from reconciler.cli.progress import working
@@ -25,8 +25,10 @@ from reconciler.manifests.load import Manifest, but_for, load_manifests
 from reconciler.manifests.problems import did_you_mean
 from reconciler.plan import Plan
 from reconciler.planner import Selection, make_plan
-from reconciler.registries.interface import Connection, Observation, Usages
+from reconciler.registries.interface import Connection, Observation, Reader, Usages
 from reconciler.report.values import counted
+
+T = TypeVar("T")
 
 Reached = Connection | RegistryError
 Observed = dict[str, Observation | RegistryError]
@@ -155,38 +157,39 @@ async def _read(project: Project, reached: Mapping[str, Reached]) -> tuple[Obser
 
 async def usages(project: Project, reached: Mapping[str, Reached]) -> Told:
     """Who uses what in every registry that can be asked; one that does not say costs a warning only."""
-    import asyncio
 
-    from reconciler.connect import kind_of
+    def failed(name: str, error: RegistryError) -> Usages | None:
+        if reached[name] is error or (isinstance(error, NotReady) and error.code == PluginError.code):
+            return None  # it cannot be read either, and that is said
+        message = error.message.removeprefix(f"{name}: ")
+        return Usages(warning=f"it is not known who uses the models: {message}")
 
-    async def one(name: str, connection: Reached) -> Usages | None:
-        if isinstance(connection, RegistryError):
-            return None
-        try:
-            async with kind_of(project.config, name).client().reader(connection) as reader:
-                return await reader.usages()
-        except PluginError:
-            return None  # its registry cannot be read either, and that is said
-        except (SecretError, StorageError, RegistryError) as error:
-            message = error.message.removeprefix(f"{name}: ")
-            return Usages(warning=f"it is not known who uses the models: {message}")
-
-    answers = await asyncio.gather(*(one(name, connection) for name, connection in reached.items()))
-    return dict(zip(reached, answers, strict=True))
+    answers = await _ask(project, reached, lambda reader: reader.usages())
+    return {
+        name: failed(name, answer) if isinstance(answer, RegistryError) else answer
+        for name, answer in answers.items()
+    }
 
 
 async def observe(project: Project, reached: Mapping[str, Reached]) -> Observed:
     """Every registry read whole, all at the same time; one that fails stops no other."""
+    return await _ask(project, reached, lambda reader: reader.observe())
+
+
+async def _ask(
+    project: Project, reached: Mapping[str, Reached], question: Callable[[Reader], Awaitable[T]]
+) -> dict[str, T | RegistryError]:
+    """What each registry answers, or why it does not, all at the same time."""
     import asyncio
 
     from reconciler.connect import kind_of
 
-    async def one(name: str, connection: Reached) -> Observation | RegistryError:
+    async def one(name: str, connection: Reached) -> T | RegistryError:
         if isinstance(connection, RegistryError):
             return connection
         try:
             async with kind_of(project.config, name).client().reader(connection) as reader:
-                return await reader.observe()
+                return await question(reader)
         except (SecretError, StorageError, PluginError) as error:
             return NotReady(name, error)
         except RegistryError as error:

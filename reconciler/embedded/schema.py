@@ -28,4 +28,9 @@ def _second(connection: sqlite3.Connection) -> None:
     watsonx_builtin.add_all(connection)
 
 
-MIGRATIONS: tuple[Migration, ...] = (_first, _second)
+def _third(connection: sqlite3.Connection) -> None:
+    """Whose Respan's providers are."""
+    respan_table.add_organization(connection)
+
+
+MIGRATIONS: tuple[Migration, ...] = (_first, _second, _third)

@@ -162,6 +162,38 @@ class Row:
         return any(point.update for point in self.points)
 
 
+def name_row(wire: str, codec: Codec) -> Row:
+    """The key ``wire`` by which a create names the object and manifests find it: `metadata.name`, unless the
+    manifest has another. It never changes."""
+    return Row(
+        native=((wire,),),
+        points=(Point((wire,), update=False),),
+        codec=codec,
+        demanded=True,
+        default=_own_name,
+        default_text="metadata.name",
+        identity=True,
+    )
+
+
+def display_name_row(wire: str, codec: Codec, echo: Echo = Echo.ECHOED) -> Row:
+    """`display_name` at ``wire``, which a create demands: `metadata.name`, unless the manifest has one."""
+    return Row(
+        portable=("display_name",),
+        native=((wire,),),
+        points=(Point((wire,)),),
+        codec=codec,
+        echo=echo,
+        demanded=True,
+        default=_own_name,
+        default_text="metadata.name",
+    )
+
+
+def _own_name(declared: Declared) -> str | None:
+    return declared.name
+
+
 @dataclass(frozen=True, slots=True)
 class Contradiction:
     """A live object that says two things about one field. Equal to nothing."""
@@ -244,10 +276,6 @@ class Keyed:
     key: str
     demanded: tuple[str, ...] = ()
     stripped: frozenset[str] = frozenset()
-
-
-def _own_name(declared: Declared) -> str | None:
-    return declared.name
 
 
 @dataclass(frozen=True, slots=True)

@@ -356,7 +356,7 @@ def test_a_bug_leaves_a_report_without_values(
 def test_a_bug_in_one_action_shows_no_traceback_and_loses_no_result(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconciler.registries.orq.client.body_bytes", broken)
+    monkeypatch.setattr("reconciler.registries.talk.body_bytes", broken)
     result = world.cli("apply", "--yes", "-o", "json")
     assert result.code in (1, 4)
     assert result.err == ""

@@ -104,7 +104,7 @@ def test_a_bug_gives_no_secret_away(
     def broken(*values: object, **named: object) -> None:
         raise ValueError(f"{TOKEN} {KEY} {values} {named}")
 
-    for where in ("orq.client.live_object", "orq.client.body_bytes"):
+    for where in ("orq.client.live_object", "talk.body_bytes"):
         with monkeypatch.context() as patch:
             patch.setattr(f"reconciler.registries.{where}", broken)
             for line in ("plan -vv", "apply --yes -vv"):

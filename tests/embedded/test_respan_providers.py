@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from reconciler.embedded.schema import MIGRATIONS
+from reconciler.embedded.store import Store
+
 from .client import Client
+
+Open = Callable[..., Client]
 
 PATH = "/api/providers/"
 SECRET = "sk-planted-0123456789"
@@ -32,6 +38,7 @@ def test_a_create_answers_with_all_that_was_sent(registry: Client, acme: dict[st
         "id": "acme",
         **ACME,
         "is_managed": False,
+        "organization_id": acme["organization_id"],
         "created_at": acme["created_at"],
         "updated_at": acme["updated_at"],
     }
@@ -77,7 +84,34 @@ def test_the_number_of_a_provider_names_it_too(registry: Client, acme: dict[str,
 
 def test_a_model_shows_its_provider_without_the_credentials(registry: Client, acme: dict[str, Any]) -> None:
     answer = registry.call("POST", "/api/models/", {"model_name": "m", "custom_provider_id": "acme"})
-    assert answer.json()["provider"] == {"id": "acme", "provider_id": "acme", "provider_name": "Acme"}
+    assert answer.json()["provider"] == {
+        "id": "acme",
+        "provider_id": "acme",
+        "provider_name": "Acme",
+        "organization_id": acme["organization_id"],
+    }
+
+
+def test_our_providers_say_whose_they_are_and_the_vendors_do_not(
+    registry: Client, acme: dict[str, Any]
+) -> None:
+    registry.call("POST", PATH, {"provider_id": "p", "provider_name": "P"})
+    registry.call("POST", "/api/models/", {"model_name": "m", "base_model_name": "gpt-4"})
+    registry.call("POST", "/api/models/", {"model_name": "n", "provider_id": "p"})
+    listed = registry.send("GET", PATH).json()["results"]
+    models = registry.send("GET", "/api/models/?all=true").json()
+    whose = {one["provider_id"]: one.get("organization_id") for one in listed}
+    assert whose == {
+        "openai": None,
+        "anthropic": None,
+        "acme": acme["organization_id"],
+        "p": acme["organization_id"],
+    }
+    assert acme["organization_id"]
+    assert {one["model_name"]: one["provider"].get("organization_id") for one in models} == {
+        **{one["model_name"]: None for one in models},
+        "n": acme["organization_id"],
+    }
 
 
 def test_no_file_and_no_log_holds_the_text_of_a_credential(
@@ -113,3 +147,10 @@ def test_a_wrong_body_is_422_by_field(registry: Client, body: dict[str, Any], fi
     answer = registry.call("POST", PATH, body)
     assert answer.status_code == 422
     assert list(answer.json()["errors"]) == [field]
+
+
+def test_a_database_of_an_older_program_gets_an_organisation(database: Path, open_registry: Open) -> None:
+    Store(database, MIGRATIONS[:2]).close()
+    made = open_registry().call("POST", PATH, {"provider_id": "p", "provider_name": "P"}).json()
+    assert made["organization_id"]
+    assert open_registry().send("GET", f"{PATH}p/").json() == made

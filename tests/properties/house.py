@@ -154,7 +154,7 @@ class sent_bodies:  # noqa: N801 - reads as what it gives
             self.bodies.append(simplejson.loads(data, use_decimal=True))
             return data
 
-        self.patch.setattr("reconciler.registries.orq.client.body_bytes", recording)
+        self.patch.setattr("reconciler.registries.talk.body_bytes", recording)
         return self.bodies
 
     def __exit__(self, *_: object) -> None:

@@ -22,6 +22,7 @@ from reconciler.errors import (
     UnknownOutcome,
 )
 from reconciler.http import Pace
+from reconciler.registries import talk
 from reconciler.registries.interface import Answer, Connection, Observation, OutgoingRequest
 from reconciler.registries.orq import client
 from reconciler.secrets import Secret, SecretRef
@@ -32,7 +33,7 @@ KEY = SecretRef("HOUSE_KEY")
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_settings", brisk())
+    monkeypatch.setattr(talk, "_settings", brisk())
     monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
 
 
@@ -119,8 +120,10 @@ def test_parameters_are_read_by_their_key_and_a_second_one_of_the_same_key_is_no
 def test_credentials_in_an_answer_are_dropped_when_it_is_read() -> None:
     leaky = {"provider": "azure", "api_key": "sk-leaked", "assume_role_arn": "arn:leaked", "region": "eu"}
     document = live_model(configuration=leaky)
-    [live] = observed(answer=[document]).objects
+    [live] = observed(answer=[{**document, "api_key": "sk-leaked"}]).objects
     assert live.raw["configuration"] == {"provider": "azure", "region": "eu"}
+    assert "leaked" not in repr(live)
+    assert live.hidden == {("api_key",), ("configuration", "api_key")}
 
 
 LEGACY = {

@@ -13,7 +13,7 @@ from tenacity import wait_none
 from reconciler.executor import timing
 from reconciler.outcome import Outcome, apply_exit_code
 from reconciler.plan import Plan
-from reconciler.registries.orq import client
+from reconciler.registries import talk
 from reconciler.report.text import plan_text
 
 ENVIRONMENT = {"HOUSE_LLAMA_KEY": "sk-llama"}
@@ -21,7 +21,7 @@ ENVIRONMENT = {"HOUSE_LLAMA_KEY": "sk-llama"}
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_settings", brisk(0.4))
+    monkeypatch.setattr(talk, "_settings", brisk(0.4))
     monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
     monkeypatch.setattr(timing, "PAUSES", (0.0, 0.0, 0.0))
 

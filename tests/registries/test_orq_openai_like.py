@@ -19,8 +19,8 @@ from reconciler.executor import Target, execute, timing
 from reconciler.outcome import Outcome
 from reconciler.plan import Action, Plan
 from reconciler.planner import Selection
+from reconciler.registries import talk
 from reconciler.registries.codecs import Flag, Money, Number, Whole
-from reconciler.registries.orq import client
 from reconciler.registries.orq.kind import ORQ
 from reconciler.registries.orq.openai_like import OPENAI_LIKE_TABLE as TABLE
 from reconciler.report.text import outcome_text, plan_text
@@ -39,7 +39,7 @@ D = Decimal
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_settings", brisk(0.4))
+    monkeypatch.setattr(talk, "_settings", brisk(0.4))
     monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
     monkeypatch.setattr(timing, "PAUSES", (0.0, 0.0, 0.0))
 

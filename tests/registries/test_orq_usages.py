@@ -12,6 +12,7 @@ from orq_server import Exchange, OrqServer, deployment, live_model, live_openai_
 from tenacity import wait_none
 
 from reconciler.errors import RegistryError, Unauthorised, UnexpectedAnswer
+from reconciler.registries import talk
 from reconciler.registries.interface import Connection, Usages
 from reconciler.registries.orq import client
 from reconciler.report.text import plan_text
@@ -21,7 +22,7 @@ Prepare = Callable[[OrqServer], None]
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_settings", brisk())
+    monkeypatch.setattr(talk, "_settings", brisk())
     monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
 
 

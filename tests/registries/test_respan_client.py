@@ -14,8 +14,10 @@ from respan_server import NOT_FOUND, RespanServer, live_model, live_provider, re
 from tenacity import wait_none
 
 from reconciler.errors import RateLimited, RegistryError, Rejected, Unauthorised, UnexpectedAnswer
+from reconciler.registries import talk
 from reconciler.registries.interface import Answer, Connection, LiveObject, Observation, OutgoingRequest
 from reconciler.registries.respan import client
+from reconciler.registries.respan.kind import RESPAN
 from reconciler.secrets import Secret, SecretRef
 
 TOKEN = Secret("RESPAN_API_KEY", "tok-planted")
@@ -24,7 +26,7 @@ PLANTED = "sk-planted-text"
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_settings", brisk())
+    monkeypatch.setattr(talk, "_settings", brisk())
     monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
 
 
@@ -70,6 +72,7 @@ def always(status: int, body: Any) -> Callable[[Exchange], tuple[int, Any]]:
 
 
 NEWEST = "POST /api/models/list/"
+BETWEEN = "GET /api/models/list/"
 OLDEST = "GET /api/models/"
 PROVIDERS = "GET /api/providers/"
 
@@ -130,13 +133,32 @@ def test_a_model_that_moves_to_the_next_page_meanwhile_is_read_once() -> None:
 
 
 @pytest.mark.parametrize("status", [404, 405])
+def test_a_server_between_is_asked_for_its_pages(status: int) -> None:
+    def older(exchange: Exchange) -> tuple[int, Any]:
+        if "?page=2&" in exchange.path:
+            return 200, {"count": 3, "next": None, "results": [live_model("c")]}
+        return 200, {"count": 3, "next": "https://x.invalid", "results": [live_model("a"), live_model("b")]}
+
+    lists = {NEWEST: always(status, {"detail": "no"}), BETWEEN: older, OLDEST: always(200, [])}
+    server, found = looked(lists=lists)
+    assert [live.id for live in of(found, "Model")] == ["a", "b", "c"]
+    assert server.asked()[2:] == [f"{BETWEEN}?page={number}&page_size=100" for number in (1, 2)]
+    assert all(exchange.data is None for exchange in server.seen if exchange.method == "GET")
+
+
+@pytest.mark.parametrize("status", [404, 405])
 @pytest.mark.parametrize("shape", ["array", "results", "models"])
 def test_an_older_server_is_asked_for_its_whole_list(status: int, shape: str) -> None:
     models = [live_model("a"), live_model("b")]
     body = models if shape == "array" else {shape: models}
-    server, found = looked(lists={NEWEST: always(status, {"detail": "no"}), OLDEST: always(200, body)})
+    no = always(status, {"detail": "no"})
+    server, found = looked(lists={NEWEST: no, BETWEEN: no, OLDEST: always(200, body)})
     assert [live.id for live in of(found, "Model")] == ["a", "b"]
-    assert server.asked()[-1] == f"{OLDEST}?all=true"
+    assert server.asked()[1:] == [
+        f"{NEWEST}?page=1&page_size=100",
+        f"{BETWEEN}?page=1&page_size=100",
+        f"{OLDEST}?all=true",
+    ]
 
 
 def test_an_older_list_with_pages_after_all_is_read_to_the_end() -> None:
@@ -150,17 +172,19 @@ def test_an_older_list_with_pages_after_all_is_read_to_the_end() -> None:
     assert server.asked()[-1] == f"{OLDEST}?all=true&page=2&page_size=100"
 
 
-def test_a_server_that_has_neither_list_is_an_error() -> None:
+def test_a_server_that_has_no_list_is_an_error() -> None:
     server, error = fails(lists={NEWEST: always(405, {"detail": "no"})})
     assert isinstance(error, Rejected)
     assert "Not found." in error.message
-    assert [asked.split("?")[0] for asked in server.asked()] == [PROVIDERS, NEWEST, OLDEST]
+    assert [asked.split("?")[0] for asked in server.asked()] == [PROVIDERS, NEWEST, BETWEEN, OLDEST]
 
 
 @pytest.mark.parametrize("status", [400, 401, 403])
-def test_any_other_no_is_not_taken_for_an_older_server(status: int) -> None:
-    server, _ = fails(lists={NEWEST: always(status, {"detail": "no"})})
-    assert server.asked()[-1].startswith(NEWEST)
+@pytest.mark.parametrize("newest", [True, False])
+def test_any_other_no_is_not_taken_for_an_older_server(status: int, newest: bool) -> None:
+    no = always(status, {"detail": "no"})
+    server, _ = fails(lists={NEWEST: no} if newest else {NEWEST: always(*NOT_FOUND), BETWEEN: no})
+    assert server.asked()[-1].startswith(NEWEST if newest else BETWEEN)
 
 
 @pytest.mark.parametrize(
@@ -180,13 +204,12 @@ def test_any_other_no_is_not_taken_for_an_older_server(status: int) -> None:
         [live_model(affiliation_category=...)],
     ],
 )
-@pytest.mark.parametrize("newest", [True, False])
-def test_a_shape_that_we_do_not_know_is_refused_whole(body: Any, newest: bool) -> None:
-    lists = {NEWEST: always(200, body)} if newest else {NEWEST: always(*NOT_FOUND), OLDEST: always(200, body)}
-    _, error = fails(lists=lists)
+@pytest.mark.parametrize("route", [NEWEST, BETWEEN, OLDEST])
+def test_a_shape_that_we_do_not_know_is_refused_whole(body: Any, route: str) -> None:
+    _, error = fails(lists={NEWEST: always(*NOT_FOUND), route: always(200, body)})
     assert isinstance(error, UnexpectedAnswer)
     assert error.message.endswith("answered with something that is not a list of models")
-    assert error.request == (NEWEST if newest else OLDEST)
+    assert error.request == route
 
 
 @pytest.mark.parametrize("body", [None, {}, [None], [live_provider(provider_id=...)], {"results": [7]}])
@@ -244,6 +267,23 @@ def test_a_provider_may_be_known_by_its_number_as_well() -> None:
 def test_a_model_without_a_provider_is_read() -> None:
     _, found = looked(models=[live_model(provider=None)])
     assert of(found, "Provider") == []
+
+
+@pytest.mark.parametrize(
+    ("models", "providers", "whose"),
+    [
+        ([], [live_provider("house", organization_id="o1")], "organisation o1"),
+        ([], [live_provider("acme", organization_id="vendor", is_managed=True)], None),
+        ([live_model(provider={"provider_id": "house", "organization_id": 7})], [live_provider("house")],
+         "organisation 7"),
+        ([live_model(provider={"provider_id": "openai", "organization_id": "vendor"})], [], None),
+        ([live_model(provider=None)], [live_provider("house", organization_id=None)], None),
+    ],
+)  # fmt: skip
+def test_our_own_providers_tell_whose_registry_it_is(
+    models: list[Any], providers: list[Any], whose: str | None
+) -> None:
+    assert RESPAN.account(looked(models=models, providers=providers)[1].objects) == whose
 
 
 # ---- credentials in answers

@@ -24,6 +24,7 @@ from reconciler.errors import (
     UnexpectedAnswer,
     UnknownOutcome,
 )
+from reconciler.registries import talk
 from reconciler.registries.interface import Connection, Observation, OutgoingRequest
 from reconciler.registries.watsonx import client
 from reconciler.secrets import Secret, SecretJson, SecretRef
@@ -34,7 +35,7 @@ TOKEN = Secret("WXO_TOKEN", "planted-token")
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(client, "_settings", brisk())
+    monkeypatch.setattr(talk, "_settings", brisk())
     monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
     monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_none())
 

@@ -10,7 +10,7 @@ from jsonschema import Draft202012Validator
 from reconciler.registries.codecs import Json
 from reconciler.registries.rows import Clear, Echo, Field, Path
 from reconciler.registries.watsonx.fields import MADE, MODEL, SERVER_TAGS
-from reconciler.registries.watsonx.keys import CONFIG, DERIVED, PROVIDER_CONFIG, SECRETS, UPSTREAMS
+from reconciler.registries.watsonx.keys import CONFIG, DERIVED, PROVIDER_CONFIG, SECRETS
 from reconciler.schemas import schemas
 from reconciler.secrets import SecretJson, SecretRef
 
@@ -40,7 +40,7 @@ def value_of(container: str, key: str) -> Any:
     """A value of the page's type for a key, as a manifest writes it."""
     if container == "provider_config" and key in SECRETS:
         return {"secret": key.upper()}
-    if key in UPSTREAMS:
+    if container == "provider_config" and PROVIDER_CONFIG[key].upstream:
         return f"https://{key.lower()}.example.com"
     return sample((PROVIDER_PAGE if container == "provider_config" else CONFIG_PAGE)[key])
 

@@ -22,7 +22,7 @@ class Models:
         with self._store.reading() as connection:
             everything = table.models(connection)
             providers = table.providers(connection)
-        nested = {identity: _nested(provider) for identity, provider in providers.items()}
+            nested = {identity: _nested(connection, item) for identity, item in providers.items()}
         shown = [model.shown(item, everything.get, nested.get) for item in everything.values()]
         return query.ordered(query.filtered(shown, filters), sort_by)
 
@@ -67,12 +67,13 @@ def _put(connection: sqlite3.Connection, live: Document, body: Document, change:
 def _shown(connection: sqlite3.Connection, document: Document) -> Document:
     def find_provider(identity: str) -> Document | None:
         provider = table.provider(connection, identity)
-        return None if provider is None else _nested(provider)
+        return None if provider is None else _nested(connection, provider)
 
     return model.shown(document, lambda name: table.model(connection, name), find_provider)
 
 
-def _nested(provider: Document) -> Document:
+def _nested(connection: sqlite3.Connection, provider: Document) -> Document:
     """A provider as its models show it. No source says whether credentials are there; here they are not."""
     identity = provider["provider_id"]
-    return {"id": identity, "provider_id": identity, "provider_name": provider["provider_name"]}
+    shown = {"id": identity, "provider_id": identity, "provider_name": provider["provider_name"]}
+    return shown | table.owner(connection, provider)

@@ -65,7 +65,7 @@ class Providers:
         """``api_key`` beside ``extra_kwargs`` is of the older pages, and write-only as they say."""
         identity = document["provider_id"]
         extra = self._secrets(connection, identity).get("extra_kwargs", {})
-        return {"id": identity, **document, "extra_kwargs": extra}
+        return {"id": identity, **document, **table.owner(connection, document), "extra_kwargs": extra}
 
     def _secrets(self, connection: sqlite3.Connection, identity: str) -> Document:
         sealed = table.sealed(connection, identity)

@@ -7,10 +7,13 @@ are kept sealed.
 from __future__ import annotations
 
 import sqlite3
+import uuid
 from typing import Any, cast
 
-from reconciler.embedded import wire
+from reconciler.embedded import settings, wire
 from reconciler.embedded.respan.model import Document
+
+_ORGANIZATION = "respan_organization_id"
 
 
 def create(connection: sqlite3.Connection) -> None:
@@ -22,6 +25,17 @@ def create(connection: sqlite3.Connection) -> None:
         "CREATE TABLE respan_provider (position INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, "
         "document TEXT NOT NULL, sealed BLOB)"
     )
+
+
+def add_organization(connection: sqlite3.Connection) -> None:
+    """Makes the organisation that everything but the vendor's own belongs to."""
+    # Of what form its id is, no source states.
+    settings.write(connection, _ORGANIZATION, str(uuid.uuid4()))
+
+
+def owner(connection: sqlite3.Connection, provider: Document) -> Document:
+    """What an answer says of whose ``provider`` is; of a managed one, nothing."""
+    return {} if provider["is_managed"] else {"organization_id": settings.read(connection, _ORGANIZATION)}
 
 
 def models(connection: sqlite3.Connection) -> dict[str, Document]:

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from reconciler.errors import UnexpectedAnswer
-from reconciler.http import ReadTransport, Settings, Transport, quote_segment
+from reconciler.http import ReadTransport, Transport
+from reconciler.registries import talk
 from reconciler.registries.interface import (
     Answer,
-    Connection,
     LiveObject,
     Observation,
     OutgoingRequest,
     Usages,
 )
 from reconciler.registries.orq.fields import GENERIC, ours, variant_of, without_secrets
-from reconciler.registries.wire import body_bytes
 
 _LIST = "/v2/models"
 _DEPLOYMENTS = "/v2/deployments"
-
-T = TypeVar("T", bound=ReadTransport)
 
 
 class OrqReader:
@@ -42,7 +38,7 @@ class OrqReader:
         reply = await self._transport.read("GET", _LIST)
         if reply.empty:
             # Taken for no models, it would have all of them made anew.
-            raise self._unexpected("answered with nothing", "check `url` in reconciler.yaml")
+            raise self._unexpected("answered with nothing")
         documents = self._documents(reply.data)
         objects = tuple(live_object(document) for document in documents)
         return Observation(self.registry, objects, began)
@@ -57,10 +53,7 @@ class OrqReader:
                 "ask Orq for an account on the current API, or check `url` in reconciler.yaml",
             )
         if not isinstance(data, list) or not all(_is_model(item) for item in data):
-            raise self._unexpected(
-                "answered with something that is not a list of models",
-                "check `url` in reconciler.yaml",
-            )
+            raise self._unexpected("answered with something that is not a list of models")
         return data
 
     async def usages(self) -> Usages:
@@ -77,11 +70,8 @@ class OrqReader:
             reply = await self._transport.read("GET", _DEPLOYMENTS, params={"limit": "50", **after})
             page = reply.data.get("data") if isinstance(reply.data, Mapping) else None
             if not isinstance(page, list) or not all(_is_deployment(item) for item in page):
-                raise self._unexpected(
-                    "answered with something that is not a page of deployments",
-                    "check `url` in reconciler.yaml",
-                    request=f"GET {_DEPLOYMENTS}",
-                )
+                what = "answered with something that is not a page of deployments"
+                raise self._unexpected(what, request=f"GET {_DEPLOYMENTS}")
             for deployment in page:
                 for name in _models_of(deployment):
                     users.setdefault(name, {})[_name_of(deployment)] = None
@@ -91,9 +81,10 @@ class OrqReader:
             seen.add(last)
             cursor = last
 
-    def _unexpected(self, message: str, hint: str, *, request: str = f"GET {_LIST}") -> UnexpectedAnswer:
-        text = f"{self.registry}: {request}: {message}"
-        return UnexpectedAnswer(text, registry=self.registry, request=request, hint=hint)
+    def _unexpected(
+        self, what: str, hint: str = talk.CHECK_URL, *, request: str = f"GET {_LIST}"
+    ) -> UnexpectedAnswer:
+        return talk.unexpected(self.registry, request, what, hint)
 
 
 class OrqWriter(OrqReader):
@@ -104,12 +95,7 @@ class OrqWriter(OrqReader):
         self._writing = transport
 
     async def send(self, request: OutgoingRequest) -> Answer:
-        path = request.path if request.id is None else request.path.format(id=quote_segment(request.id))
-        body = None if request.body is None else body_bytes(request.body, request.secrets)
-        secrets = tuple(request.secrets.values())
-        reply = await self._writing.write(
-            request.method, path, body, secrets=secrets, patience=request.patience
-        )
+        reply = await talk.send(self._writing, request)
         live = live_object(reply.data) if _is_model(reply.data) else None
         return Answer(live, reply.request_id)
 
@@ -139,10 +125,11 @@ def _models_of(deployment: Mapping[str, Any]) -> Iterator[str]:
 
 def live_object(document: Mapping[str, Any]) -> LiveObject:
     """One ModelDocument, without anything that could be a credential."""
-    raw = GENERIC.unwrapped(without_secrets(document))
+    raw, hidden = without_secrets(document)
     identity, reference = str(document["id"]), document.get("refId")
     keys = (identity, reference) if isinstance(reference, str) and not ours(document) else ()
-    return LiveObject(identity, raw, ours(document), variant_of(document), keys=keys)
+    raw = GENERIC.unwrapped(raw)
+    return LiveObject(identity, raw, ours(document), variant_of(document), keys=keys, hidden=hidden)
 
 
 def explain(data: Any) -> str | None:
@@ -162,29 +149,5 @@ def explain(data: Any) -> str | None:
     return f"{message} ({code})" if isinstance(code, str) else message
 
 
-def _settings(connection: Connection) -> Settings:
-    return Settings(requests_per_minute=connection.requests_per_minute, concurrency=connection.concurrency)
-
-
-def _transport(kind: type[T], connection: Connection) -> T:
-    return kind(
-        registry=connection.registry,
-        base_url=connection.url,
-        token=connection.token,
-        settings=_settings(connection),
-        explain=explain,
-        wire=connection.wire,
-        pace=connection.pace,
-    )
-
-
-@asynccontextmanager
-async def reader(connection: Connection) -> AsyncIterator[OrqReader]:
-    async with _transport(ReadTransport, connection) as transport:
-        yield OrqReader(connection.registry, transport)
-
-
-@asynccontextmanager
-async def writer(connection: Connection) -> AsyncIterator[OrqWriter]:
-    async with _transport(Transport, connection) as transport:
-        yield OrqWriter(connection.registry, transport)
+reader = talk.opens_reader(OrqReader, explain)
+writer = talk.opens_writer(OrqWriter, explain)

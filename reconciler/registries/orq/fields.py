@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from reconciler.manifests.providers import spellings
+from reconciler.manifests.secretkeys import SECRET_KEY
 from reconciler.money import PER_1K_TOKENS, PER_1M_TOKENS, Price
 from reconciler.registries.codecs import (
     Address,
@@ -46,6 +47,8 @@ from reconciler.registries.rows import (
     Point,
     Row,
     Table,
+    display_name_row,
+    name_row,
 )
 
 KIND: Final = "orq"
@@ -186,24 +189,8 @@ def _price_points(name: str) -> tuple[Point, Point]:
 
 
 _BODY_ROWS: Final = (
-    Row(
-        native=(("id",),),
-        points=(Point(("id",), update=False),),
-        codec=Id(),
-        demanded=True,
-        default=lambda declared: declared.name,
-        default_text="metadata.name",
-        identity=True,
-    ),
-    Row(
-        portable=("display_name",),
-        native=(("display_name",),),
-        points=(Point(("display_name",)),),
-        codec=Text(128),
-        demanded=True,
-        default=lambda declared: declared.name,
-        default_text="metadata.name",
-    ),
+    name_row("id", Id()),
+    display_name_row("display_name", Text(128)),
     Row(
         portable=("type",),
         native=(("model_type",),),
@@ -408,12 +395,18 @@ def variant_of(document: Mapping[str, Any]) -> str:
     return "openai-like" if document.get("provider") == OPENAI_LIKE else "generic"
 
 
-def without_secrets(document: Mapping[str, Any]) -> dict[str, Any]:
-    """``document`` without its `api_key`, and any key of `configuration` that could be a credential."""
-    result = {key: value for key, value in document.items() if key != "api_key"}
-    configuration = result.get("configuration")
+def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[Path]]:
+    """``document`` without its `api_key`, and any key of `configuration` that could be a credential.
+
+    The second part are the wire paths of what stood there and is named like one.
+    """
+    raw = {key: value for key, value in document.items() if key != "api_key"}
+    hidden: set[Path] = {("api_key",)} if document.get("api_key") else set()
+    configuration = raw.get("configuration")
     if isinstance(configuration, Mapping):
-        result["configuration"] = {
+        raw["configuration"] = {
             key: value for key, value in configuration.items() if key in READABLE_CONFIGURATION
         }
-    return result
+        dropped = configuration.keys() - READABLE_CONFIGURATION
+        hidden |= {("configuration", key) for key in dropped if SECRET_KEY.search(key) and configuration[key]}
+    return raw, frozenset(hidden)

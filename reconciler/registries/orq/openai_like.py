@@ -24,7 +24,19 @@ from reconciler.registries.codecs import (
     Whole,
 )
 from reconciler.registries.orq.enabling import ENABLED, called
-from reconciler.registries.rows import Call, Clear, Declared, Echo, Identity, Keyed, Path, Point, Row, Table
+from reconciler.registries.rows import (
+    Call,
+    Clear,
+    Declared,
+    Echo,
+    Identity,
+    Keyed,
+    Path,
+    Point,
+    Row,
+    Table,
+    display_name_row,
+)
 
 
 def _sent(name: str, shown: Path | None = None) -> tuple[Point, ...]:
@@ -100,14 +112,7 @@ OPENAI_LIKE_TABLE: Final = Table(
             codec=Id(),
             identity=True,
         ),
-        _text(
-            ("display_name",),
-            "display_name",
-            Text(128),
-            demanded=True,
-            default=lambda declared: declared.name,
-            default_text="metadata.name",
-        ),
+        display_name_row("display_name", Text(128)),
         _text(("description",), "description", Text(empty_is_unset=True), clear=Clear.EMPTY),
         _text(
             ("type",), "model_type", Choice(words=("chat", "completion", "embedding", "image")), demanded=True

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from reconciler.errors import Rejected, Unauthorised, UnexpectedAnswer
-from reconciler.http import ReadTransport, Reply, Settings, Transport, quote_segment
+from reconciler.errors import Rejected, Unauthorised
+from reconciler.http import ReadTransport, Reply, Transport
+from reconciler.registries import talk
 from reconciler.registries.interface import (
     Answer,
-    Connection,
     LiveObject,
     Observation,
     OutgoingRequest,
@@ -21,18 +20,17 @@ from reconciler.registries.interface import (
 )
 from reconciler.registries.respan.fields import MODEL, MODELS, OWN, PROVIDER, PROVIDERS, without_secrets
 from reconciler.registries.rows import Echo, Table
-from reconciler.registries.wire import body_bytes
 
 _LIST: Final = f"{MODELS}list/"
 _PAGE_SIZE: Final = "100"
 """What every version of the list takes; the newest takes 1000, that of June 100."""
 
+_OF_PROVIDER: Final = ("provider_id", "organization_id")
 _EVERYTHING: Final = b'{"filters": {}}'
 _VENDORS: Final = "/"
 """Before the id of the vendor's models: an own one may have the same name, and none begins with a slash."""
 
 Document = Mapping[str, Any]
-T = TypeVar("T", bound=ReadTransport)
 
 
 class RespanReader:
@@ -57,12 +55,15 @@ class RespanReader:
         return None
 
     async def _models(self) -> list[Document]:
-        """The list has moved twice: by POST in the newest version, by GET and whole in the oldest."""
-        try:
-            return await self._list("POST", _LIST, _is_model, body=_EVERYTHING)
-        except Rejected as error:
-            if error.status not in {404, 405}:
-                raise
+        """The list has moved twice: now it is a POST; from May to June also a GET; before, the whole of
+        another one."""
+        for method in ("POST", "GET"):
+            body = _EVERYTHING if method == "POST" else None
+            try:
+                return await self._list(method, _LIST, _is_model, body=body)
+            except Rejected as error:
+                if error.status not in {404, 405}:
+                    raise
         return await self._list("GET", MODELS, _is_model, first={"all": "true"})
 
     async def _list(
@@ -98,7 +99,7 @@ class RespanReader:
             if names <= seen:
                 # Where the rest may be, nobody knows, and a create on half a list overwrites.
                 what = f"answered page {number} with nothing but what is on the pages before it"
-                raise self._unexpected(what, f"{method} {path}")
+                raise talk.unexpected(self.registry, f"{method} {path}", what)
             seen |= names
             number += 1
 
@@ -110,16 +111,10 @@ class RespanReader:
             data = data.get("results", data.get("models"))
         if not isinstance(data, list) or not all(is_one(item) for item in data):
             what = "providers" if is_one is _is_provider else "models"
-            raise self._unexpected(f"answered with something that is not a list of {what}", request)
+            raise talk.unexpected(
+                self.registry, request, f"answered with something that is not a list of {what}"
+            )
         return data, more
-
-    def _unexpected(self, message: str, request: str) -> UnexpectedAnswer:
-        return UnexpectedAnswer(
-            f"{self.registry}: {request}: {message}",
-            registry=self.registry,
-            request=request,
-            hint="check `url` in reconciler.yaml",
-        )
 
 
 class RespanWriter(RespanReader):
@@ -130,17 +125,10 @@ class RespanWriter(RespanReader):
         self._writing = transport
 
     async def send(self, request: OutgoingRequest) -> Answer:
-        path = request.path
-        if request.id is not None:
-            # "The route supports names containing slashes"; the vendor's client sends them as they are.
-            slashes = "/" if path.startswith(MODELS) else ""
-            path = path.format(id=quote_segment(request.id, safe=slashes))
-        body = None if request.body is None else body_bytes(request.body, request.secrets)
-        secrets = tuple(request.secrets.values())
+        # "The route supports names containing slashes"; the vendor's client sends them as they are.
+        slashes = "/" if request.path.startswith(MODELS) else ""
         try:
-            reply = await self._writing.write(
-                request.method, path, body, secrets=secrets, patience=request.patience
-            )
+            reply = await talk.send(self._writing, request, safe=slashes)
         except Unauthorised as error:
             if error.status != 403:
                 raise
@@ -153,7 +141,7 @@ class RespanWriter(RespanReader):
                 request_id=error.request_id,
                 hint=error.hint,
             ) from None
-        return Answer(_answered(path, reply, request.body or {}), reply.request_id)
+        return Answer(_answered(request.path, reply, request.body or {}), reply.request_id)
 
 
 def _answered(path: str, reply: Reply, body: Mapping[str, Any]) -> LiveObject | None:
@@ -215,7 +203,7 @@ def model(document: Document) -> LiveObject:
     raw, hidden = without_secrets(document)
     if isinstance(raw.get("provider"), dict):
         # What else it shows is the provider's own, and moves with it.
-        raw["provider"] = {key: raw["provider"][key] for key in ("provider_id",) if key in raw["provider"]}
+        raw["provider"] = {key: raw["provider"][key] for key in _OF_PROVIDER if key in raw["provider"]}
     name, ours = str(document["model_name"]), document["affiliation_category"] == OWN
     identity, keys = (name, ()) if ours else (f"{_VENDORS}{name}", (name,))
     return LiveObject(identity, raw, ours, MODEL.variant, MODEL.resource, keys, hidden)
@@ -269,30 +257,5 @@ def retry_after(data: Any) -> float | None:
 # ---- connections
 
 
-def _settings(connection: Connection) -> Settings:
-    return Settings(requests_per_minute=connection.requests_per_minute, concurrency=connection.concurrency)
-
-
-def _transport(kind: type[T], connection: Connection) -> T:
-    return kind(
-        registry=connection.registry,
-        base_url=connection.url,
-        token=connection.token,
-        settings=_settings(connection),
-        explain=explain,
-        retry_after=retry_after,
-        wire=connection.wire,
-        pace=connection.pace,
-    )
-
-
-@asynccontextmanager
-async def reader(connection: Connection) -> AsyncIterator[RespanReader]:
-    async with _transport(ReadTransport, connection) as transport:
-        yield RespanReader(connection.registry, transport)
-
-
-@asynccontextmanager
-async def writer(connection: Connection) -> AsyncIterator[RespanWriter]:
-    async with _transport(Transport, connection) as transport:
-        yield RespanWriter(connection.registry, transport)
+reader = talk.opens_reader(RespanReader, explain, retry_after)
+writer = talk.opens_writer(RespanWriter, explain, retry_after)

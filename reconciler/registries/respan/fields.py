@@ -38,6 +38,8 @@ from reconciler.registries.rows import (
     Point,
     Row,
     Table,
+    display_name_row,
+    name_row,
 )
 from reconciler.secrets import SecretRef
 
@@ -167,26 +169,9 @@ MODEL: Final = Table(
     title="Respan models (`/api/models/`)",
     resource="Model",
     rows=(
-        Row(
-            native=(("model_name",),),
-            points=(Point(("model_name",), update=False),),
-            codec=ModelName(),
-            demanded=True,
-            default=lambda declared: declared.name,
-            default_text="metadata.name",
-            identity=True,
-        ),
+        name_row("model_name", ModelName()),
         # The newest client (0.1.49) knows neither this nor `streaming_support`.
-        Row(
-            portable=("display_name",),
-            native=(("display_name",),),
-            points=(Point(("display_name",)),),
-            codec=Text(),
-            echo=Echo.MAYBE,
-            demanded=True,
-            default=lambda declared: declared.name,
-            default_text="metadata.name",
-        ),
+        display_name_row("display_name", Text(), Echo.MAYBE),
         # Another model's name, the vendor's or one's own; an unknown one is answered with 400.
         Row(
             native=(("base_model_name",),),
@@ -281,24 +266,8 @@ PROVIDER: Final = Table(
     title="Respan providers (`/api/providers/`)",
     resource="Provider",
     rows=(
-        Row(
-            native=(("provider_id",),),
-            points=(Point(("provider_id",), update=False),),
-            codec=ProviderId(),
-            demanded=True,
-            default=lambda declared: declared.name,
-            default_text="metadata.name",
-            identity=True,
-        ),
-        Row(
-            portable=("display_name",),
-            native=(("provider_name",),),
-            points=(Point(("provider_name",)),),
-            codec=Text(),
-            demanded=True,
-            default=lambda declared: declared.name,
-            default_text="metadata.name",
-        ),
+        name_row("provider_id", ProviderId()),
+        display_name_row("provider_name", Text()),
         Row(
             portable=("endpoint", "base_url"),
             native=((EXTRA, "base_url"),),

@@ -19,9 +19,12 @@ def _choose(resource: str, declared: Mapping[Path, Any]) -> Table | Unsupported:
 
 
 def _account(objects: Sequence[LiveObject]) -> str | None:
-    """The organisation, as the providers of our own models and they themselves name it."""
-    own = [live.raw for live in objects if live.ours]
-    holders = [*own, *(raw["provider"] for raw in own if isinstance(raw.get("provider"), Mapping))]
+    """The organisation, as our own providers name it, in their list or in our models."""
+    ours = [live for live in objects if live.ours]
+    providers = {live.id for live in ours if live.resource == PROVIDER.resource}
+    nested = [live.raw["provider"] for live in ours if isinstance(live.raw.get("provider"), Mapping)]
+    # Of a managed provider, it may be the vendor's.
+    holders = [*(live.raw for live in ours), *(one for one in nested if one.get("provider_id") in providers)]
     found = {str(holder["organization_id"]) for holder in holders if holder.get("organization_id")}
     return f"organisation {', '.join(sorted(found))}" if found else None
 

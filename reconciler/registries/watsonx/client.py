@@ -4,28 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, Final, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final
 
-from reconciler.errors import RegistryError, Rejected, UnexpectedAnswer
-from reconciler.http import ReadTransport, Settings, Transport, quote_segment
+from reconciler.errors import RegistryError, Rejected
+from reconciler.http import ReadTransport, Transport
+from reconciler.registries import talk
 from reconciler.registries.interface import (
     Answer,
-    Connection,
     LiveObject,
     Observation,
     OutgoingRequest,
     Usages,
 )
 from reconciler.registries.watsonx.fields import MODEL, ours, without_secrets
-from reconciler.registries.wire import body_bytes
 
 _LIST: Final = "/models"
 _URL_HINT: Final = "`url` in reconciler.yaml is everything before `/models`, such as https://…/v1/orchestrate"
 _QUOTA: Final = "RESOURCE_QUOTA_EXCEEDED"
-
-T = TypeVar("T", bound=ReadTransport)
 
 
 class WatsonxReader:
@@ -52,14 +48,8 @@ class WatsonxReader:
         if isinstance(documents, Mapping):
             documents = documents.get("resources", documents.get("models"))
         if not isinstance(documents, list) or not all(_is_model(item) for item in documents):
-            request = f"GET {_LIST}"
-            message = "answered with something that is not a list of models"
-            raise UnexpectedAnswer(
-                f"{self.registry}: {request}: {message}",
-                registry=self.registry,
-                request=request,
-                hint=_URL_HINT,
-            )
+            what = "answered with something that is not a list of models"
+            raise talk.unexpected(self.registry, f"GET {_LIST}", what, _URL_HINT)
         return Observation(self.registry, tuple(live_object(document) for document in documents), began)
 
     async def usages(self) -> Usages | None:
@@ -76,12 +66,7 @@ class WatsonxWriter(WatsonxReader):
 
     async def send(self, request: OutgoingRequest) -> Answer:
         """Sends one request. What it answers is documented as any value, so the list shows the object."""
-        path = request.path if request.id is None else request.path.format(id=quote_segment(request.id))
-        body = None if request.body is None else body_bytes(request.body, request.secrets)
-        secrets = tuple(request.secrets.values())
-        reply = await self._writing.write(
-            request.method, path, body, secrets=secrets, patience=request.patience
-        )
+        reply = await talk.send(self._writing, request)
         name = request.body.get("name") if request.body is not None else None
         return Answer(await self._shown(name, request.id), reply.request_id)
 
@@ -140,30 +125,5 @@ def retry_after(data: Any) -> float | None:
     return math.inf if isinstance(detail, Mapping) and detail.get("code") == _QUOTA else None
 
 
-def _settings(connection: Connection) -> Settings:
-    return Settings(requests_per_minute=connection.requests_per_minute, concurrency=connection.concurrency)
-
-
-def _transport(kind: type[T], connection: Connection) -> T:
-    return kind(
-        registry=connection.registry,
-        base_url=connection.url,
-        token=connection.credentials,
-        settings=_settings(connection),
-        explain=explain,
-        retry_after=retry_after,
-        wire=connection.wire,
-        pace=connection.pace,
-    )
-
-
-@asynccontextmanager
-async def reader(connection: Connection) -> AsyncIterator[WatsonxReader]:
-    async with _transport(ReadTransport, connection) as transport:
-        yield WatsonxReader(connection.registry, transport)
-
-
-@asynccontextmanager
-async def writer(connection: Connection) -> AsyncIterator[WatsonxWriter]:
-    async with _transport(Transport, connection) as transport:
-        yield WatsonxWriter(connection.registry, transport)
+reader = talk.opens_reader(WatsonxReader, explain, retry_after)
+writer = talk.opens_writer(WatsonxWriter, explain, retry_after)

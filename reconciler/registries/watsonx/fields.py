@@ -37,8 +37,17 @@ from reconciler.registries.rows import (
     Point,
     Row,
     Table,
+    display_name_row,
 )
-from reconciler.registries.watsonx.keys import CONFIG, PROVIDER_CONFIG, SECRETS, UNSET_KEY, Key, spelled
+from reconciler.registries.watsonx.keys import (
+    CONFIG,
+    DERIVED,
+    PROVIDER_CONFIG,
+    SECRETS,
+    UNSET_KEY,
+    Key,
+    spelled,
+)
 
 KIND: Final = "watsonx"
 PREFIX: Final = "virtual-model"
@@ -296,15 +305,7 @@ MODEL: Final = Table(
             codec=Text(),
             identity=True,
         ),
-        Row(
-            portable=("display_name",),
-            native=(("display_name",),),
-            points=(Point(("display_name",)),),
-            codec=Text(),
-            demanded=True,
-            default=lambda declared: declared.name,
-            default_text="metadata.name",
-        ),
+        display_name_row("display_name", Text()),
         Row(
             portable=("description",),
             native=(("description",),),
@@ -383,7 +384,7 @@ def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozen
     hidden = {key for key in SECRETS & config.keys() if config[key] not in ("", {}, UNSET_KEY)}
     hidden |= {key for key, value in config.items() if _is_masked(value)}
     raw["provider_config"] = {
-        key: value for key, value in config.items() if key not in SECRETS and key != "provider"
+        key: value for key, value in config.items() if key not in SECRETS and key != DERIVED
     }
     return raw, frozenset(("provider_config", key) for key in hidden)
 

@@ -9,7 +9,7 @@ computed, and nothing below a key is ever respelled. `config` has one spelling.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -161,17 +161,9 @@ PROVIDER_CONFIG: Final[Mapping[str, Key]] = {
 SECRETS: Final = frozenset(wire for wire, key in PROVIDER_CONFIG.items() if isinstance(key.codec, SecretText))
 """Keys that no observation holds and that are never compared, in the page's spelling."""
 
-UPSTREAMS: Final = frozenset(wire for wire, key in PROVIDER_CONFIG.items() if key.upstream)
-"""Keys that hold an address at which the object's secrets are used, in the page's spelling."""
-
 _SPELLINGS: Final[Mapping[str, str]] = {
     spelling: wire for wire, key in PROVIDER_CONFIG.items() for spelling in (wire, *key.aliases)
 }
-
-
-def documented(key: str) -> str | None:
-    """The page's spelling of a `provider_config` key in any spelling; None for a key that we do not know."""
-    return _SPELLINGS.get(key)
 
 
 def spelled(provider_config: Mapping[str, Any]) -> dict[str, Any]:
@@ -182,15 +174,6 @@ def spelled(provider_config: Mapping[str, Any]) -> dict[str, Any]:
     """
     found = {_SPELLINGS.get(key, key): value for key, value in provider_config.items()}
     return {key: provider_config.get(key, value) for key, value in found.items()}
-
-
-def spelled_twice(provider_config: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Pairs of keys of a manifest's `provider_config` that are two spellings of one, in its order."""
-    seen: dict[str, str] = {}
-    for key in provider_config:
-        first = seen.setdefault(_SPELLINGS.get(key, key), key)
-        if first != key:
-            yield first, key
 
 
 # The page gives some keys another type than the OpenAI API that the service speaks; either is taken, and

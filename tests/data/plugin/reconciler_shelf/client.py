@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
-from typing import Any, TypeVar
+from collections.abc import Mapping
+from typing import Any
 
-from reconciler.errors import UnexpectedAnswer
-from reconciler.http import ReadTransport, Settings, Transport, quote_segment
-from reconciler.registries.interface import Answer, Connection, LiveObject, Observation, OutgoingRequest
-from reconciler.registries.wire import body_bytes
+from reconciler.http import ReadTransport, Transport
+from reconciler.registries import talk
+from reconciler.registries.interface import Answer, LiveObject, Observation, OutgoingRequest
 from reconciler_shelf.fields import MODELS, READABLE, ours
 
 _LIST = "/api/models"
-
-T = TypeVar("T", bound=ReadTransport)
 
 
 def live_object(document: Mapping[str, Any]) -> LiveObject:
@@ -53,10 +49,8 @@ class ShelfReader:
         pages = data.get("pages") if isinstance(data, Mapping) else None
         if isinstance(models, list) and isinstance(pages, int) and all(map(_is_model, models)):
             return models, pages
-        request = f"GET {_LIST}"
-        message = f"{self.registry}: {request}: answered with something that is not a page of models"
-        hint = "check `url` in reconciler.yaml"
-        raise UnexpectedAnswer(message, registry=self.registry, request=request, hint=hint)
+        what = "answered with something that is not a page of models"
+        raise talk.unexpected(self.registry, f"GET {_LIST}", what)
 
     async def usages(self) -> None:
         """Shelf does not tell who uses a model."""
@@ -71,12 +65,7 @@ class ShelfWriter(ShelfReader):
         self._writing = transport
 
     async def send(self, request: OutgoingRequest) -> Answer:
-        path = request.path if request.id is None else request.path.format(id=quote_segment(request.id))
-        body = None if request.body is None else body_bytes(request.body, request.secrets)
-        secrets = tuple(request.secrets.values())
-        reply = await self._writing.write(
-            request.method, path, body, secrets=secrets, patience=request.patience
-        )
+        reply = await talk.send(self._writing, request)
         live = live_object(reply.data) if _is_model(reply.data) else None
         return Answer(live, reply.request_id)
 
@@ -93,26 +82,5 @@ def retry_after(data: Any) -> float | None:
     return float(seconds) if isinstance(seconds, int) else None
 
 
-def _transport(kind: type[T], connection: Connection) -> T:
-    return kind(
-        registry=connection.registry,
-        base_url=connection.url,
-        token=connection.credentials,
-        settings=Settings(connection.requests_per_minute, connection.concurrency),
-        explain=explain,
-        retry_after=retry_after,
-        wire=connection.wire,
-        pace=connection.pace,
-    )
-
-
-@asynccontextmanager
-async def reader(connection: Connection) -> AsyncIterator[ShelfReader]:
-    async with _transport(ReadTransport, connection) as transport:
-        yield ShelfReader(connection.registry, transport)
-
-
-@asynccontextmanager
-async def writer(connection: Connection) -> AsyncIterator[ShelfWriter]:
-    async with _transport(Transport, connection) as transport:
-        yield ShelfWriter(connection.registry, transport)
+reader = talk.opens_reader(ShelfReader, explain, retry_after)
+writer = talk.opens_writer(ShelfWriter, explain, retry_after)

@@ -7,7 +7,17 @@ from typing import Any, Final
 
 from reconciler.money import PER_1K_TOKENS
 from reconciler.registries.codecs import Address, Flag, Id, Money, SecretText, SetOf, Text, Whole, Word
-from reconciler.registries.rows import Call, Clear, Echo, Identity, Point, Row, Table
+from reconciler.registries.rows import (
+    Call,
+    Clear,
+    Echo,
+    Identity,
+    Point,
+    Row,
+    Table,
+    display_name_row,
+    name_row,
+)
 
 KIND: Final = "shelf"
 
@@ -22,25 +32,9 @@ READABLE: Final = frozenset(
 )
 """Every key of an answer that we keep."""
 
-_NAME: Final = Row(
-    native=(("name",),),
-    points=(Point(("name",), update=False),),
-    codec=Id(),
-    demanded=True,
-    default=lambda declared: declared.name,
-    default_text="metadata.name",
-    identity=True,
-)
+_NAME: Final = name_row("name", Id())
+_TITLE: Final = display_name_row("title", Text(80))
 
-_TITLE: Final = Row(
-    portable=("display_name",),
-    native=(("title",),),
-    points=(Point(("title",)),),
-    codec=Text(80),
-    demanded=True,
-    default=lambda declared: declared.name,
-    default_text="metadata.name",
-)
 _ABOUT: Final = Row(
     portable=("description",),
     native=(("about",),),
