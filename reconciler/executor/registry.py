@@ -21,6 +21,7 @@ from reconciler.plan import Action, Failure, RegistryPlan
 from reconciler.planner import failure_of, fingerprint, planned_near
 from reconciler.registries.interface import Connection, Kind, Observation, Ref
 from reconciler.registries.rows import Edit, Table, dig
+from reconciler.registries.wire import body_bytes
 from reconciler.secrets import Secret, SecretRef, SecretStore
 
 _log = logging.getLogger("reconciler.executor")
@@ -86,7 +87,12 @@ class RegistryRun:
             if action.operation == "update" and self.failed is None:
                 live = self.live.known.get((action.resource, action.id or ""))
             if action.operation == "create" or live is not None:
-                self.secrets(self.table(action), edits, {} if live is None else live.raw)
+                table = self.table(action)
+                found = self.secrets(table, edits, {} if live is None else live.raw)
+                # A text that cannot stand where it shall is found before anything is written, too.
+                for edit in edits:
+                    if edit.secret is not None:
+                        body_bytes({"secret": table.secret_form(edit)}, found)
 
     def secrets(self, table: Table, edits: Sequence[Edit], raw: Mapping[str, Any]) -> dict[SecretRef, Secret]:
         """The secrets of ``edits``, for the hosts that the object then names. Raises SecretError."""

@@ -665,8 +665,10 @@ class Table:
 
     def _written(self, edit: Edit) -> Any:
         """What stands in a body for ``edit``; for a secret, what its codec makes of the reference."""
-        if edit.secret is None:
-            return _deep_copy(edit.value)
+        return _deep_copy(edit.value) if edit.secret is None else self.secret_form(edit)
+
+    def secret_form(self, edit: Edit) -> Any:
+        """What stands in a body for the secret of ``edit``: its text, or the object in its text."""
         row = self.row_at(edit.path)
         return row.codec.encode(edit.secret) if row.secret else edit.secret
 

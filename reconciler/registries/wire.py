@@ -46,7 +46,7 @@ def _object_in(secret: Secret) -> dict[str, Any]:
     if isinstance(document, dict):
         return document
     raise SecretError(
-        f"{secret.name}: is sent as a JSON object, and its text is none",
+        f"{secret.name}: is sent as a JSON object, and its text is no JSON object",
         hint="set its variable to the whole document, as it was downloaded",
     )
 

@@ -33,7 +33,7 @@ def test_a_secret_stands_as_text_or_as_the_object_in_its_text() -> None:
 )
 def test_a_text_that_is_no_object_is_told_by_its_name_alone(text: str) -> None:
     with pytest.raises(
-        SecretError, match="ACCOUNT: is sent as a JSON object, and its text is none"
+        SecretError, match="ACCOUNT: is sent as a JSON object, and its text is no JSON object"
     ) as caught:
         body(text)
     assert "planted" not in f"{caught.value} {caught.value.hint}"
