@@ -53,7 +53,9 @@ class _File:
 @click.command("import")
 @click.argument("registry")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@options.common
+@options.config
+@options.output
+@options.verbose("")
 @click.option(
     "--to", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Write one file each here."
 )
@@ -231,7 +233,8 @@ def _write_text(project: Project, target: _Target, result: Import, files: Sequen
     stubs = _stubs(result)
     if stubs:
         tell(
-            "\nNo registry gives a key back. Until reconciler.yaml has these, validate says what is missing:"
+            "\nKeys are never read from a registry. Until reconciler.yaml has these, validate says what is "
+            "missing:"
         )
         tell("\n".join(["", "secrets:", *(f"  {stub.line}" for stub in stubs), "", ""]))
     if result.manifests:

@@ -7,7 +7,7 @@ safe under either answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -241,9 +241,16 @@ def _keys(*names: str) -> tuple[Path, ...]:
 
 def _spelled_demand(choices: tuple[tuple[Path, ...], ...], why: str, *providers: str) -> Demand:
     if providers:
-        return Demand(choices, why, lambda declared: _served_by(declared) in providers)
+        words = f"with provider {_one_of(providers)}"
+        return Demand(choices, why, lambda declared: _served_by(declared) in providers, words)
     others = {*KEYLESS, *INSTEAD_OF_KEY}
-    return Demand(choices, why, lambda declared: _served_by(declared) not in others)
+    words = f"with any provider but {_one_of(sorted(others))}"
+    return Demand(choices, why, lambda declared: _served_by(declared) not in others, words)
+
+
+def _one_of(providers: Sequence[str]) -> str:
+    *others, last = (f"`{provider}`" for provider in providers)
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 _BY_KEY: Final = (_API_KEY, _NATIVE_KEY, (_CONNECTION,))
