@@ -427,14 +427,19 @@ def test_the_look_is_a_read_that_began_after_the_answer_was_lost(house: House) -
     """A list that another action asked for earlier may be from before the write."""
     house.manifests = [manifest("a", model="a", display_name="A"), manifest("b", model="b", display_name="B")]
 
+    is_read, is_written = asyncio.Event(), asyncio.Event()
+
     async def old_list_arrives_late(exchange: Exchange) -> None:
         before = [exchange.server.read(document) for document in exchange.server.documents]
-        await asyncio.sleep(0.2)
+        is_read.set()
+        await is_written.wait()
         await exchange.answer(200, before)
 
     async def lost_while_that_list_is_on_its_way(exchange: Exchange) -> None:
-        await asyncio.sleep(0.1)
-        await resets(commit=True)(exchange)
+        await is_read.wait()
+        exchange.commit()
+        is_written.set()
+        await resets()(exchange)
 
     def prepare(server: OrqServer) -> None:
         server.fails("POST a", resets())
