@@ -7,7 +7,7 @@ safe under either answer.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -244,12 +244,12 @@ def _spelled_demand(choices: tuple[tuple[Path, ...], ...], why: str, *providers:
         words = f"with provider {_one_of(providers)}"
         return Demand(choices, why, lambda declared: _served_by(declared) in providers, words)
     others = {*KEYLESS, *INSTEAD_OF_KEY}
-    words = f"with any provider but {_one_of(sorted(others))}"
+    words = f"with any provider but {_one_of(others)}"
     return Demand(choices, why, lambda declared: _served_by(declared) not in others, words)
 
 
-def _one_of(providers: Sequence[str]) -> str:
-    *others, last = (f"`{provider}`" for provider in providers)
+def _one_of(providers: Collection[str]) -> str:
+    *others, last = (f"`{provider}`" for provider in sorted(providers))
     return f"{', '.join(others)} or {last}" if others else last
 
 
