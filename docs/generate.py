@@ -267,7 +267,8 @@ def _calls(table: Table) -> str:
         lines.append(f"{what} is `{call.method} {call.path}`.")
     for demand in table.demands:
         choices = (" and ".join(map(_path, choice)) for choice in demand.choices)
-        lines.append(f"A create demands {' or '.join(choices)} ({demand.why}).")
+        create = f"A create {demand.when_text}".rstrip()
+        lines.append(f"{create} demands {' or '.join(choices)} ({demand.why}).")
     update = table.update
     if update.whole:
         lines.append(

@@ -45,9 +45,10 @@ class TableSupport:
     """What one variant of a kind does.
 
     ``switches`` are native fields that have calls of their own. ``replaces`` is what an update replaces
-    whole: containers, or `everything`. ``named_by`` says who makes the id; ``unique``: that the registry
-    keeps ids apart. ``usages``: it tells who uses an object. ``native`` counts the native fields.
-    ``fields`` are the portable fields of its resource, in the manifest's order, held or not.
+    whole: containers, or `everything`. ``named_by`` says who chooses the name or id that manifests find an
+    object by; ``unique``: that the registry keeps these apart. ``usages``: it tells who uses an object.
+    ``native`` counts the native fields. ``fields`` are the portable fields of its resource, in the
+    manifest's order, held or not.
     """
 
     variant: str

@@ -138,13 +138,16 @@ def import_objects(
     observation: Observation,
     chosen: Sequence[LiveObject],
     taken: Collection[tuple[str, str]],
+    *,
+    secrets: Collection[str] = (),
 ) -> Import:
     """Manifests for those of ``chosen`` that none of ``desired``, which is for this registry, means.
 
-    ``taken`` are the resources and names of all manifests that there are.
+    ``taken`` are the resources and names of all manifests that there are, ``secrets`` the names of secrets
+    that they use, whether or not reconciler.yaml lists them.
     """
     already, skipped, left = _sort_out(config, desired, observation, chosen)
-    drafts = list(_drafts(config, observation, left, taken))
+    drafts = list(_drafts(config, observation, left, taken, secrets))
     trial = _Trial(config, desired, observation, drafts)
     trial.run()
     failed = [
@@ -208,6 +211,7 @@ def _drafts(
     observation: Observation,
     objects: Sequence[LiveObject],
     taken: Collection[tuple[str, str]],
+    used: Collection[str],
 ) -> Iterator[_Draft]:
     """A draft for each object, each with a name of its own: keys that are names as they stand come first."""
     tables = KINDS[config.value.registries[observation.registry].kind].tables
@@ -216,7 +220,7 @@ def _drafts(
         names[resource].add(name.casefold())
     tokens = [entry.token for entry in config.value.registries.values() if entry.token]
     known = [*tokens, *config.value.secrets.values()]
-    secrets = {*config.value.secrets, *(source.env for source in known)}
+    secrets = {*config.value.secrets, *(source.env for source in known), *used}
     bases = {(live.resource, name): live for live in observation.objects for name in live.names}
     wanted = [(live, tables[live.variant], _name_of(live, tables[live.variant])) for live in objects]
     for live, table, name in sorted(wanted, key=lambda each: each[2] != each[0].names[0]):

@@ -162,8 +162,12 @@ class NotHeld:
 
 @dataclass(frozen=True, slots=True)
 class LeftAlone:
-    """A live object of ours that no manifest names, by what one would pin it by. Never touched."""
+    """A live object of ours that no manifest names. Never touched.
 
+    ``name`` is what a manifest would pin it by, ``id`` what the registry calls it: mostly the same.
+    """
+
+    name: str
     id: str
     display_name: str | None = None
     resource: str = "Model"

@@ -648,4 +648,4 @@ def _adoption(table: Table, match: Found) -> tuple[str, ...]:
 
 
 def _left_alone(live: LiveObject) -> LeftAlone:
-    return LeftAlone(live.names[0], live.display_name, live.resource)
+    return LeftAlone(live.names[0], live.id, live.display_name, live.resource)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib.metadata
 import importlib.util
 import re
@@ -14,6 +15,7 @@ import pytest
 from reconciler.capabilities import capabilities
 from reconciler.manifests.portable import ANY_TIER, portable_paths
 from reconciler.registries import BUILT_IN
+from reconciler.registries.rows import Demand
 
 ROOT = Path(__file__).parents[1]
 
@@ -111,3 +113,15 @@ def test_the_page_about_adapters_has_the_whole_code_of_the_plugin_that_the_tests
 def _lines(text: str) -> list[str]:
     """The lines of a file but for the empty ones, which come and go where the page cuts it."""
     return [line for line in text.splitlines() if line.strip()]
+
+
+def test_a_demand_of_some_manifests_says_of_which() -> None:
+    always = {field.name: field.default for field in dataclasses.fields(Demand)}["when"]
+    page = (ROOT / "docs" / "manifest.md").read_text(encoding="utf-8")
+    demands = [
+        demand for kind in BUILT_IN.values() for table in kind.tables.values() for demand in table.demands
+    ]
+    for demand in demands:
+        assert bool(demand.when_text) == (demand.when is not always), demand
+        assert f"A create {demand.when_text}".rstrip() + " demands `" in page
+    assert "A create with provider `watsonx` demands `native.watsonx.provider_config.watsonxSpaceId`" in page

@@ -424,17 +424,32 @@ def test_a_create_that_turns_out_done_when_it_is_repeated_is_done(house: House) 
     assert len(ran.server.documents) == 1
 
 
-def test_the_look_is_a_read_that_began_after_the_answer_was_lost(house: House) -> None:
+def test_the_look_is_a_read_that_began_after_the_answer_was_lost(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A list that another action asked for earlier may be from before the write."""
     house.manifests = [manifest("a", model="a", display_name="A"), manifest("b", model="b", display_name="B")]
 
+    list_is_read, both_look = asyncio.Event(), asyncio.Event()
+    looking: list[Live] = []
+    look = Live.now
+
+    async def noticed(live: Live) -> Any:
+        looking.append(live)
+        if len(looking) == 2:
+            both_look.set()
+        return await look(live)
+
+    monkeypatch.setattr(Live, "now", noticed)
+
     async def old_list_arrives_late(exchange: Exchange) -> None:
         before = [exchange.server.read(document) for document in exchange.server.documents]
-        await asyncio.sleep(0.2)
+        list_is_read.set()
+        await both_look.wait()
         await exchange.answer(200, before)
 
     async def lost_while_that_list_is_on_its_way(exchange: Exchange) -> None:
-        await asyncio.sleep(0.1)
+        await list_is_read.wait()
         await resets(commit=True)(exchange)
 
     def prepare(server: OrqServer) -> None:

@@ -56,7 +56,7 @@ from reconciler.errors import (
 )
 from reconciler.http import Clock, Pace, ReadTransport, Reply, Settings, Transport, quote_segment
 from reconciler.http.hints import asked_wait
-from reconciler.http.text import harmless
+from reconciler.http.text import harmless, is_page, page_text
 from reconciler.secrets import Secret
 
 TOKEN_TEXT = "tok-5f1d/+Zx9=="
@@ -921,7 +921,8 @@ async def test_rejected_without_words_has_a_short_excerpt() -> None:
     act = says(400, b"<h1>Bad\n gateway</h1>" + b"x" * 200_000, content_type="text/html")
     async with serving(act) as server, opened(server.origin) as transport:
         error = await failure_of(transport.read("GET", "/"))
-    assert "<h1>Bad gateway</h1>xxx" in error.message
+    assert "Bad gateway xxx" in error.message
+    assert "<" not in error.message
     assert len(error.message) < 350
 
 
@@ -979,6 +980,39 @@ def test_a_secret_is_struck_out_in_every_usual_spelling_and_spelling_of_one(
     said = harmless(f"it is {outer(inner(secret.reveal()))} I think", [Secret("SHORT", "sk"), secret])
     assert "[secret KEY]" in said
     assert "llama" not in said
+
+
+PAGES = {
+    "<html><head><title>502 Bad Gateway</title></head><body><center><h1>502 Bad Gateway</h1></center>"
+    "<hr><center>nginx</center></body></html>": "502 Bad Gateway nginx",
+    "<!DOCTYPE html><title>Log in</title><style>b {}</style><script>go('<p>')</script><p>Who are you?": (
+        "Log in: Who are you?"
+    ),
+    "<html><!-- <p>unseen</p> --><body class='a'>R&amp;D &lt;team&gt;<br/>only<a href='": "R&D <team> only",
+    "<html><title>Sorry</title></html>": "Sorry",
+    "<html><p>5 < 6, to<wbr>ken</p>": "5 < 6, token",
+    "<html><script>never ends": "",
+}
+
+
+@pytest.mark.parametrize(("page", "text"), PAGES.items())
+def test_a_page_is_told_as_a_person_reads_it(page: str, text: str) -> None:
+    assert is_page(page)
+    assert page_text(page) == text
+
+
+def test_a_page_is_known_by_its_type_or_its_beginning() -> None:
+    assert is_page("<h1>Sorry</h1>", "text/html; charset=utf-8")
+    assert is_page("\n<!DOCTYPE HTML>")
+    assert not is_page("a list of <html> pages", "text/plain")
+    assert not is_page("<htmlish>")
+
+
+def test_no_tag_hides_a_secret_and_no_secret_is_taken_for_a_tag() -> None:
+    secrets = [Secret("TAGGED", "sk<llama>key"), Secret("PLAIN", "sk-alpaca-key")]
+    page = "<html><p>sk<llama>key, sk-<b>alpaca</b>-<wbr>key, sk-&#97;lpaca-key"
+    said = harmless(page_text(page, secrets), secrets)
+    assert said == "[secret TAGGED], [secret PLAIN], [secret PLAIN]"
 
 
 def test_a_secret_of_backslashes_is_looked_for_quickly() -> None:

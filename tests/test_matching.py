@@ -258,7 +258,9 @@ def test_what_no_manifest_names_is_reported_and_left_alone(house: House) -> None
         live_model(id="s", owner="system"),
     ]
     part = house.plan(live).registries[0]
-    assert [(found.id, found.display_name) for found in part.left_alone] == [("m-7", "Mine")]
+    assert [(found.name, found.id, found.display_name) for found in part.left_alone] == [
+        ("m-7", "m-7", "Mine")
+    ]
     assert part.vendor_owned == 1
 
 

@@ -457,6 +457,7 @@ def test_a_model_and_a_provider_of_one_name_are_told_apart(site: Site) -> None:
     text = site.cli("plan").out
     assert "\n  + house\n" in text
     assert "\n  + provider house\n" in text
+    assert text.index("+ provider house") < text.index("+ house")
     assert "not held: description (house)" in text
     assert "Plan: 1 model and 1 provider to create, 0 to update, 0 unchanged." in text
     text = site.cli("apply", "--yes", "-v").out

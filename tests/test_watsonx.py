@@ -588,6 +588,26 @@ def test_what_is_left_alone_is_told_by_its_name(house: House) -> None:
     assert "left alone: 1 model of yours (virtual-model/groq/x)" in plan_text(house.plan(manifest()))
 
 
+def test_two_that_are_left_alone_under_one_name_are_told_by_their_ids(house: House) -> None:
+    twins = [house.there(name="virtual-model/groq/x") for _ in range(2)]
+    house.there(name="virtual-model/groq/y")
+    told = ", ".join([*(f"virtual-model/groq/x with id {twin}" for twin in twins), "virtual-model/groq/y"])
+    assert f"left alone: 3 models of yours ({told})" in plan_text(house.plan(manifest()))
+
+
+def test_what_a_create_is_sent_as_is_not_called_its_id(house: House) -> None:
+    plan = house.plan(manifest())
+    assert f"+ mini  (as {NAME})" in plan_text(plan)
+    house.wire.fails("POST", says(422, {"detail": "no"}))
+    outcome = house.execute(plan)
+    assert f"mini (as {NAME}): failed" in outcome_text(plan, outcome)
+    outcome = house.execute(plan)
+    made = only_result(outcome).id
+    assert made != NAME
+    assert f"mini (id {made}): done" in outcome_text(plan, outcome, verbose=True)
+    assert f"= mini  (id {made})" in plan_text(house.plan(manifest()), verbose=True)
+
+
 # ---- what is held
 
 

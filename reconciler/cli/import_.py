@@ -23,6 +23,7 @@ from reconciler.planner import Selection
 from reconciler.registries.interface import Observation
 from reconciler.report.safe import safe
 from reconciler.report.values import counted
+from reconciler.secrets import SecretRef
 
 _NAMED: int = 10
 """How many files an error names."""
@@ -53,7 +54,9 @@ class _File:
 @click.command("import")
 @click.argument("registry")
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@options.common
+@options.config
+@options.output
+@options.verbose("")
 @click.option(
     "--to", "folder", metavar="DIR", type=click.Path(path_type=Path), help="Write one file each here."
 )
@@ -84,13 +87,14 @@ def command(
     observation = _observation(project, registry)
     desired = [one for one in project.desired if one.registry == registry]
     taken = {(one.resource, one.name) for one in project.manifests}
-    result = import_objects(project.config, desired, observation, choose(observation, names), taken)
+    chosen = choose(observation, names)
+    result = import_objects(project.config, desired, observation, chosen, taken, secrets=_secrets(project))
     files = _files(project, target, result)
     if not stdout:
         _save(files)
     code = ExitCode.REFUSED if any(one.failed for one in result.skipped) else ExitCode.OK
     if output == "json":
-        _write_document(registry, result, files, code, stdout=stdout)
+        _write_document(project, registry, result, files, code, stdout=stdout)
     else:
         _write_text(project, target, result, files)
     return int(code)
@@ -99,10 +103,10 @@ def command(
 def _project(config_path: Path) -> Project:
     """What the folder says. It need not be there yet: this may be what fills it first.
 
-    Raises InputError.
+    It may name secrets that reconciler.yaml lacks, because an earlier import leaves it so. Raises InputError.
     """
     try:
-        return load(config_path)
+        return load(config_path, tolerate={"unknown-secret"})
     except InputError as error:
         if [problem.code for problem in error.problems] != ["folder-missing"]:
             raise
@@ -110,6 +114,12 @@ def _project(config_path: Path) -> Project:
     from reconciler.manifests.config import load_config
 
     return Project(load_config(config_path, shown_path(config_path)), (), (), Acknowledged())
+
+
+def _secrets(project: Project) -> set[str]:
+    """The names of all secrets that manifests use."""
+    values = (value for one in project.desired for _, value in one.fields.values())
+    return {value.name for value in values if isinstance(value, SecretRef)}
 
 
 def _observation(project: Project, registry: str) -> Observation:
@@ -178,7 +188,7 @@ def _save(files: Sequence[_File]) -> None:
 
 
 def _write_document(
-    registry: str, result: Import, files: Sequence[_File], code: ExitCode, *, stdout: bool
+    project: Project, registry: str, result: Import, files: Sequence[_File], code: ExitCode, *, stdout: bool
 ) -> None:
     from reconciler.report.documents import API_VERSION, render
 
@@ -201,7 +211,7 @@ def _write_document(
         "written": written,
         "already": [{"resource": live.resource, "id": live.id} for live in result.already],
         "skipped": [{"id": one.id, "reason": one.reason} for one in result.skipped],
-        "warnings": _warnings(result),
+        "warnings": _warnings(project, result),
         "secrets": [
             {"name": stub.name, "env": stub.name, "hosts": list(stub.hosts), "used_by": stub.used_by}
             for stub in _stubs(result)
@@ -220,7 +230,7 @@ def _write_text(project: Project, target: _Target, result: Import, files: Sequen
         say(f"note: {shown_path(target.folder)} is not read: the manifests are in {_manifests(project)}")
     elif target.file is not None and files and not _is_read(project, target.file):
         say(f"note: {shown_path(target.file)} is not read: the manifests are in {_manifests(project)}")
-    for warning in _warnings(result):
+    for warning in _warnings(project, result):
         say(f"warning: {safe(warning)}")
     place = "" if target.stdout or not files else f" to {shown_path(target.file or target.folder)}"
     verb = "printed" if target.stdout else "written"
@@ -231,11 +241,12 @@ def _write_text(project: Project, target: _Target, result: Import, files: Sequen
     stubs = _stubs(result)
     if stubs:
         tell(
-            "\nNo registry gives a key back. Until reconciler.yaml has these, validate says what is missing:"
+            "\nKeys are never read from a registry. Until reconciler.yaml has these, validate says what is "
+            "missing:"
         )
         tell("\n".join(["", "secrets:", *(f"  {stub.line}" for stub in stubs), "", ""]))
     if result.manifests:
-        given = ", once the secrets are there" if stubs else ""
+        given = ", once the secrets are there" if stubs or project.tolerated else ""
         tell(f"A plan of {'them' if len(result.manifests) > 1 else 'it'} has nothing to do{given}.")
 
 
@@ -252,6 +263,7 @@ def _stubs(result: Import) -> list[SecretStub]:
     return [stub for one in result.manifests for stub in one.secrets]
 
 
-def _warnings(result: Import) -> list[str]:
+def _warnings(project: Project, result: Import) -> list[str]:
+    unlisted = [f"{problem.place}: {problem.message}" for problem in project.tolerated]
     left_out = [f"{one.name}: left out {text}" for one in result.manifests for text in one.left_out]
-    return [*left_out, *(f"{one.label}: not imported: {one.reason}" for one in result.skipped)]
+    return [*unlisted, *left_out, *(f"{one.label}: not imported: {one.reason}" for one in result.skipped)]

@@ -26,12 +26,15 @@ output = click.option(
     show_default=True,
     help="json: one document on stdout, in every ending.",
 )
-verbose = click.option(
-    "-v",
-    "--verbose",
-    count=True,
-    help="-v: wire values and unmanaged fields; -vv: log every request to stderr.",
-)
+
+
+def verbose(shows: str = "wire values and unmanaged fields") -> Callable[[F], F]:
+    """--verbose, where a single -v ``shows`` more; empty: where it shows nothing more."""
+    told = [f"-v: {shows}"] if shows else []
+    text = "; ".join([*told, "-vv: log every request to stderr."])
+    return click.option("-v", "--verbose", count=True, help=text)
+
+
 registry = click.option(
     "--registry", "registries", multiple=True, metavar="NAME", help="Only this registry; may be repeated."
 )
@@ -65,5 +68,5 @@ def selection(function: F) -> F:
 
 
 def common(function: F) -> F:
-    """--config, --output and --verbose."""
-    return config(output(verbose(function)))
+    """--config, --output and --verbose, of a command that plans."""
+    return config(output(verbose()(function)))

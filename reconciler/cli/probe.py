@@ -24,7 +24,9 @@ from reconciler.probe.results import MOST_REQUESTS
     an answer, and for a chat model streaming, tools, json_schema and vision. None is sent twice."""
 )
 @click.argument("names", nargs=-1, metavar="[NAME]...")
-@options.common
+@options.config
+@options.output
+@options.verbose("")
 @click.option("--exit-code", is_flag=True, help="Exit with 2 where something declared differs.")
 @click.option(
     "--timeout",

@@ -25,13 +25,12 @@ from reconciler.report.values import counted
 
 
 @click.command()
-@options.common
+@options.config
+@options.output
+@options.verbose("what each does with every field")
 @options.registry
 def command(config_path: Path, output: str, verbose: int, registries: tuple[str, ...]) -> int:
-    """List the configured registries, whether they answer, and what each can do.
-
-    -v adds what each does with every field.
-    """
+    """List the configured registries, whether they answer, and what each can do."""
     set_up_logging(level_of(verbose))
     project = load(config_path)
     names = choose_registries(project, registries or tuple(project.config.value.registries), Selection())

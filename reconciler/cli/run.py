@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,6 +14,7 @@ from reconciler.desired import Desired, desire_all
 from reconciler.errors import (
     InputError,
     PluginError,
+    Problem,
     RegistryError,
     SecretError,
     StorageError,
@@ -37,18 +38,20 @@ Told = dict[str, Usages | None]
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Everything that the folder says, free of mistakes."""
+    """Everything that the folder says, free of mistakes but those that the command ``tolerated``."""
 
     config: LoadedConfig
     manifests: Sequence[Manifest]
     desired: Sequence[Desired]
     acknowledged: Acknowledged
+    tolerated: Sequence[Problem] = ()
 
 
-def load(config_path: Path) -> Project:
+def load(config_path: Path, *, tolerate: Collection[str] = ()) -> Project:
     """Reads and checks every file.
 
-    Raises InputError with all mistakes of all files.
+    Raises InputError with all mistakes of all files, if there are others than those whose codes ``tolerate``
+    has.
     """
     config = load_config(config_path, shown_path(config_path))
     loaded = load_manifests(config, relative_to=Path.cwd())
@@ -59,9 +62,9 @@ def load(config_path: Path) -> Project:
         acknowledged = load_acknowledgements(config.folder / FILE, shown_path(config.folder / FILE))
     except InputError as error:
         problems += error.problems
-    if problems:
+    if any(problem.code not in tolerate for problem in problems):
         raise InputError(problems)
-    return Project(config, loaded.manifests, desired, acknowledged)
+    return Project(config, loaded.manifests, desired, acknowledged, problems)
 
 
 class NotReady(RegistryError):

@@ -41,7 +41,7 @@ from reconciler.errors import (
 )
 from reconciler.http.answer import Answer, Reply, decode
 from reconciler.http.hints import asked_wait
-from reconciler.http.text import harmless
+from reconciler.http.text import harmless, is_page, page_text
 from reconciler.http.urls import redirect_target
 from reconciler.secrets import Secret
 
@@ -240,12 +240,14 @@ class Judge:
         )
 
     def _words(self, call: Call, answer: Answer) -> str:
-        """The registry's own message, else an excerpt of what it sent."""
+        """The registry's own message, else an excerpt of what it sent: of a page, what it reads as."""
         words = self.explain(_json_or_none(answer))
         if words:
             return self._clean(call, words)
-        excerpt = self._clean(call, answer.body.decode("utf-8", "replace"), _LONGEST_EXCERPT)
-        return excerpt or "no message"
+        body = answer.body.decode("utf-8", "replace")
+        if is_page(body, answer.headers.get("content-type", "")):
+            body = page_text(body, call.secrets)
+        return self._clean(call, body, _LONGEST_EXCERPT) or "no message"
 
     def _wait(self, answer: Answer) -> float | None:
         # The body first: it alone can say that waiting does not help.

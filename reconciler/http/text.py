@@ -6,6 +6,7 @@ come back to us. This is the second line: no text of ours has a secret in it to 
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from collections.abc import Iterable, Iterator
@@ -32,6 +33,42 @@ _SPACE = (
     rf"(?:[\s+]|{_BACKSLASH}{{1,8}}(?:[nrtfv]|x[01][0-9a-f]|u00[012][0-9a-f])"
     rf"|{_PERCENT}(?:0[9a-d]|20|2b)|{_NUMBER}(?:9|1[0-3]|32|x0?[9a-d]|x20){_END})"
 )
+
+# A page is cut up by patterns that look at each character once, not by a parser that a page can slow down.
+_HTML = frozenset({"text/html", "application/xhtml+xml"})
+_PAGE = re.compile(r"\s*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
+_UNSEEN = re.compile(
+    r"<!--.*?(?:-->|\Z)|<(script|style|template)\b.*?(?:</\1\s*>|\Z)", re.IGNORECASE | re.DOTALL
+)
+_TITLE = re.compile(r"<title\b[^<>]*>([^<]*)(?:</title\s*>|\Z)", re.IGNORECASE)
+_INLINE = re.compile(
+    r"</?(?:a|abbr|b|code|em|font|i|kbd|mark|samp|small|span|strong|tt|u|wbr)(?:\s[^<>]*)?/?>", re.IGNORECASE
+)
+_TAG = re.compile(r"<[a-z/!?][^<>]*(?:>|\Z)", re.IGNORECASE)
+
+
+def is_page(text: str, media: str = "") -> bool:
+    """Whether ``text`` is HTML, by its ``media`` type or by how it begins."""
+    return media.partition(";")[0].strip().lower() in _HTML or _PAGE.match(text) is not None
+
+
+def page_text(page: str, secrets: Iterable[Secret] = ()) -> str:
+    """What a person would read of an HTML ``page``: its title and its words, without tags and scripts.
+
+    Secrets are struck out first, because one may hold what looks like a tag; ``harmless`` does the rest,
+    and finds those that the tags had hidden.
+    """
+    seen = _UNSEEN.sub(" ", _strike(page, secrets))
+    title = _TITLE.search(seen)
+    head = _words_of(title[1]) if title else ""
+    words = _words_of(_TITLE.sub(" ", seen))
+    if not head or words.casefold().startswith(head.casefold()):
+        return words
+    return f"{head}: {words}" if words else head
+
+
+def _words_of(markup: str) -> str:
+    return " ".join(html.unescape(_TAG.sub(" ", _INLINE.sub("", markup))).split())
 
 
 def harmless(text: str, secrets: Iterable[Secret] = (), *, limit: int = LONGEST_WORDS) -> str:

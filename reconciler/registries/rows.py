@@ -303,12 +303,14 @@ class Identity:
 class Demand:
     """What a create needs besides the demanded fields: every path of one of ``choices``.
 
-    ``when`` says for which manifests, ``why`` in a few words what for.
+    ``when`` says for which manifests, and ``when_text`` so in words that follow "a create" (`with provider
+    ollama`); empty: for all. ``why`` says in a few words what for.
     """
 
     choices: tuple[tuple[Path, ...], ...]
     why: str
     when: Callable[[Declared], bool] = lambda _: True
+    when_text: str = ""
 
     def is_met(self, declared: Declared) -> bool:
         met = any(all(declared.has(path) for path in choice) for choice in self.choices)

@@ -57,7 +57,7 @@ def features(table: TableSupport) -> dict[str, str]:
         "update": _yes(table.updates),
         "an update replaces whole": ", ".join(table.replaces) or NOT_HELD,
         "on and off": ", ".join(table.switches) or NOT_HELD,
-        "ids are chosen by": _NAMED[table.named_by],
+        "named by": _NAMED[table.named_by],
         "refuses a second of one name": _yes(table.unique),
         "tells who uses one": _yes(table.usages),
         "portable fields": str(len(table.held)) if table.held else NOT_HELD,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import get_args
 
 from reconciler.outcome import ActionResult, Outcome, Status
@@ -73,8 +73,11 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
     if registry.failure is not None:
         yield from failure_lines(registry.failure, paint, registry=registry.name, indent="  ")
         return
-    # What is refused comes last, near the totals, where a long plan leaves it on the screen.
-    for action in sorted(registry.actions, key=lambda action: action.operation == "refused"):
+    # What is refused comes last, near the totals, where a long plan leaves it on the screen; before models
+    # come the providers that they need.
+    for action in sorted(
+        registry.actions, key=lambda action: (action.operation == "refused", action.resource == "Model")
+    ):
         if action.operation != "none" or verbose or action.notes or action.used_by:
             yield from _action(action, registry.users_are, verbose=verbose, paint=paint)
     unchanged = sum(action.operation == "none" for action in registry.actions)
@@ -130,9 +133,16 @@ def _replaces(action: Action) -> bool:
 
 def _left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
     for resource in sorted({live.resource for live in registry.left_alone}):
-        ids = [safe(live.id) for live in registry.left_alone if live.resource == resource]
-        what = counted(len(ids), resource.lower(), f"{resource.lower()}s")
-        yield f"  left alone: {what} of yours ({_names(ids)})"
+        those = [live for live in registry.left_alone if live.resource == resource]
+        alike = Counter(live.name for live in those)
+        names = (
+            f"{safe(live.name)} with id {safe(live.id)}"
+            if alike[live.name] > 1 and live.id != live.name
+            else safe(live.name)
+            for live in those
+        )
+        what = counted(len(those), resource.lower(), f"{resource.lower()}s")
+        yield f"  left alone: {what} of yours ({_names(names)})"
     if registry.vendor_owned:
         yield paint(
             f"  left alone: {counted(registry.vendor_owned, 'built-in model', 'built-in models')}", "dim"
@@ -141,8 +151,11 @@ def _left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
 
 def _action(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> Iterator[str]:
     sign, style = _SIGNS[action.operation]
-    live = f"  (id {safe(action.id)})" if action.id and action.id != action.name else ""
-    yield paint(f"  {sign} {_known(action.resource, action.name)}{live}", style)
+    creating = _creates(action)
+    # What a create is sent as need not be the id that the registry makes.
+    word = "as" if creating else "id"
+    known = f"  ({word} {safe(action.id)})" if action.id and action.id != action.name else ""
+    yield paint(f"  {sign} {_known(action.resource, action.name)}{known}", style)
     for refusal in action.refusals:
         yield paint(f"      refused ({refusal.code}): {safe(refusal.message)}", "refuse")
         if refusal.fix:
@@ -158,11 +171,6 @@ def _action(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> I
         # At least: a registry tells of some users only, and by a name that may not be the only one.
         users = counted(len(action.used_by), users_are, f"{users_are}s")
         yield f"      used by at least {users}: {_names(safe(user) for user in action.used_by)}"
-    # A create rests on a list of what it is like, mostly none; an update on a fingerprint.
-    refused_create = action.operation == "refused" and action.rests_on[:1] in ("", "[")
-    creating = action.operation == "create" or (
-        refused_create and all(change.live.form == "unset" for change in action.changes)
-    )
     for change in action.changes:
         yield from _change(change, creating=creating, verbose=verbose, paint=paint)
     shown_paths = {change.path for change in action.changes}
@@ -175,6 +183,15 @@ def _action(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> I
             way_out = "; null clears it" if field.clearable else ""
             stays = f"(stays {value_text(field.live)}{way_out})"
             yield paint(f"      not managed: {safe(field.path)} {stays}", "dim")
+
+
+def _creates(action: Action) -> bool:
+    """Whether it creates something, or would if it were not refused."""
+    # A create rests on a list of what it is like, mostly none; an update on a fingerprint.
+    refused_create = action.operation == "refused" and action.rests_on[:1] in ("", "[")
+    return action.operation == "create" or (
+        refused_create and all(change.live.form == "unset" for change in action.changes)
+    )
 
 
 def _change(change: Change, *, creating: bool, verbose: bool, paint: Paint) -> Iterator[str]:
@@ -194,7 +211,8 @@ def _change(change: Change, *, creating: bool, verbose: bool, paint: Paint) -> I
 def outcome_text(plan: Plan, outcome: Outcome, *, verbose: bool = False, paint: Paint = plain) -> str:
     """What happened: what there is something to say about, then the totals. ``verbose``: every result."""
     told = [result for result in outcome.results if verbose or _is_bad(result) or result.remarks]
-    lines = [line for alike in _alike(told) for line in _results(alike, paint)]
+    made = {(action.registry, action.key): action.id for action in plan.actions("create")}
+    lines = [line for alike in _alike(told) for line in _results(alike, made, paint)]
     if lines:
         lines.append("")
     counts = Counter(result.status for result in outcome.results)
@@ -220,12 +238,19 @@ def _alike(results: Iterable[ActionResult]) -> Iterable[list[ActionResult]]:
     return groups.values()
 
 
-def _results(alike: list[ActionResult], paint: Paint) -> Iterator[str]:
-    """Results that say the same: a line, and why, where there is something to say."""
+def _results(
+    alike: list[ActionResult], made: Mapping[tuple[str, str], str | None], paint: Paint
+) -> Iterator[str]:
+    """Results that say the same: a line, and why, where there is something to say.
+
+    ``made``: what each create is sent as.
+    """
     first = alike[0]
     style = "add" if first.status == "done" else "error" if _is_bad(first) else "dim"
     if len(alike) == 1:
-        known = f" (id {safe(first.id)})" if first.id and first.id != first.name else ""
+        sent_as = first.status != "done" and made.get((first.registry, first.key)) == first.id
+        word = "as" if sent_as else "id"
+        known = f" ({word} {safe(first.id)})" if first.id and first.id != first.name else ""
         name = _known(first.resource, first.name)
         yield paint(f"{first.registry}: {name}{known}: {first.status}", style)
     else:

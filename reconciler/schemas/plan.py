@@ -113,7 +113,8 @@ _FIELDS: Final = {
         "resource": "What they declare: `Model` or `Provider`.",
     },
     "LeftAlone": {
-        "id": "Its id.",
+        "name": "What a manifest would pin it by.",
+        "id": "Its id, which is mostly its name too.",
         "display_name": "The name that people see.",
         "resource": "What it is: `Model` or `Provider`.",
     },

@@ -228,6 +228,45 @@ class TestSecrets:
             path.read_text() for path in (bare.path / "models").iterdir()
         )
 
+    def test_those_of_an_earlier_import_need_not_be_filled_in(self, bare: Folder, cli: Run) -> None:
+        seed(bare, cli, openai_like=LLAMAS[:1])
+        assert cli("import", "sandbox").code == 0
+        seed(bare, cli, openai_like=LLAMAS)
+        (bare.path / "models" / "house-llama.yaml").rename(bare.path / "models" / "first.yaml")
+        result = cli("import", "sandbox")
+        assert result.code == 0, result.err
+        assert re.fullmatch(
+            r"warning: models/first\.yaml:\d+:\d+: no secret of reconciler\.yaml has this name\n", result.err
+        )
+        assert "1 manifest written to models, 1 already in git." in result.out
+        assert [line.split(":")[0] for line in result.out.splitlines() if "{env:" in line] == [
+            "  HOUSE_LLAMA_2_KEY"
+        ]
+        assert "A plan of it has nothing to do, once the secrets are there." in result.out
+        assert cli("plan").code == 1
+
+    def test_a_name_that_an_earlier_import_took_is_passed_over(self, bare: Folder, cli: Run) -> None:
+        seed(bare, cli, openai_like=LLAMAS[:1])
+        assert cli("import", "sandbox").code == 0
+        # The same secret under another manifest's name: the next import would call its own so.
+        file = bare.path / "models" / "house-llama.yaml"
+        bare.models(file.read_text().replace("name: house-llama", "name: other"))
+        file.unlink()
+        seed(bare, cli, openai_like=LLAMAS)
+        document = cli("import", "sandbox", "-o", "json").document
+        assert [stub["name"] for stub in document["secrets"]] == ["HOUSE_LLAMA_KEY_2"]
+        assert [warning.partition(" no ")[2] for warning in document["warnings"]] == [
+            "secret of reconciler.yaml has this name"
+        ]
+
+    def test_any_other_mistake_ends_it(self, bare: Folder, cli: Run) -> None:
+        seed(bare, cli, openai_like=LLAMAS[:1])
+        assert cli("import", "sandbox").code == 0
+        bare.models(manifest("a", price="cheap"))
+        result = cli("import", "sandbox")
+        assert result.code == 1
+        assert "models/models.yaml" in result.err
+
     def test_names_of_secrets_that_are_taken_are_passed_over(self, folder: Folder, cli: Run) -> None:
         entry, other = "{env: A, hosts: [a.example.com]}", "{env: HOUSE_LLAMA_KEY_2, hosts: [a.example.com]}"
         registry = "registries:\n  sandbox: {kind: orq, embedded: registry.db}\n"

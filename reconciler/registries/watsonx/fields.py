@@ -250,9 +250,16 @@ def _keys(*names: str) -> tuple[Path, ...]:
 
 def _spelled_demand(choices: tuple[tuple[Path, ...], ...], why: str, *providers: str) -> Demand:
     if providers:
-        return Demand(choices, why, lambda declared: _served_by(declared) in providers)
+        words = f"with provider {_one_of(providers)}"
+        return Demand(choices, why, lambda declared: _served_by(declared) in providers, words)
     others = {*KEYLESS, *INSTEAD_OF_KEY}
-    return Demand(choices, why, lambda declared: _served_by(declared) not in others)
+    words = f"with any provider but {_one_of(others)}"
+    return Demand(choices, why, lambda declared: _served_by(declared) not in others, words)
+
+
+def _one_of(providers: Collection[str]) -> str:
+    *others, last = (f"`{provider}`" for provider in sorted(providers))
+    return f"{', '.join(others)} or {last}" if others else last
 
 
 _BY_KEY: Final = (_API_KEY, _NATIVE_KEY, (_CONNECTION,))
