@@ -9,6 +9,7 @@ from typing import Any
 from reconciler.desired import Desired
 from reconciler.destinations import destinations
 from reconciler.errors import InternalError
+from reconciler.manifests.concealing import HIDDEN, concealed, reads_like_one
 from reconciler.manifests.problems import dotted
 from reconciler.money import PER_1M_TOKENS, InexactPrice, Price, Unit
 from reconciler.plan import Change, PlanPlace, Refusal, Shown, Unmanaged, shown
@@ -249,8 +250,8 @@ def _change(
         live=shown(None) if item.is_unset(there) else _shown(item, there, desired.units.get(path)),
         desired=_shown(item, value, desired.units.get(path)),
         place=place,
-        wire_live=None if wire_there is ABSENT or _is_closed(item) else wire_there,
-        wire_desired=None if value is None or _is_closed(item) else _wire(item, value),
+        wire_live=None if wire_there is ABSENT or _is_closed(item) else _open(item, wire_there),
+        wire_desired=None if value is None or _is_closed(item) else _open(item, _wire(item, value)),
         default=default,
         note=_note(item, there, value, raw),
         details=_details(item, there, value),
@@ -262,6 +263,11 @@ def _is_closed(item: Field) -> bool:
     return item.row.secret or (isinstance(item.row.codec, Tree) and item.row.codec.free)
 
 
+def _open(item: Field, wire: Any) -> Any:
+    """A wire value as plans may hold it."""
+    return concealed(wire, by_key=False) if isinstance(item.row.codec, Tree) else wire
+
+
 def _wire(item: Field, value: Value) -> Any:
     return None if shown(value).form == "secret" else item.row.codec.encode(value)
 
@@ -271,6 +277,8 @@ def _shown(item: Field, value: Value, unit: Unit | None = None) -> Shown:
     if value is None:
         return shown(None)
     value = item.row.codec.shown(value, native=item.native)
+    if isinstance(value, Unreadable) and reads_like_one(value.text):
+        value = Unreadable(HIDDEN)
     if isinstance(value, Price) and not item.native:
         wanted = unit or (PER_1M_TOKENS if value.unit.dimension == "token" else value.unit)
         try:

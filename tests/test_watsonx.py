@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tenacity import wait_none
 from watsonx_house import (
     HOST,
     House,
+    Wire,
     changed,
     codes,
     manifest,
@@ -24,7 +27,9 @@ from watsonx_house import (
 
 from reconciler.embedded import Options
 from reconciler.errors import InputError
+from reconciler.importing import choose, import_objects
 from reconciler.plan import adapter
+from reconciler.registries.interface import Observation
 from reconciler.registries.watsonx.fields import SERVER_TAGS
 from reconciler.report.text import outcome_text, plan_text
 
@@ -844,3 +849,67 @@ def test_a_create_is_proven_by_its_name_and_not_by_the_whole_list(house: House) 
     assert len(house.live()) == len(house.wire.bodies("POST")) == 10
     whole = [data for method, _, data in house.wire.seen if method == "GET" and data is None]
     assert len(whole) <= 2
+
+
+LIVE_FREE = {
+    "api_key": "x",
+    "beforeRequestHooks": [{"headers": [{"name": "Authorization", "value": "planted"}], "type": "guardrail"}],
+    "afterRequestHooks": [{"headers": [["X-Api-Key", "planted"]], "id": "x"}],
+    "metadata": {"note": "Bearer sk-planted-8", "team": "a"},
+    "cache": "api-key: planted-9",
+}
+
+
+def test_credentials_in_lists_pairs_and_texts_are_in_no_plan(house: House) -> None:
+    house.there(provider_config=LIVE_FREE, config={"metadata": {"curl": "Bearer sk-planted-7"}})
+    declared = {
+        "beforeRequestHooks": [],
+        "afterRequestHooks": [],
+        "metadata": {"team": "b"},
+        "cache": "simple",
+    }
+    plan = house.plan(manifest(native=native(provider_config=declared, config={"metadata": {}})))
+    assert len(changed(only_action(plan))) >= 5
+    assert "planted" not in adapter().dump_json(plan).decode()
+    assert "planted" not in plan_text(plan, verbose=True)
+
+
+def test_credentials_in_lists_pairs_and_texts_are_not_imported(house: House) -> None:
+    house.there(provider_config=LIVE_FREE, config={"metadata": {"curl": "Bearer sk-planted-7"}})
+    house.models(manifest("other", model="zz"))
+    project, observed = house.load(), asyncio.run(house._observe())
+    assert isinstance(observed, Observation)
+    chosen = choose(observed, ["mini"])
+    [imported] = import_objects(project.config, project.desired, observed, chosen, []).manifests
+    assert "planted" not in imported.text("schema")
+    assert [text.partition(": ")[0] for text in imported.left_out] == [
+        f"native.watsonx.{name}"
+        for name in (
+            "provider_config.cache",
+            "provider_config.metadata",
+            "provider_config.afterRequestHooks",
+            "provider_config.beforeRequestHooks",
+            "config.metadata",
+        )
+    ]
+
+
+def test_what_changed_besides_is_told_without_free_values(house: House) -> None:
+    house.there(provider_config={**LIVE_FREE, "requestTimeout": 2})
+    house.wire.shows = lambda documents: [{**each, "more": "planted-0"} for each in documents]
+    plan = house.plan(manifest(display_name="new"))
+
+    async def moves(wire: Wire, _: httpx.Request) -> httpx.Response:
+        moved = {"cache": "planted", "requestTimeout": 3}
+        sent = wire.bodies("PUT")[0] | {"more": "planted-1", "provider_config": moved}
+        wire.shows = lambda documents: [{**each, **sent} for each in documents]
+        return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
+
+    house.wire.fails("PUT", moves)
+    remarks = only_result(house.execute(plan)).remarks
+    assert {
+        "more changed besides",
+        "provider_config.cache changed besides",
+        "provider_config.requestTimeout changed besides: 2 -> 3",
+    } <= set(remarks)
+    assert "planted" not in " ".join(remarks)

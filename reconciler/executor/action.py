@@ -19,6 +19,7 @@ from reconciler.errors import (
 )
 from reconciler.executor import timing
 from reconciler.executor.live import Known
+from reconciler.manifests.concealing import holds_one
 from reconciler.matching import shows
 from reconciler.outcome import ActionResult, Status, result_of
 from reconciler.plan import Action, PlannedRequest
@@ -347,7 +348,10 @@ class _RequestRun:
 def _besides(
     table: Table, edits: Sequence[Edit], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> list[str]:
-    """What an update changed besides what it was asked to, among the keys that were there before."""
+    """What an update changed besides what it was asked to, among the keys that were there before.
+
+    With the values only of what a row describes: anything may stand in the rest, credentials too.
+    """
     asked = {path for edit in edits for path in (edit.path, table.shown_at(edit.path))}
     asked |= table.derived_paths(edits)
     remarks = []
@@ -363,7 +367,12 @@ def _besides(
         now = dig(after, path)
         there = json_of(None if now is ABSENT else now, drop_empty=True)
         if there != json_of(value, drop_empty=True) and not (now is ABSENT and not value):
-            remarks.append(f"{'.'.join(path)} changed besides: {json_of(value)} -> {there}")
+            told = (
+                f": {json_of(value)} -> {there}"
+                if table.is_plain(path) and not holds_one([value, now])
+                else ""
+            )
+            remarks.append(f"{'.'.join(path)} changed besides{told}")
     return remarks
 
 

@@ -20,6 +20,7 @@ from reconciler.registries.codecs import (
     Codec,
     EmptyMapping,
     SecretText,
+    Tree,
     TreeOrSecret,
     Unreadable,
     Value,
@@ -724,6 +725,11 @@ class Table:
     def row_at(self, path: Path) -> Row:
         """The row that stands at a wire path."""
         return (self._by_point.get(path) or self._by_pattern(path))[0]
+
+    def is_plain(self, path: Path) -> bool:
+        """Whether a row describes what stands at a wire path, and as no free value."""
+        rows = [row for row in self.rows for point in row.points if _match(point.path, path) is not None]
+        return bool(rows) and not any(row.secret or isinstance(row.codec, Tree) for row in rows)
 
     def _as_list(self, container: str, value: Any) -> Any:
         keyed = self.lists.get(container)
