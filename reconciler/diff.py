@@ -13,6 +13,7 @@ from reconciler.manifests.concealing import HIDDEN, concealed, reads_like_one
 from reconciler.manifests.problems import dotted
 from reconciler.money import PER_1M_TOKENS, InexactPrice, Price, Unit
 from reconciler.plan import Change, PlanPlace, Refusal, Shown, Unmanaged, shown
+from reconciler.registries.addresses import upstreams
 from reconciler.registries.codecs import Json, Tree, Unreadable, Value
 from reconciler.registries.interface import LiveObject
 from reconciler.registries.rows import (
@@ -142,7 +143,11 @@ def _go_along(
     }
     if call.whole:
         given = _declared_at(desired) | given
-        yield from _dark(table, given, unseen)
+        yield from _dark(table, readable_points(desired), unseen)
+    closed = table.closed(live.raw)
+    if closed is not None:
+        message, fix = closed
+        yield Refusal("unreadable", message, fix, ())
     lost = table.loses(given, live.raw, live.hidden)
     if lost is not None:
         message, fix = lost
@@ -153,6 +158,16 @@ def _declared_at(desired: Desired) -> dict[Path, Value]:
     """What the manifest declares, by the wire paths at which an update would write it."""
     return {
         point.path: value for item, value in desired.fields.values() for point in item.points if point.update
+    }
+
+
+def readable_points(desired: Desired) -> set[Path]:
+    """The wire paths of what the manifest declares, but for secrets: a key says nothing of what is beside."""
+    return {
+        point.path
+        for item, _ in desired.fields.values()
+        for point in item.points
+        if point.update and not item.row.secret
     }
 
 
@@ -300,7 +315,7 @@ def _note(item: Field, there: Value, value: Value, raw: Mapping[str, Any]) -> st
     elif item.row.probed and item.row.upstream:
         notes.append("the registry probes the endpoint, with the key, before it stores the model")
     if item.row.upstream and isinstance(value, str) and isinstance(there, str) and raw:
-        before, after = destinations(iter([there]), None), destinations(iter([value]), None)
+        before, after = (destinations(upstreams(item.row, item.path, each), None) for each in (there, value))
         notes += [] if before == after else [f"sends the stored key to {after[0]}"]
     return "; ".join(notes) or None
 

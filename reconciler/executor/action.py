@@ -136,6 +136,11 @@ class _RequestRun:
         """Whether a create that is sent twice makes one object."""
         return self.table.identity.client_chosen and self.table.identity.unique
 
+    @property
+    def _may_double(self) -> bool:
+        """Whether only looking keeps a create from standing beside one of the same name."""
+        return self.creating and not self.table.identity.unique
+
     async def _keep_looking(self) -> LiveObject:
         """For a lost create that cannot be repeated: nothing would keep two of them apart."""
         for pause in timing.PAUSES[1:]:
@@ -159,7 +164,7 @@ class _RequestRun:
         if failed is not None:
             raise _Ended("unproven" if self.lost else "skipped", failed.message, failed)
         try:
-            known = await self.live.fresh()
+            known = await (self.live.now() if self._may_double else self.live.fresh())
         except RegistryError as error:
             self.of.registry.failed = error
             raise _Ended("unproven" if self.lost else "skipped", error.message, error) from None

@@ -421,12 +421,14 @@ class SetOf(Codec):
 class Tree(Codec):
     """Any JSON value, compared whole. ``shape`` is the schema of its keys where they are known.
 
-    ``free``: credentials may stand anywhere in it. None is taken from a manifest, none of a live one shown.
+    ``empty_is_unset``: an empty value, which some servers drop, is none. ``free``: credentials may stand
+    anywhere in it. None is taken from a manifest, none of a live one shown.
     """
 
     shape: Mapping[str, Any] | None = None
     drop_empty: bool = False
     free: bool = False
+    empty_is_unset: bool = False
 
     def schema(self) -> JsonSchema:
         return dict(self.shape or {})
@@ -443,6 +445,8 @@ class Tree(Codec):
 
     def _read(self, value: Wire) -> Value:
         normal = json_of(value, drop_empty=self.drop_empty, shape=self.shape)
+        if self.empty_is_unset and normal.text in ("{}", "[]", "null", '""'):
+            return None
         return None if self.drop_empty and normal.text in ("{}", "[]", "null") else normal
 
     def encode(self, value: Value) -> Wire:
