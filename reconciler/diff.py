@@ -9,9 +9,11 @@ from typing import Any
 from reconciler.desired import Desired
 from reconciler.destinations import destinations
 from reconciler.errors import InternalError
+from reconciler.manifests.concealing import HIDDEN, concealed, reads_like_one
 from reconciler.manifests.problems import dotted
 from reconciler.money import PER_1M_TOKENS, InexactPrice, Price, Unit
 from reconciler.plan import Change, PlanPlace, Refusal, Shown, Unmanaged, shown
+from reconciler.registries.addresses import upstreams
 from reconciler.registries.codecs import Json, Tree, Unreadable, Value
 from reconciler.registries.interface import LiveObject
 from reconciler.registries.rows import (
@@ -141,7 +143,11 @@ def _go_along(
     }
     if call.whole:
         given = _declared_at(desired) | given
-        yield from _dark(table, given, unseen)
+        yield from _dark(table, readable_points(desired), unseen)
+    closed = table.closed(live.raw)
+    if closed is not None:
+        message, fix = closed
+        yield Refusal("unreadable", message, fix, ())
     lost = table.loses(given, live.raw, live.hidden)
     if lost is not None:
         message, fix = lost
@@ -152,6 +158,16 @@ def _declared_at(desired: Desired) -> dict[Path, Value]:
     """What the manifest declares, by the wire paths at which an update would write it."""
     return {
         point.path: value for item, value in desired.fields.values() for point in item.points if point.update
+    }
+
+
+def readable_points(desired: Desired) -> set[Path]:
+    """The wire paths of what the manifest declares, but for secrets: a key says nothing of what is beside."""
+    return {
+        point.path
+        for item, _ in desired.fields.values()
+        for point in item.points
+        if point.update and not item.row.secret
     }
 
 
@@ -249,8 +265,8 @@ def _change(
         live=shown(None) if item.is_unset(there) else _shown(item, there, desired.units.get(path)),
         desired=_shown(item, value, desired.units.get(path)),
         place=place,
-        wire_live=None if wire_there is ABSENT or _is_closed(item) else wire_there,
-        wire_desired=None if value is None or _is_closed(item) else _wire(item, value),
+        wire_live=None if wire_there is ABSENT or _is_closed(item) else _open(item, wire_there),
+        wire_desired=None if value is None or _is_closed(item) else _open(item, _wire(item, value)),
         default=default,
         note=_note(item, there, value, raw),
         details=_details(item, there, value),
@@ -262,6 +278,11 @@ def _is_closed(item: Field) -> bool:
     return item.row.secret or (isinstance(item.row.codec, Tree) and item.row.codec.free)
 
 
+def _open(item: Field, wire: Any) -> Any:
+    """A wire value as plans may hold it."""
+    return concealed(wire, by_key=False) if isinstance(item.row.codec, Tree) else wire
+
+
 def _wire(item: Field, value: Value) -> Any:
     return None if shown(value).form == "secret" else item.row.codec.encode(value)
 
@@ -271,6 +292,8 @@ def _shown(item: Field, value: Value, unit: Unit | None = None) -> Shown:
     if value is None:
         return shown(None)
     value = item.row.codec.shown(value, native=item.native)
+    if isinstance(value, Unreadable) and reads_like_one(value.text):
+        value = Unreadable(HIDDEN)
     if isinstance(value, Price) and not item.native:
         wanted = unit or (PER_1M_TOKENS if value.unit.dimension == "token" else value.unit)
         try:
@@ -292,7 +315,7 @@ def _note(item: Field, there: Value, value: Value, raw: Mapping[str, Any]) -> st
     elif item.row.probed and item.row.upstream:
         notes.append("the registry probes the endpoint, with the key, before it stores the model")
     if item.row.upstream and isinstance(value, str) and isinstance(there, str) and raw:
-        before, after = destinations(iter([there]), None), destinations(iter([value]), None)
+        before, after = (destinations(upstreams(item.row, item.path, each), None) for each in (there, value))
         notes += [] if before == after else [f"sends the stored key to {after[0]}"]
     return "; ".join(notes) or None
 

@@ -289,7 +289,10 @@ def _written(item: Field, value: Value) -> Any:
     codec = item.row.codec
     if isinstance(codec, Word) and not item.native and value not in codec.spellings.values():
         raise NotWritable("there is no word of ours for it")
-    value = codec.shown(value, native=item.native)
+    shown = codec.shown(value, native=item.native)
+    if isinstance(value, Json) and shown != value:
+        raise NotWritable("it holds what reads like a credential")
+    value = shown
     match value:
         case Price() if item.native:
             return _amount(value)

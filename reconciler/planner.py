@@ -12,7 +12,7 @@ import simplejson
 
 from reconciler.desired import Desired
 from reconciler.destinations import destinations
-from reconciler.diff import compare, creation, unmanaged
+from reconciler.diff import compare, creation, readable_points, unmanaged
 from reconciler.errors import InternalError, ReconcilerError, RegistryError, UsageError
 from reconciler.guards import (
     Acknowledged,
@@ -176,6 +176,8 @@ class _RegistryPlanner:
         """The live objects that this plan's other actions are about."""
         self.unseen: dict[str, frozenset[Path]] = {}
         """By variant, the keys (as wire paths) that this registry shows of no object."""
+        self.nulls: dict[str, frozenset[Path]] = {}
+        """By variant, the objects inside that this registry shows as null, of every object."""
         self.referable: dict[str, dict[str, _Referable]] = {}
         """By resource, what a field may refer to, by its name."""
 
@@ -195,7 +197,8 @@ class _RegistryPlanner:
         ]
         self.own = {match.live.ref for _, match in chosen if isinstance(match, Found)}
         self.peers = Peers(desired)
-        self.unseen = _unseen([one.table for one in desired if one.table is not None], observed)
+        tables = [one.table for one in desired if one.table is not None]
+        self.unseen, self.nulls = _unseen(tables, observed), _nulls(tables, observed)
         self.referable = _referable(desired, matches, observed, {_key(one) for one, _ in chosen})
         actions = _held_back(_out_of_circles([self._action(one, match) for one, match in chosen]))
         if usages is not None:
@@ -322,6 +325,9 @@ class _RegistryPlanner:
         if not difference.changes and not refusals:
             # Where the server makes the ids, what a model is found by is no news of every plan.
             return action if table.identity.client_chosen else replace(action, notes=())
+
+        blanks = tuple(_blanks(desired, table, self.nulls[table.variant])) if difference.edits else ()
+        action = replace(action, notes=(*action.notes, *blanks))
 
         def guarded(case: Case) -> list[Refusal]:
             return self._price_guards(case, desired, table, match.live.raw)
@@ -486,11 +492,43 @@ def _unseen(tables: Collection[Table], observed: Observation) -> dict[str, froze
     unseen: dict[str, frozenset[Path]] = {}
     for table in {table.variant: table for table in tables}.values():
         raws = [live.raw for live in observed.objects if live.resource == table.resource and live.ours]
-        paths = {row.points[0].path[:1] for row in table.rows if row.echo is Echo.MAYBE}
+        paths = {row.points[0].path[:1] for row in table.rows if row.echo is Echo.MAYBE} | _carried(table)
         unseen[table.variant] = frozenset(
             path for path in paths if all(dig(raw, path) is ABSENT for raw in raws)
         )
     return unseen
+
+
+def _carried(table: Table) -> set[Path]:
+    """The objects inside an object that an update replaces whole: not shown, they would be lost."""
+    points = (point.path for row in table.rows for point in row.points if table.update.whole)
+    return {path[:1] for path in points if len(path) > 1}
+
+
+def _nulls(tables: Collection[Table], observed: Observation) -> dict[str, frozenset[Path]]:
+    """By variant, the objects inside that no live object shows and some show as null: that may mean none."""
+    nulls: dict[str, frozenset[Path]] = {}
+    for table in {table.variant: table for table in tables}.values():
+        raws = [live.raw for live in observed.objects if live.resource == table.resource and live.ours]
+        found = {path: [dig(raw, path) for raw in raws] for path in _carried(table)}
+        nulls[table.variant] = frozenset(
+            path for path, there in found.items() if None in there and all(_is_none(one) for one in there)
+        )
+    return nulls
+
+
+def _is_none(wire: Any) -> bool:
+    return wire is None or wire is ABSENT
+
+
+def _blanks(desired: Desired, table: Table, nulls: Collection[Path]) -> Iterator[str]:
+    """What an update may reset without a trace, as a note: objects that read as null everywhere."""
+    declared = {path[:1] for path in readable_points(desired)}
+    for path in sorted(set(nulls) - declared):
+        yield (
+            f"the registry shows no {'.'.join(path)} of any {table.resource.lower()}; "
+            "what is set there and not declared would be lost"
+        )
 
 
 @dataclass(frozen=True, slots=True)

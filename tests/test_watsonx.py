@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 from tenacity import wait_none
 from watsonx_house import (
     HOST,
+    TEXTS,
     House,
+    Wire,
     changed,
     codes,
     manifest,
@@ -24,9 +28,14 @@ from watsonx_house import (
 
 from reconciler.embedded import Options
 from reconciler.errors import InputError
+from reconciler.executor import Target, execute
+from reconciler.importing import choose, import_objects
 from reconciler.plan import adapter
+from reconciler.registries.interface import Observation
 from reconciler.registries.watsonx.fields import SERVER_TAGS
+from reconciler.registries.watsonx.kind import WATSONX
 from reconciler.report.text import outcome_text, plan_text
+from reconciler.secrets import SecretStore
 
 NAME = "virtual-model/openai/gpt-4o-mini"
 
@@ -46,6 +55,12 @@ def problems(house: House, *manifests: dict[str, Any]) -> list[tuple[str, str, s
     with pytest.raises(InputError) as caught:
         house.load()
     return [(problem.code, problem.message, problem.hint) for problem in caught.value.problems]
+
+
+def observed(house: House) -> Observation:
+    found = asyncio.run(house._observe())
+    assert isinstance(found, Observation)
+    return found
 
 
 def refusal(house: House, *manifests: dict[str, Any]) -> tuple[str, str, str]:
@@ -98,13 +113,12 @@ def test_an_update_carries_what_is_not_declared_and_strips_what_the_server_makes
             "api_key": "live",
             "requestTimeout": 30,
         },
-        config={"temperature": 0.25, "unknown_key": {"a": [None]}},
+        config={"temperature": 0.25, "unknown_part": {"a": [None]}},
         tags=["mine"],
     )
 
     def with_more(documents: list[dict[str, Any]]) -> Any:
         for document in documents:
-            document["tags"] += sorted(SERVER_TAGS)
             document["of_tomorrow"] = {"a": 1}
             document["provider_config"]["apiVersion"] = None
         return documents
@@ -130,7 +144,7 @@ def test_an_update_carries_what_is_not_declared_and_strips_what_the_server_makes
             "requestTimeout": 30,
             "api_key": "sk-planted-text-1",
         },
-        "config": {"temperature": 0.25, "unknown_key": {"a": [None]}},
+        "config": {"temperature": 0.25, "unknown_part": {"a": [None]}},
     }
 
 
@@ -863,4 +877,236 @@ def test_a_create_is_proven_by_its_name_and_not_by_the_whole_list(house: House) 
     house.apply(*(manifest(f"m{number}", model=f"m{number}") for number in range(10)))
     assert len(house.live()) == len(house.wire.bodies("POST")) == 10
     whole = [data for method, _, data in house.wire.seen if method == "GET" and data is None]
-    assert len(whole) <= 2
+    # One for the plan, and one at most right before each create, because names are not unique.
+    assert len(whole) <= 12
+
+
+LIVE_FREE = {
+    "api_key": "x",
+    "beforeRequestHooks": [{"headers": [{"name": "Authorization", "value": "planted"}], "type": "guardrail"}],
+    "afterRequestHooks": [{"headers": [["X-Api-Key", "planted"]], "id": "x"}],
+    "metadata": {"note": "Bearer sk-planted-8", "team": "a"},
+    "cache": "api-key: planted-9",
+}
+
+
+def test_credentials_in_lists_pairs_and_texts_are_in_no_plan(house: House) -> None:
+    house.there(provider_config=LIVE_FREE, config={"metadata": {"curl": "Bearer sk-planted-7"}})
+    declared = {
+        "beforeRequestHooks": [],
+        "afterRequestHooks": [],
+        "metadata": {"team": "b"},
+        "cache": "simple",
+    }
+    plan = house.plan(manifest(native=native(provider_config=declared, config={"metadata": {}})))
+    assert len(changed(only_action(plan))) >= 5
+    assert "planted" not in adapter().dump_json(plan).decode()
+    assert "planted" not in plan_text(plan, verbose=True)
+
+
+def test_credentials_in_lists_pairs_and_texts_are_not_imported(house: House) -> None:
+    house.there(provider_config=LIVE_FREE, config={"metadata": {"curl": "Bearer sk-planted-7"}})
+    house.models(manifest("other", model="zz"))
+    project, seen = house.load(), observed(house)
+    chosen = choose(seen, ["mini"])
+    [imported] = import_objects(project.config, project.desired, seen, chosen, []).manifests
+    assert "planted" not in imported.text("schema")
+    assert [text.partition(": ")[0] for text in imported.left_out] == [
+        f"native.watsonx.{name}"
+        for name in (
+            "provider_config.cache",
+            "provider_config.metadata",
+            "provider_config.afterRequestHooks",
+            "provider_config.beforeRequestHooks",
+            "config.metadata",
+        )
+    ]
+
+
+def test_what_changed_besides_is_told_without_free_values(house: House) -> None:
+    house.there(provider_config={**LIVE_FREE, "requestTimeout": 2})
+    house.wire.shows = lambda documents: [{**each, "more": "planted-0"} for each in documents]
+    plan = house.plan(manifest(display_name="new"))
+
+    async def moves(wire: Wire, _: httpx.Request) -> httpx.Response:
+        moved = {"cache": "planted", "requestTimeout": 3}
+        sent = wire.bodies("PUT")[0] | {"more": "planted-1", "provider_config": moved}
+        wire.shows = lambda documents: [{**each, **sent} for each in documents]
+        return httpx.Response(200, stream=httpx.ByteStream(b"{}"))
+
+    house.wire.fails("PUT", moves)
+    remarks = only_result(house.execute(plan)).remarks
+    assert {
+        "more changed besides",
+        "provider_config.cache changed besides",
+        "provider_config.requestTimeout changed besides: 2 -> 3",
+    } <= set(remarks)
+    assert "planted" not in " ".join(remarks)
+
+
+# ---- what an update would destroy
+
+
+@pytest.mark.parametrize("tag", [*sorted(SERVER_TAGS), "wxo-reserved-tag-of-tomorrow"])
+def test_a_model_with_tags_of_the_service_is_not_updated(house: House, tag: str) -> None:
+    house.there(provider_config={"api_key": "x"}, tags=["mine"])
+    house.wire.shows = lambda documents: [{**each, "tags": [tag, "mine"]} for each in documents]
+    assert refusal(house, manifest()) == (
+        "unreadable",
+        f"the model bears tags that only the service sets ({tag}), which an update may lose",
+        "change this model in the registry by hand",
+    )
+    [live] = observed(house).objects
+    assert live.raw["tags"] == [tag, "mine"]
+
+
+@pytest.mark.parametrize(
+    ("more", "path"),
+    [
+        ({"api_token": "planted"}, "api_token"),
+        ({"provider_config": {"oauth2ClientSecret": "planted"}}, "provider_config.oauth2ClientSecret"),
+        ({"provider_config": {"oauth2": {"inner": {"token": "planted"}}}}, "provider_config.oauth2"),
+        ({"config": {"apiKey": "planted"}}, "config.apiKey"),
+        ({"more": {"headers": [{"name": "Authorization", "value": "planted"}]}}, "more"),
+        ({"more": ["Bearer sk-planted-1"]}, "more"),
+    ],
+)
+@pytest.mark.parametrize("connection", [None, "3f0c"])
+def test_an_unknown_credential_is_neither_kept_nor_overwritten(
+    house: House, more: dict[str, Any], path: str, connection: str | None
+) -> None:
+    house.there(provider_config={"api_key": "x"})
+    house.wire.shows = lambda documents: [{**each, **more} for each in documents]
+    [live] = observed(house).objects
+    assert "planted" not in repr(live)
+    assert tuple(path.split(".")) in live.hidden
+    code, message, _ = refusal(house, manifest(native=native(connection_id=connection)))
+    assert (code, message) == (
+        "unreadable-secret",
+        f"the update would overwrite {path}, which nobody can read and no field declares",
+    )
+
+
+def test_unknown_keys_that_are_no_credentials_are_carried(house: House) -> None:
+    more = {"more": {"token": None, "auth": True, "max_tokens": 3}, "api_token": ""}
+    house.there()
+    house.wire.shows = lambda documents: [{**each, **more} for each in documents]
+    [live] = observed(house).objects
+    assert (live.raw["more"], live.raw["api_token"], live.hidden) == (more["more"], "", frozenset())
+
+
+def test_provider_config_that_no_live_model_shows_is_not_lost_unseen(house: House) -> None:
+    house.there(provider_config={"api_key": "x", "requestTimeout": 9})
+    house.wire.shows = lambda documents: [
+        {key: value for key, value in document.items() if key != "provider_config"} for document in documents
+    ]
+    code, message, _ = refusal(house, manifest(description="New"))
+    assert (code, message.partition(",")[0]) == (
+        "unreadable",
+        "the registry shows `provider_config` of no model",
+    )
+    declared = manifest(description="New", native=native(provider_config={"customHost": None}))
+    assert only_result(house.apply(declared)).status == "done"
+
+
+BLANK = (
+    "the registry shows no config of any model; what is set there and not declared would be lost",
+    "the registry shows no provider_config of any model; what is set there and not declared would be lost",
+)
+
+
+def test_what_reads_as_null_of_all_models_is_told_before_an_update(house: House) -> None:
+    house.there(provider_config={"api_key": "x", "requestTimeout": 9}, config={"max_tokens": 77})
+    house.wire.shows = lambda documents: [
+        {**each, "config": None, "provider_config": None} for each in documents
+    ]
+    action = only_action(house.plan(manifest(description="New")))
+    assert (action.operation, action.notes) == ("update", BLANK)
+    declared = native(provider_config={"requestTimeout": None}, config={"max_tokens": None})
+    assert only_action(house.plan(manifest(description="New", native=declared))).notes == ()
+
+
+def test_null_is_none_where_another_model_shows_more(house: House) -> None:
+    house.there(provider_config={"api_key": "x"})
+    house.there(name="virtual-model/openai/other", display_name="other", config={"top_k": 1})
+    assert only_action(house.plan(manifest(description="New"))).notes == ()
+
+
+# ---- what some servers drop
+
+
+def test_empty_values_settle_where_the_registry_drops_them(house: House) -> None:
+    def dropped(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {key: dropped(item) for key, item in value.items() if item not in ("", [], {}, None)}
+
+    house.wire.shows = lambda documents: [
+        {"provider_config": {}, "config": {}, **dropped(each)} for each in documents
+    ]
+    wanted = manifest(
+        native=native(
+            tags=[],
+            config={"temperature": 1, "stop": [], "logit_bias": {}, "metadata": {}, "prompt": ""},
+            provider_config={"forwardHeaders": [], "cache": {}, "metadata": {}, "beforeRequestHooks": []},
+        )
+    )
+    result = only_result(house.apply(wanted))
+    assert (result.status, result.reason) == ("done", None)
+    assert only_action(house.plan()).operation == "none"
+
+
+def test_an_empty_value_clears_what_is_live(house: House) -> None:
+    house.there(provider_config={"api_key": "x", "cache": {"mode": "simple"}}, config={"stop": ["a"]})
+    declared = native(provider_config={"cache": {}}, config={"stop": []})
+    assert only_result(house.apply(manifest(native=declared))).status == "done"
+    live = house.only()
+    assert ("cache" in live["provider_config"], live["config"]) == (False, {})
+
+
+# ---- a create beside another
+
+
+def test_a_model_that_somebody_made_right_before_the_create_is_seen(house: House) -> None:
+    house.models(manifest())
+    project, plan, before = asyncio.run(house._plan())
+    assert isinstance(before, Observation)
+    house.there()
+    target = Target(WATSONX, house.connection, before)
+    store = SecretStore(project.config.secret_rules(), TEXTS)
+    result = only_result(asyncio.run(execute(plan, {"wxo": target}, store)))
+    assert result.status == "stale"
+    assert len(house.live()) == 1
+    assert not house.wire.bodies("POST")
+
+
+def test_two_creates_of_one_run_do_not_stop_each_other(house: House) -> None:
+    outcome = house.apply(*(manifest(f"m{number}", model=f"x{number}") for number in range(12)))
+    assert {result.status for result in outcome.results} == {"done"}
+    assert len(house.live()) == 12
+
+
+# ---- keys that choose the host
+
+
+@pytest.mark.parametrize(
+    ("key", "host"),
+    [("resourceName", "mine.openai.azure.com"), ("snowflakeAccount", "mine.snowflakecomputing.com")],
+)
+def test_a_key_that_picks_the_host_sends_no_secret_elsewhere(house: House, key: str, host: str) -> None:
+    house.config(MINE={"env": "KEY", "hosts": [host, "embedded"]})
+    endpoint = {"api_key": {"secret": "MINE"}}
+
+    def named(value: str) -> dict[str, Any]:
+        return manifest(endpoint=endpoint, native=native(provider_config={key: value}))
+
+    assert only_action(house.plan(named("mine"))).operation == "create"
+    for other in ("other", "evil.example.com/?x="):
+        [(code, _, _)] = problems(house, named(other))
+        assert code == "secret-host"
+    house.there(provider_config={"api_key": "x", key: "other"})
+    assert codes(only_action(house.plan(manifest(endpoint=endpoint)))) == ["secret-host"]
+    action = only_action(house.plan(named("mine")))
+    assert [change.note for change in action.changes if change.path.endswith(key)] == [
+        f"sends the stored key to {host}"
+    ]

@@ -19,6 +19,7 @@ from reconciler.errors import (
 )
 from reconciler.executor import timing
 from reconciler.executor.live import Known
+from reconciler.manifests.concealing import holds_one
 from reconciler.matching import shows
 from reconciler.outcome import ActionResult, Status, result_of
 from reconciler.plan import Action, PlannedRequest
@@ -135,6 +136,11 @@ class _RequestRun:
         """Whether a create that is sent twice makes one object."""
         return self.table.identity.client_chosen and self.table.identity.unique
 
+    @property
+    def _may_double(self) -> bool:
+        """Whether only looking keeps a create from standing beside one of the same name."""
+        return self.creating and not self.table.identity.unique
+
     async def _keep_looking(self) -> LiveObject:
         """For a lost create that cannot be repeated: nothing would keep two of them apart."""
         for pause in timing.PAUSES[1:]:
@@ -158,7 +164,7 @@ class _RequestRun:
         if failed is not None:
             raise _Ended("unproven" if self.lost else "skipped", failed.message, failed)
         try:
-            known = await self.live.fresh()
+            known = await (self.live.now() if self._may_double else self.live.fresh())
         except RegistryError as error:
             self.of.registry.failed = error
             raise _Ended("unproven" if self.lost else "skipped", error.message, error) from None
@@ -354,7 +360,10 @@ class _RequestRun:
 def _besides(
     table: Table, edits: Sequence[Edit], before: Mapping[str, Any], after: Mapping[str, Any]
 ) -> list[str]:
-    """What an update changed besides what it was asked to, among the keys that were there before."""
+    """What an update changed besides what it was asked to, among the keys that were there before.
+
+    With the values only of what a row describes: anything may stand in the rest, credentials too.
+    """
     asked = {path for edit in edits for path in (edit.path, table.shown_at(edit.path))}
     asked |= table.derived_paths(edits)
     remarks = []
@@ -370,7 +379,12 @@ def _besides(
         now = dig(after, path)
         there = json_of(None if now is ABSENT else now, drop_empty=True)
         if there != json_of(value, drop_empty=True) and not (now is ABSENT and not value):
-            remarks.append(f"{'.'.join(path)} changed besides: {json_of(value)} -> {there}")
+            told = (
+                f": {json_of(value)} -> {there}"
+                if table.is_plain(path) and not holds_one([value, now])
+                else ""
+            )
+            remarks.append(f"{'.'.join(path)} changed besides{told}")
     return remarks
 
 

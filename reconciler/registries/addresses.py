@@ -35,7 +35,7 @@ def upstreams(row: Row, path: tuple[str, ...], value: Any) -> Iterator[str]:
     address counts.
     """
     if row.upstream and isinstance(value, str) and value:
-        yield value
+        yield row.host.format(value) if row.host else value
     elif isinstance(row.codec, TreeOrSecret):
         yield from _addresses(path[-1], value.value if isinstance(value, Json) else value)
 

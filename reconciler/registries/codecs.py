@@ -14,8 +14,8 @@ from typing import Any, ClassVar, Final
 
 import simplejson
 
+from reconciler.manifests.concealing import concealed
 from reconciler.manifests.fields import SECRET_SCHEMA, JsonSchema, secret_shape_problem, text_schema
-from reconciler.manifests.secretkeys import SECRET_KEY
 from reconciler.manifests.vocabulary import BASE_URL, full
 from reconciler.money import SIGNIFICANT_DIGITS, InexactPrice, Price, Unit, as_double, plain
 from reconciler.secrets import SecretJson, SecretRef
@@ -421,12 +421,14 @@ class SetOf(Codec):
 class Tree(Codec):
     """Any JSON value, compared whole. ``shape`` is the schema of its keys where they are known.
 
-    ``free``: credentials may stand anywhere in it. None is taken from a manifest, none of a live one shown.
+    ``empty_is_unset``: an empty value, which some servers drop, is none. ``free``: credentials may stand
+    anywhere in it. None is taken from a manifest, none of a live one shown.
     """
 
     shape: Mapping[str, Any] | None = None
     drop_empty: bool = False
     free: bool = False
+    empty_is_unset: bool = False
 
     def schema(self) -> JsonSchema:
         return dict(self.shape or {})
@@ -443,6 +445,8 @@ class Tree(Codec):
 
     def _read(self, value: Wire) -> Value:
         normal = json_of(value, drop_empty=self.drop_empty, shape=self.shape)
+        if self.empty_is_unset and normal.text in ("{}", "[]", "null", '""'):
+            return None
         return None if self.drop_empty and normal.text in ("{}", "[]", "null") else normal
 
     def encode(self, value: Value) -> Wire:
@@ -450,17 +454,7 @@ class Tree(Codec):
 
     def shown(self, value: Value, *, native: bool) -> Value:
         del native
-        return json_of(_without_credentials(value.value)) if self.free and isinstance(value, Json) else value
-
-
-def _without_credentials(value: Wire) -> Wire:
-    """``value`` with everything hidden that stands below a key that reads like a credential's."""
-    if isinstance(value, Mapping):
-        return {
-            key: "(hidden)" if SECRET_KEY.search(key) else _without_credentials(item)
-            for key, item in value.items()
-        }
-    return [_without_credentials(item) for item in value] if isinstance(value, list) else value
+        return json_of(concealed(value.value, by_key=self.free)) if isinstance(value, Json) else value
 
 
 _KINDS: Final[Mapping[str, tuple[Any, str]]] = {
@@ -515,6 +509,10 @@ def _is_of(schema: Mapping[str, Any], value: Any) -> bool:
 @dataclass(frozen=True, slots=True)
 class TreeOrSecret(Tree):
     """Any JSON value, or a secret by reference."""
+
+    def shown(self, value: Value, *, native: bool) -> Value:
+        del native
+        return json_of(concealed(value.value)) if isinstance(value, Json) else value
 
     def normal(self, value: Any, *, native: bool) -> Value:
         if secret_shape_problem(value) is None:

@@ -126,7 +126,8 @@ class Row:
     that are taken and not documented; the paths of one row are names of the same thing. ``absent`` is
     the normal form that a missing key means. ``demanded`` fields must be in a create; ``default`` gives
     one where the manifest has none (None: incomplete). ``existing`` rows live in an object that an
-    update cannot make. ``upstream`` values are addresses that the object's secrets are used at.
+    update cannot make. ``upstream`` values are addresses that the object's secrets are used at; with
+    ``host`` they are what makes one of it, as in ``{}.example.com``.
     ``one_way`` values cannot go back to what absence means. ``switch`` gives each value a call of its
     own, which follows the others. ``refers`` is the resource that the value must name one of.
     ``probed``: the registry tries the object's upstream before it stores another value. ``note`` stands
@@ -146,6 +147,7 @@ class Row:
     default_text: str = ""
     existing: bool = False
     upstream: bool = False
+    host: str = ""
     identity: bool = False
     one_way: bool = False
     switch: Mapping[Value, Call] | None = None
@@ -335,6 +337,10 @@ def _no_loss(
     return None
 
 
+def _open_to_updates(_raw: Mapping[str, Any]) -> None:
+    return None
+
+
 def _no_clash(_declared: Declared, _raw: Mapping[str, Any]) -> tuple[()]:
     return ()
 
@@ -351,7 +357,8 @@ class Table:
     ``impossible`` what cannot stand together, with why; ``clashes`` what an update cannot bring about
     beside what is live and stays. ``called`` is what users of a
     live object may call it. ``loses`` says what secret an update
-    would overwrite that sets the given wire paths in an object with ``hidden`` ones, and the way out.
+    would overwrite that sets the given wire paths in an object with ``hidden`` ones, and the way out;
+    ``closed`` why no update of a live object is safe, and the way out.
     ``described_by`` is how a manifest of such an object is known among those of its kind.
     """
 
@@ -369,6 +376,7 @@ class Table:
     impossible: Callable[[Declared], Iterable[tuple[Path, str]]] = _nothing
     called: Callable[[Mapping[str, Any]], Iterable[str]] = _nothing
     loses: Loses = _no_loss
+    closed: Callable[[Mapping[str, Any]], tuple[str, str] | None] = _open_to_updates
     described_by: str = ""
     clashes: Callable[[Declared, Mapping[str, Any]], Iterable[tuple[Path, str]]] = _no_clash
     made: frozenset[str] = frozenset()
@@ -760,6 +768,11 @@ class Table:
     def row_at(self, path: Path) -> Row:
         """The row that stands at a wire path."""
         return (self._by_point.get(path) or self._by_pattern(path))[0]
+
+    def is_plain(self, path: Path) -> bool:
+        """Whether a row describes what stands at a wire path, and as no free value."""
+        rows = [row for row in self.rows for point in row.points if _match(point.path, path) is not None]
+        return bool(rows) and not any(row.secret or isinstance(row.codec, Tree) for row in rows)
 
     def _as_list(self, container: str, value: Any) -> Any:
         keyed = self.lists.get(container)

@@ -154,7 +154,7 @@ def test_no_secret_and_nothing_of_the_servers_making_is_kept(wire: Wire) -> None
     [live] = observed(wire).objects
     assert "planted" not in repr(live)
     assert live.raw["provider_config"] == {"customHost": "https://x.example", "of_tomorrow": 1}
-    assert (live.raw["tags"], live.raw["more"]) == (["mine"], {"a": 1})
+    assert (live.raw["tags"], live.raw["more"]) == (["mine", "third party"], {"a": 1})
     assert live.hidden == {
         ("provider_config", key) for key in ("api_key", "awsSecretAccessKey", "vertexServiceAccountJson")
     }

@@ -58,6 +58,10 @@ PAGE = {f"provider_config.{key}": shape for key, shape in PROVIDER_PAGE.items()}
 ALIASES = {alias: wire for wire, key in PROVIDER_CONFIG.items() for alias in key.aliases}
 
 
+FILLED = {"metadata": {"team": "a"}, "logit_bias": {"50256": 1}}
+"""What stands in objects of which the page names no key."""
+
+
 def sample(shape: Any) -> Any:
     """A value of the page's type."""
     match shape:
@@ -112,7 +116,9 @@ class TestThePage:
 
     @pytest.mark.parametrize("key", [key for key in PAGE if not isinstance(CODECS[key], SecretText)])
     def test_a_value_of_the_page_is_sent_as_it_stands(self, key: str) -> None:
-        value = "https://host.example" if isinstance(CODECS[key], Address) else sample(PAGE[key])
+        name = key.partition(".")[2]
+        address = isinstance(CODECS[key], Address)
+        value = "https://host.example" if address else FILLED.get(name) or sample(PAGE[key])
         codec = CODECS[key]
         assert codec.encode(codec.normal(value, native=True)) == value
         assert Draft202012Validator(codec.schema()).is_valid(value)
@@ -175,7 +181,9 @@ api_key azureEntraClientSecret azureAdToken awsSecretAccessKey awsAccessKeyId aw
 vertexServiceAccountJson watsonxCpdPassword
 """
 
-UPSTREAM_KEYS = "customHost urlToFetch huggingfaceBaseUrl azureFoundryUrl watsonxCpdUrl"
+UPSTREAM_KEYS = (
+    "customHost urlToFetch huggingfaceBaseUrl azureFoundryUrl watsonxCpdUrl resourceName snowflakeAccount"
+)
 
 
 class TestSecretsAndAddresses:

@@ -14,7 +14,7 @@ from reconciler.registries.watsonx.keys import CONFIG, DERIVED, PROVIDER_CONFIG,
 from reconciler.schemas import schemas
 from reconciler.secrets import SecretJson, SecretRef
 
-from .test_watsonx_keys import CONFIG_PAGE, PROVIDER_PAGE, sample
+from .test_watsonx_keys import CONFIG_PAGE, FILLED, PROVIDER_PAGE, sample
 
 NATIVE = ("native", "watsonx")
 BODY = {
@@ -42,7 +42,7 @@ def value_of(container: str, key: str) -> Any:
         return {"secret": key.upper()}
     if container == "provider_config" and PROVIDER_CONFIG[key].upstream:
         return f"https://{key.lower()}.example.com"
-    return sample((PROVIDER_PAGE if container == "provider_config" else CONFIG_PAGE)[key])
+    return FILLED.get(key) or sample((PROVIDER_PAGE if container == "provider_config" else CONFIG_PAGE)[key])
 
 
 def wire_of(container: str, key: str) -> Any:

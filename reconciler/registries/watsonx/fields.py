@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+from reconciler.manifests.concealing import holds_one
 from reconciler.manifests.fields import JsonSchema
 from reconciler.manifests.providers import spellings
 from reconciler.registries.codecs import (
@@ -55,7 +56,10 @@ PREFIX: Final = "virtual-model"
 SERVER_TAGS: Final = frozenset(
     {"default", "recommended", "third party", "wxo-reserved-tag-admin-disallowed", "wxo-reserved-tag-premier"}
 )
-"""Tags that the service puts on models by itself. Never compared, never sent."""
+"""Tags that the service puts on models by itself. Never compared, never declared."""
+
+_RESERVED: Final = "wxo-reserved-tag-"
+"""How tags begin that only the service sets."""
 
 MADE: Final = frozenset(
     """
@@ -120,9 +124,17 @@ class Vision(Flag):
         return "chat_vision" if value else "chat"
 
 
+def _is_servers(tag: Any) -> bool:
+    return isinstance(tag, str) and (tag in SERVER_TAGS or tag.startswith(_RESERVED))
+
+
 @dataclass(frozen=True, slots=True)
 class Tags(SetOf):
     """Tags, without those that only the service sets."""
+
+    def decode(self, wire: Wire) -> Value:
+        mine = [tag for tag in wire if not _is_servers(tag)] if isinstance(wire, list) else wire
+        return SetOf.decode(self, mine)
 
     def schema(self) -> JsonSchema:
         return {**SetOf.schema(self), "items": {"type": "string", "not": {"enum": sorted(SERVER_TAGS)}}}
@@ -130,7 +142,7 @@ class Tags(SetOf):
     def normal(self, value: Any, *, native: bool) -> Value:
         tags = SetOf.normal(self, value, native=native)
         for tag in tags:
-            if tag in SERVER_TAGS:
+            if _is_servers(tag):
                 raise BadValue(f"cannot have '{tag}', which only the service sets")
         return tags
 
@@ -185,6 +197,12 @@ def _loses(
     Whoever declares a `connection_id` says where the credentials come from. A live one alone does not
     cover what is seen to be set beside it.
     """
+    unknown = sorted(".".join(path) for path in hidden if not _is_known(path))
+    if unknown:
+        return (
+            f"the update would overwrite {', '.join(unknown)}, which nobody can read and no field declares",
+            "change this model in the registry by hand, or remove what is set there",
+        )
     if given.get(_CONNECTION_AT):
         return None
     lost = sorted(".".join(path) for path in hidden if path not in given)
@@ -211,6 +229,18 @@ def _loses(
     return message, f"{_DECLARE}; endpoint.api_key: null where it has none"
 
 
+def _closed(raw: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Whether an update resets the tags of the service, or is refused for them, no source states. [?]"""
+    tags = raw.get("tags")
+    reserved = sorted(tag for tag in tags if _is_servers(tag)) if isinstance(tags, list) else []
+    if not reserved:
+        return None
+    message = (
+        f"the model bears tags that only the service sets ({', '.join(reserved)}), which an update may lose"
+    )
+    return message, "change this model in the registry by hand"
+
+
 def _key_row(wire: str, key: Key) -> Row:
     point = Point(("provider_config", wire))
     portable = {"api_key": ("endpoint", "api_key"), "customHost": ("endpoint", "base_url")}.get(wire)
@@ -225,6 +255,7 @@ def _key_row(wire: str, key: Key) -> Row:
         absent=() if isinstance(key.codec, SetOf) else None,
         clear=Clear.OMITTED,
         upstream=key.upstream,
+        host=key.host,
     )
 
 
@@ -365,9 +396,14 @@ MODEL: Final = Table(
     impossible=_impossible,
     clashes=_clashes,
     loses=_loses,
+    closed=_closed,
     made=MADE,
     volatile=frozenset({"updated_at", "updated_by", "updated_by_username"}),
 )
+
+
+_CONTAINERS: Final = frozenset({("provider_config",), ("config",)})
+_POINTS: Final = frozenset(point.path for row in MODEL.rows for point in row.points)
 
 
 def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[Path]]:
@@ -376,24 +412,41 @@ def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozen
     The second part are the wire paths of what it is seen to have and does not show.
     """
     raw = dict(document)
-    tags = document.get("tags")
-    if isinstance(tags, list):
-        raw["tags"] = [tag for tag in tags if tag not in SERVER_TAGS]
     for container in ("provider_config", "config"):
         inner = document.get(container)
         if isinstance(inner, Mapping):
             raw[container] = {key: value for key, value in inner.items() if value is not None}
     config = raw.get("provider_config")
-    if not isinstance(config, Mapping):
-        return raw, frozenset()
-    config = spelled(config)
-    # The documented default of `api_key` reads back where none was sent.
-    hidden = {key for key in SECRETS & config.keys() if config[key] not in ("", {}, UNSET_KEY)}
-    hidden |= {key for key, value in config.items() if _is_masked(value)}
-    raw["provider_config"] = {
-        key: value for key, value in config.items() if key not in SECRETS and key != DERIVED
-    }
-    return raw, frozenset(("provider_config", key) for key in hidden)
+    hidden: set[Path] = set()
+    if isinstance(config, Mapping):
+        config = spelled(config)
+        # The documented default of `api_key` reads back where none was sent.
+        secrets = {key for key in SECRETS & config.keys() if config[key] not in ("", {}, UNSET_KEY)}
+        secrets |= {key for key, value in config.items() if _is_masked(value)}
+        hidden |= {("provider_config", key) for key in secrets}
+        raw["provider_config"] = {
+            key: value for key, value in config.items() if key not in SECRETS and key != DERIVED
+        }
+    return _without_unknown(raw, (), hidden), frozenset(hidden)
+
+
+def _without_unknown(value: Mapping[str, Any], above: Path, hidden: set[Path]) -> dict[str, Any]:
+    """``value`` without what nobody documents and holds a credential. Adds the paths to ``hidden``."""
+    kept: dict[str, Any] = {}
+    for key, item in value.items():
+        path = (*above, key)
+        if path in _CONTAINERS and isinstance(item, Mapping):
+            kept[key] = _without_unknown(item, path, hidden)
+        elif _is_known(path) or item in ("", [], {}) or not holds_one({key: item}):
+            kept[key] = item
+        else:
+            hidden.add(path)
+    return kept
+
+
+def _is_known(path: Path) -> bool:
+    """Whether the page documents what stands at a wire path."""
+    return path in _CONTAINERS or path in _POINTS or (len(path) == 1 and path[0] in MADE)
 
 
 def _is_masked(value: Any) -> bool:
@@ -408,5 +461,5 @@ def _is_masked(value: Any) -> bool:
 def ours(document: Mapping[str, Any]) -> bool:
     """Whether a model is the tenant's; the service's own bear its tags and are no virtual models."""
     tags = document.get("tags")
-    marked = isinstance(tags, list) and any(tag in SERVER_TAGS for tag in tags)
+    marked = isinstance(tags, list) and any(_is_servers(tag) for tag in tags)
     return name_parts(document.get("name")) is not None or not marked

@@ -40,7 +40,9 @@ class Key:
     aliases: tuple[str, ...]
     codec: Codec
     upstream: bool = False
-    """Whether the object's secrets are used at the address that stands here."""
+    """Whether the object's secrets are used at the address that stands here, or that it picks."""
+    host: str = ""
+    """The host that a value which is no address picks."""
 
 
 _OBJECT: Final[dict[str, Any]] = {"type": "object"}
@@ -50,8 +52,13 @@ _TEXTS: Final[dict[str, Any]] = {"type": "array", "items": _TEXT}
 _OBJECTS: Final[dict[str, Any]] = {"type": "array", "items": _OBJECT}
 
 
+def _tree(shape: dict[str, Any] | None = None, *, free: bool = False) -> Tree:
+    """Whether an empty value reads back no source states [?]: it counts as none."""
+    return Tree(shape, free=free, empty_is_unset=True)
+
+
 def _either(*shapes: dict[str, Any], free: bool = False) -> Tree:
-    return Tree({"anyOf": list(shapes)}, free=free)
+    return _tree({"anyOf": list(shapes)}, free=free)
 
 
 def _upstream(*aliases: str) -> Key:
@@ -83,15 +90,18 @@ PROVIDER_CONFIG: Final[Mapping[str, Key]] = {
     "huggingfaceBaseUrl": _upstream("huggingface_base_url"),
     "azureFoundryUrl": _upstream("azure_inference_foundry_url", "azure_foundry_url"),
     "watsonxCpdUrl": _upstream("watsonx_cpd_url"),
+    # The account is a part of the vendor's host, so it chooses who gets the key.
+    "resourceName": Key(("azure_resource_name",), Text(), upstream=True, host="{}.openai.azure.com"),
+    "snowflakeAccount": Key(("snowflake_account",), Text(), upstream=True, host="{}.snowflakecomputing.com"),
     "forwardHeaders": Key(("forward_headers",), SetOf(str)),
     "index": Key((), Whole(signed=True)),
     "requestTimeout": Key(("request_timeout",), Whole()),
     "transformToFormData": Key(("transform_to_form_data",), Flag()),
     "strictOpenAiCompliance": Key(("strict_open_ai_compliance",), Flag()),
     "cache": Key((), _either(_TEXT, _OBJECT, free=True)),
-    "metadata": Key((), Tree({"type": "object", "additionalProperties": _TEXT}, free=True)),
+    "metadata": Key((), _tree({"type": "object", "additionalProperties": _TEXT}, free=True)),
     **_rows(
-        Tree(_OBJECTS, free=True),
+        _tree(_OBJECTS, free=True),
         """
         afterRequestHooks after_request_hooks
         beforeRequestHooks before_request_hooks
@@ -102,7 +112,6 @@ PROVIDER_CONFIG: Final[Mapping[str, Key]] = {
     **_rows(
         Text(),
         """
-        resourceName azure_resource_name
         deploymentId azure_deployment_id
         apiVersion azure_api_version
         adAuth ad_auth
@@ -148,7 +157,6 @@ PROVIDER_CONFIG: Final[Mapping[str, Key]] = {
         anthropicBeta anthropic_beta
         anthropicVersion anthropic_version
         fireworksAccountId fireworks_account_id
-        snowflakeAccount snowflake_account
         watsonxVersion watsonx_version
         watsonxSpaceId watsonx_space_id
         watsonxProjectId watsonx_project_id
@@ -194,23 +202,23 @@ CONFIG: Final[Mapping[str, Codec]] = {
     "presence_penalty": Number(signed=True),
     "frequency_penalty": Number(signed=True),
     "best_of": Whole(signed=True),
-    "logit_bias": Tree({"type": "object", "additionalProperties": _NUMBER}),
+    "logit_bias": _tree({"type": "object", "additionalProperties": _NUMBER}),
     "user": Text(),
     "context": Text(),
-    "examples": Tree(
+    "examples": _tree(
         {"type": "array", "items": {"type": "object", "properties": {"input": {}, "output": {}}}}
     ),
     "top_k": Whole(signed=True),
-    "response_format": Tree({"type": "object", "properties": {"type": _TEXT, "json_schema": {}}}),
+    "response_format": _tree({"type": "object", "properties": {"type": _TEXT, "json_schema": {}}}),
     "seed": Whole(signed=True),
     "store": Flag(),
-    "metadata": Tree(_OBJECT),
+    "metadata": _tree(_OBJECT),
     "modalities": SetOf(str),
-    "audio": Tree(
+    "audio": _tree(
         {"type": "object", "properties": {"voice": {"anyOf": [_TEXT, _OBJECT]}, "format": _TEXT}},
     ),
     "service_tier": Text(),
-    "prediction": Tree(
+    "prediction": _tree(
         {
             "type": "object",
             "properties": {
@@ -227,10 +235,12 @@ CONFIG: Final[Mapping[str, Codec]] = {
             },
         }
     ),
-    "safety_settings": Tree(),
+    "safety_settings": _tree(),
     "anthropic_beta": _either(_TEXT, _TEXTS),
     "anthropic_version": Text(),
-    "thinking": Tree({"type": "object", "properties": {"type": _TEXT, "budget_tokens": {"type": "integer"}}}),
+    "thinking": _tree(
+        {"type": "object", "properties": {"type": _TEXT, "budget_tokens": {"type": "integer"}}}
+    ),
     "space_id": Text(),
     "project_id": Text(),
 }
