@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from decimal import Decimal
@@ -536,8 +536,8 @@ class Steps:
         self.folder.config(f"default_registries: [respan]\nregistries: {{respan: {entry}}}\n{hosts}")
         self.folder.models(*(json.dumps(each) + "\n" for each in manifests))
 
-    async def plan(self) -> Plan:
-        return (await self._planned())[1]
+    async def plan(self, resend: Collection[str] = ()) -> Plan:
+        return (await self._planned(resend))[1]
 
     async def apply(self) -> dict[str, str]:
         project, plan, target = await self._planned()
@@ -545,7 +545,7 @@ class Steps:
         outcome = await execute(plan, {"respan": target}, store)
         return {result.key: result.status for result in outcome.results}
 
-    async def _planned(self) -> tuple[Project, Plan, Target]:
+    async def _planned(self, resend: Collection[str] = ()) -> tuple[Project, Plan, Target]:
         project = load(Path("reconciler.yaml"))
         reached = connections(project, ["respan"])
         observed = await observe(project, reached)
@@ -553,7 +553,7 @@ class Steps:
         assert isinstance(found, Observation)
         assert isinstance(connection, Connection)
         chosen = {"selection": Selection(), "acknowledged": project.acknowledged}
-        plan = make_plan(project.config, project.desired, observed, **chosen)
+        plan = make_plan(project.config, project.desired, observed, resend=resend, **chosen)
         return project, plan, Target(RESPAN, connection, found)
 
 
@@ -637,6 +637,53 @@ def test_a_provider_of_which_nothing_is_shown_is_not_sent_again(folder: Folder) 
         )
 
     stepping(folder, scenario, providers=[live_provider("house", provider_name="House", extra_kwargs=...)])
+
+
+MASKED = {"timeout": 30, "headers": [{"name": "Authorization", "value": "Bear****abcd"}]}
+
+
+@pytest.mark.parametrize(
+    ("extra", "declared", "operation"),
+    [
+        ({"timeout": 30}, {}, "refused"),
+        ({"timeout": 30}, {"endpoint": {"api_key": None}}, "update"),
+        ({"timeout": 30}, {"endpoint": endpoint()}, "update"),
+        ({"timeout": 30, "api_key": "sk"}, {"endpoint": {"api_key": None}}, "refused"),
+        (None, {}, "refused"),
+        (MASKED, {"endpoint": endpoint()}, "refused"),
+    ],
+)
+def test_what_is_not_shown_is_not_written_over(
+    folder: Folder, extra: Any, declared: Any, operation: str
+) -> None:
+    async def scenario(steps: Steps) -> None:
+        steps.declares(provider("house", {"extra_kwargs": {"timeout": 31}}, **declared))
+        assert of_plan(await steps.plan()) == {"Provider/house": operation}
+
+    stepping(folder, scenario, providers=[live_provider("house", extra_kwargs=extra)])
+
+
+@pytest.mark.parametrize("shown", [..., None])
+def test_a_plan_says_what_an_update_may_cost_where_nothing_is_shown(folder: Folder, shown: Any) -> None:
+    async def scenario(steps: Steps) -> None:
+        steps.declares(provider("house", {"extra_kwargs": {"timeout": 31}}, endpoint=endpoint()))
+        [action] = (await steps.plan(resend=("endpoint.api_key",))).actions()
+        assert action.operation == "update"
+        assert action.notes == ("replaces extra_kwargs whole: what is not declared there may be lost",)
+        sent = {".".join(edit.path) for request in action.requests for edit in request.edits}
+        assert {"extra_kwargs.api_key", "extra_kwargs.base_url", "extra_kwargs.timeout"} <= sent
+
+    stepping(folder, scenario, providers=[live_provider("house", extra_kwargs=shown)])
+
+
+def test_of_what_is_shown_nothing_is_lost_and_nothing_said(folder: Folder) -> None:
+    async def scenario(steps: Steps) -> None:
+        steps.declares(provider("house", endpoint=endpoint()))
+        [action] = (await steps.plan(resend=("endpoint.api_key",))).actions()
+        assert (action.operation, action.notes) == ("update", ())
+
+    shown = {"base_url": BASE_URL, "timeout": 30}
+    stepping(folder, scenario, providers=[live_provider("house", extra_kwargs=shown)])
 
 
 def test_an_answer_without_the_model_is_made_good_by_reading(folder: Folder) -> None:
