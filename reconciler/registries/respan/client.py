@@ -31,6 +31,9 @@ _EVERYTHING: Final = b'{"filters": {}}'
 _VENDORS: Final = "/"
 """Before the id of the vendor's models: an own one may have the same name, and none begins with a slash."""
 
+_CREATED: Final = {201: True, 200: False}
+"""What a POST says: both were upserts, and that of models still is."""
+
 Document = Mapping[str, Any]
 T = TypeVar("T", bound=ReadTransport)
 
@@ -138,6 +141,8 @@ class RespanWriter(RespanReader):
         body = None if request.body is None else body_bytes(request.body, request.secrets)
         secrets = tuple(request.secrets.values())
         try:
+            if (request.method, path) == ("POST", MODELS):
+                await self._check_free((request.body or {}).get("model_name"))
             reply = await self._writing.write(
                 request.method, path, body, secrets=secrets, patience=request.patience
             )
@@ -153,7 +158,33 @@ class RespanWriter(RespanReader):
                 request_id=error.request_id,
                 hint=error.hint,
             ) from None
-        return Answer(_answered(path, reply, request.body or {}), reply.request_id)
+        made = _CREATED.get(reply.status) if request.method == "POST" else None
+        return Answer(_answered(path, reply, request.body or {}), reply.request_id, made)
+
+    async def _check_free(self, name: Any) -> None:
+        """Raises Rejected where the organisation has a model ``name``, which a POST would write over.
+
+        Pages move while they are read, so a list may lack a model that is there. Which of the two a path
+        names where the vendor has one of that name as well, no source says [?]; then the status tells.
+        """
+        path = f"{MODELS}{quote_segment(str(name), safe='/')}/"
+        try:
+            reply = await self._transport.read("GET", path)
+        except Rejected as error:
+            if error.status == 404:
+                return
+            raise
+        if not _is_model(reply.data):
+            raise self._unexpected("answered with something that is not a model", f"GET {path}")
+        if reply.data["affiliation_category"] == OWN:
+            raise Rejected(
+                f"{self.registry}: a create would write over the live '{name}'",
+                registry=self.registry,
+                request=f"GET {path}",
+                status=reply.status,
+                request_id=reply.request_id,
+                hint="plan again",
+            )
 
 
 def _answered(path: str, reply: Reply, body: Mapping[str, Any]) -> LiveObject | None:
