@@ -39,6 +39,7 @@ class Difference:
     edits: tuple[Edit, ...]
     refusals: tuple[Refusal, ...]
     unverified: tuple[str, ...]
+    notes: tuple[str, ...] = ()
 
 
 EQUAL = Difference((), (), (), ())
@@ -97,7 +98,17 @@ def compare(
     if not edits and not refusals:
         raise InternalError(f"{desired.name}: a change without a request: {[c.path for c in changes]}")
     refusals += _go_along(table, desired, edits, live, blind=blind, unseen=unseen)
-    return Difference(tuple(changes), tuple(edits.values()), tuple(refusals), tuple(unverified))
+    notes = tuple(_replaced_unread(table, edits, raw))
+    return Difference(tuple(changes), tuple(edits.values()), tuple(refusals), tuple(unverified), notes)
+
+
+def _replaced_unread(table: Table, edits: Collection[Path], raw: Mapping[str, Any]) -> Iterator[str]:
+    """What an update replaces whole although this object does not show it."""
+    maybe = {row.points[0].path[0] for row in table.rows if row.echo is Echo.MAYBE}
+    sent = {path[0] for path in edits}
+    for name in table.update.replaces:
+        if name in maybe & sent and not isinstance(raw.get(name), Mapping):
+            yield f"replaces {name} whole: what is not declared there may be lost"
 
 
 def is_blind(item: Field, value: Value, unseen: Collection[Path]) -> bool:
@@ -141,9 +152,17 @@ def _go_along(
     given = {
         path: edits[path].secret or edits[path].value for path in [*plain, *(edit.path for edit in along)]
     }
+    declared = _declared_at(desired)
     if call.whole:
-        given = _declared_at(desired) | given
+        given = declared | given
         yield from _dark(table, readable_points(desired), unseen)
+    else:
+        # Null is sent nowhere, and says all the same that nothing is to be kept there.
+        given |= {
+            path: None
+            for path, value in declared.items()
+            if value is None and path not in given and path[0] in containers
+        }
     closed = table.closed(live.raw)
     if closed is not None:
         message, fix = closed

@@ -314,7 +314,7 @@ class _RegistryPlanner:
             changes=difference.changes,
             unverified=difference.unverified,
             unmanaged=tuple(unmanaged(desired, table, match.live)),
-            notes=_adoption(table, match),
+            notes=(*_adoption(table, match), *difference.notes),
             hints=desired.hints,
         )
         refusals = [

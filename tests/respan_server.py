@@ -94,18 +94,22 @@ class RespanServer(OrqServer):
         route = f"{exchange.method} {urlsplit(exchange.path).path}"
         if route in self.lists:
             return self.lists[route](exchange)
+        if exchange.method == "GET" and exchange.path.startswith("/api/models/"):
+            found = [one for one in self._own() if f"/api/models/{one['model_name']}/" == exchange.path]
+            return (200, found[0]) if found else NOT_FOUND
         if exchange.method not in {"POST", "PATCH"} or self.written is not None:
             return self.written or NOT_FOUND
         if exchange.method == "POST" and exchange.path == "/api/models/":
-            self.models.append({"affiliation_category": "custom"})
-            return self._keep(self.models[-1], exchange.data)
+            named = [one for one in self._own() if one["model_name"] == exchange.data["model_name"]]
+            self.models += [] if named else [{"affiliation_category": "custom"}]
+            _, answer = self._keep((named or self.models)[-1], exchange.data)
+            return 200 if named else 201, answer
         name = exchange.path.removeprefix("/api/models/").removesuffix("/")
-        [found] = [
-            model
-            for model in self.models
-            if model["model_name"] == name and model["affiliation_category"] == "custom"
-        ]
+        [found] = [model for model in self._own() if model["model_name"] == name]
         return self._keep(found, exchange.data)
+
+    def _own(self) -> list[Document]:
+        return [one for one in self.models if one["affiliation_category"] == "custom"]
 
     def _keep(self, model: Document, body: Document) -> tuple[int, Any]:
         named = body.get("provider_id", body.get("custom_provider_id"))

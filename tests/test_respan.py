@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,8 @@ from cli.folder import Folder, Result
 from cli.live import Live, live_registry
 from embedded.client import Client
 from house import run
-from respan_server import RespanServer, live_model, live_provider, respan
+from orq_server import Exchange
+from respan_server import NOT_FOUND, RespanServer, live_model, live_provider, respan
 from tenacity import wait_none
 
 from reconciler.cli.app import run as run_command
@@ -525,12 +526,22 @@ def test_no_secret_is_ever_said_or_kept(site: Site) -> None:
 # ---- servers of other versions
 
 
+CREATE = "POST", "/api/models/"
+
+
 @dataclass
 class Steps:
     """Plans and applies against a server in the loop of the test."""
 
     folder: Folder
     server: RespanServer
+    meanwhile: Callable[[], None] = lambda: None
+    """What happens between the plan and its execution."""
+    reasons: dict[str, str] = field(default_factory=dict)
+
+    def created(self) -> list[Any]:
+        """The body of every create of a model."""
+        return [seen.data for seen in self.server.seen if (seen.method, seen.path) == CREATE]
 
     def declares(self, *manifests: Mapping[str, Any]) -> None:
         entry = f'{{kind: respan, url: "{self.server.url}", requests_per_minute: 600000}}'
@@ -538,16 +549,18 @@ class Steps:
         self.folder.config(f"default_registries: [respan]\nregistries: {{respan: {entry}}}\n{hosts}")
         self.folder.models(*(json.dumps(each) + "\n" for each in manifests))
 
-    async def plan(self) -> Plan:
-        return (await self._planned())[1]
+    async def plan(self, resend: Collection[str] = ()) -> Plan:
+        return (await self._planned(resend))[1]
 
     async def apply(self) -> dict[str, str]:
         project, plan, target = await self._planned()
         store = SecretStore(project.config.secret_rules(), {"UPSTREAM_KEY": KEY})
+        self.meanwhile()
         outcome = await execute(plan, {"respan": target}, store)
+        self.reasons = {result.key: result.reason or "" for result in outcome.results}
         return {result.key: result.status for result in outcome.results}
 
-    async def _planned(self) -> tuple[Project, Plan, Target]:
+    async def _planned(self, resend: Collection[str] = ()) -> tuple[Project, Plan, Target]:
         project = load(Path("reconciler.yaml"))
         reached = connections(project, ["respan"])
         observed = await observe(project, reached)
@@ -555,7 +568,7 @@ class Steps:
         assert isinstance(found, Observation)
         assert isinstance(connection, Connection)
         chosen = {"selection": Selection(), "acknowledged": project.acknowledged}
-        plan = make_plan(project.config, project.desired, observed, **chosen)
+        plan = make_plan(project.config, project.desired, observed, resend=resend, **chosen)
         return project, plan, Target(RESPAN, connection, found)
 
 
@@ -641,6 +654,53 @@ def test_a_provider_of_which_nothing_is_shown_is_not_sent_again(folder: Folder) 
     stepping(folder, scenario, providers=[live_provider("house", provider_name="House", extra_kwargs=...)])
 
 
+MASKED = {"timeout": 30, "headers": [{"name": "Authorization", "value": "Bear****abcd"}]}
+
+
+@pytest.mark.parametrize(
+    ("extra", "declared", "operation"),
+    [
+        ({"timeout": 30}, {}, "refused"),
+        ({"timeout": 30}, {"endpoint": {"api_key": None}}, "update"),
+        ({"timeout": 30}, {"endpoint": endpoint()}, "update"),
+        ({"timeout": 30, "api_key": "sk"}, {"endpoint": {"api_key": None}}, "refused"),
+        (None, {}, "refused"),
+        (MASKED, {"endpoint": endpoint()}, "refused"),
+    ],
+)
+def test_what_is_not_shown_is_not_written_over(
+    folder: Folder, extra: Any, declared: Any, operation: str
+) -> None:
+    async def scenario(steps: Steps) -> None:
+        steps.declares(provider("house", {"extra_kwargs": {"timeout": 31}}, **declared))
+        assert of_plan(await steps.plan()) == {"Provider/house": operation}
+
+    stepping(folder, scenario, providers=[live_provider("house", extra_kwargs=extra)])
+
+
+@pytest.mark.parametrize("shown", [..., None])
+def test_a_plan_says_what_an_update_may_cost_where_nothing_is_shown(folder: Folder, shown: Any) -> None:
+    async def scenario(steps: Steps) -> None:
+        steps.declares(provider("house", {"extra_kwargs": {"timeout": 31}}, endpoint=endpoint()))
+        [action] = (await steps.plan(resend=("endpoint.api_key",))).actions()
+        assert action.operation == "update"
+        assert action.notes == ("replaces extra_kwargs whole: what is not declared there may be lost",)
+        sent = {".".join(edit.path) for request in action.requests for edit in request.edits}
+        assert {"extra_kwargs.api_key", "extra_kwargs.base_url", "extra_kwargs.timeout"} <= sent
+
+    stepping(folder, scenario, providers=[live_provider("house", extra_kwargs=shown)])
+
+
+def test_of_what_is_shown_nothing_is_lost_and_nothing_said(folder: Folder) -> None:
+    async def scenario(steps: Steps) -> None:
+        steps.declares(provider("house", endpoint=endpoint()))
+        [action] = (await steps.plan(resend=("endpoint.api_key",))).actions()
+        assert (action.operation, action.notes) == ("update", ())
+
+    shown = {"base_url": BASE_URL, "timeout": 30}
+    stepping(folder, scenario, providers=[live_provider("house", extra_kwargs=shown)])
+
+
 def test_an_answer_without_the_model_is_made_good_by_reading(folder: Folder) -> None:
     async def scenario(steps: Steps) -> None:
         steps.declares(model("support", pricing=prices(input=0.03)))
@@ -649,6 +709,79 @@ def test_an_answer_without_the_model_is_made_good_by_reading(folder: Folder) -> 
 
     vendors = live_model("gpt-4", affiliation_category="keywordsai")
     stepping(folder, scenario, models=[vendors], answers_in_full=False)
+
+
+VENDORS = live_model("gpt-4", affiliation_category="keywordsai")
+THEIRS = {"display_name": "Theirs", "input_cost": 99}
+
+
+def test_a_model_that_appeared_since_the_plan_is_not_written_over(folder: Folder) -> None:
+    async def scenario(steps: Steps) -> None:
+        steps.declares(model("support"), model("other"))
+        steps.meanwhile = lambda: steps.server.models.append(live_model("support", **THEIRS))
+        assert await steps.apply() == {"Model/other": "done", "Model/support": "failed"}
+        assert "somebody else made it" in steps.reasons["Model/support"]
+        assert [body["model_name"] for body in steps.created()] == ["other"]
+
+    stepping(folder, scenario, models=[VENDORS])
+
+
+def test_a_model_that_moved_between_pages_is_not_written_over(folder: Folder) -> None:
+    async def scenario(steps: Steps) -> None:
+        def list_models(exchange: Exchange) -> tuple[int, Any]:
+            answer = steps.server.page(exchange, steps.server.models)
+            if "page=1&" in exchange.path and steps.server.models[0]["model_name"] == "m1":
+                del steps.server.models[0]
+            return answer
+
+        steps.server.lists["POST /api/models/list/"] = list_models
+        steps.declares(model("m3"))
+        assert await steps.apply() == {"Model/m3": "failed"}
+        assert "m3" in steps.reasons["Model/m3"]
+        assert steps.created() == []
+
+    others = [live_model(name, base_model_name="x") for name in ("m1", "m2")]
+    models = [*others, live_model("m3", **THEIRS), VENDORS]
+    stepping(folder, scenario, models=models, largest_page=2)
+
+
+def test_a_create_that_updated_something_is_not_called_done(folder: Folder) -> None:
+    async def scenario(steps: Steps) -> None:
+        steps.declares(model("support"))
+        steps.meanwhile = lambda: steps.server.models.append(live_model("support", **THEIRS))
+        # It is made between the last look and the write.
+        steps.server.lists["GET /api/models/support/"] = lambda _: NOT_FOUND
+        assert await steps.apply() == {"Model/support": "unproven"}
+        assert steps.reasons["Model/support"] == (
+            "it updated a model that was there since the plan: see what it was, and plan again"
+        )
+
+    stepping(folder, scenario, models=[VENDORS])
+
+
+def test_a_name_that_is_not_kept_where_others_show_theirs_is_not_called_done(folder: Folder) -> None:
+    async def scenario(steps: Steps) -> None:
+        steps.declares(model("support", display_name="Support"))
+        assert await steps.apply() == {"Model/support": "unproven"}
+        assert steps.reasons["Model/support"] == "accepted, not stored: display_name"
+
+    models = [VENDORS, live_model("old"), live_model("support", display_name=...)]
+    stepping(folder, scenario, models=models, hides={"display_name"})
+
+
+def test_an_answer_that_lacks_a_name_which_the_list_shows_is_made_good_by_reading(folder: Folder) -> None:
+    async def scenario(steps: Steps) -> None:
+        steps.declares(model("support", display_name="Support"))
+        shown = live_model("support", display_name="Support", max_context_window=1)
+
+        def patch(_: Exchange) -> tuple[int, Any]:
+            steps.server.models[-1] = shown
+            return 200, {key: value for key, value in shown.items() if key != "display_name"}
+
+        steps.server.lists["PATCH /api/models/support/"] = patch
+        assert await steps.apply() == {"Model/support": "done"}
+
+    stepping(folder, scenario, models=[VENDORS, live_model("old"), live_model("support")])
 
 
 def test_a_price_that_is_accepted_and_not_stored_is_not_called_done(folder: Folder) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -196,7 +196,15 @@ class _RequestRun:
             raise _Ended("unproven" if self.lost else "failed", error.message, error) from None
         if answer.request_id:
             self.of.request_ids.append(answer.request_id)
-        return answer.live or await self._read_back()
+        if self.creating and answer.created is False and self.lost is None:
+            if answer.live is not None:
+                self.live.learn(answer.live)
+            what = self.of.action.resource.lower()
+            reason = f"it updated a {what} that was there since the plan: see what it was, and plan again"
+            raise _Ended("unproven", reason)
+        if answer.live is None or self._not_held(answer.live) != self._not_held(answer.live, seen=()):
+            return await self._read_back()  # it lacks what the list shows
+        return answer.live
 
     async def _send_in_turn(self) -> Answer:
         """Sends. A limit that outlasts what the body rests on is waited out, and the body made anew."""
@@ -337,9 +345,19 @@ class _RequestRun:
             raise _Ended("unproven", f"several new {what}s could be the one that was made: {ids}", self.lost)
         return found[0] if found else None
 
-    def _not_held(self, live: LiveObject) -> list[str]:
-        """The wire paths that ``live`` shows otherwise than this request asked for."""
-        return [".".join(edit.path) for edit in self.edits if self.table.holds(edit, live.raw) is False]
+    def _not_held(self, live: LiveObject, seen: Collection[str] | None = None) -> list[str]:
+        """The wire paths that ``live`` shows otherwise than this request asked for.
+
+        ``seen`` are the keys that objects like it show; those that it lacks, it does not have.
+        """
+        if seen is None:
+            seen = {key for other in self.live.known if self._is_like(live, other) for key in other.raw}
+        held = {edit.path: self.table.holds(edit, live.raw, seen) for edit in self.edits}
+        return [".".join(path) for path, holds in held.items() if holds is False]
+
+    @staticmethod
+    def _is_like(live: LiveObject, other: LiveObject) -> bool:
+        return other.ours and other.variant == live.variant and other.ref != live.ref
 
     def _prove(self, live: LiveObject) -> None:
         """Returns where the registry shows what was asked for. Raises _Ended."""

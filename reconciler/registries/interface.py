@@ -83,10 +83,15 @@ class Usages:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a write came back with: the object as the registry now shows it, where it shows it."""
+    """What a write came back with: the object as the registry now shows it, where it shows it.
+
+    ``created`` is whether a create made a new object, where the registry says that; False where it
+    updated one.
+    """
 
     live: LiveObject | None
     request_id: str | None = None
+    created: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -811,8 +811,11 @@ class Table:
             if ANY not in point.path and REST not in point.path
         }
 
-    def holds(self, edit: Edit, raw: Mapping[str, Any]) -> bool | None:
-        """Whether a live object holds what ``edit`` asked for; None where it does not read back."""
+    def holds(self, edit: Edit, raw: Mapping[str, Any], seen: Collection[str] = ()) -> bool | None:
+        """Whether a live object holds what ``edit`` asked for; None where it does not read back.
+
+        ``seen`` are keys that the registry shows of other objects, so that one without them has none.
+        """
         row, point = self._by_point.get(edit.path) or self._by_pattern(edit.path)
         shows = point if point.read else next((other for other in row.points if other.read), None)
         if edit.secret is not None or shows is None or row.echo is Echo.WRITE_ONLY:
@@ -820,7 +823,7 @@ class Table:
         wire = dig(raw, edit.path if shows is point else shows.path)
         if wire is ABSENT and shows.derived:
             return None  # zero is dropped on read, and the row's first point tells
-        if row.echo is Echo.MAYBE and dig(raw, shows.path[:1]) is ABSENT:
+        if row.echo is Echo.MAYBE and shows.path[0] not in raw and shows.path[0] not in seen:
             return None
         live = None if wire is ABSENT else (shows.codec or row.codec).decode(wire)
         live = row.absent if live is None else live

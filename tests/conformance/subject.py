@@ -86,7 +86,8 @@ class Facts:
     """What one table needs.
 
     ``always`` stands in every manifest of it, ``another`` in that of a second object, ``beside`` in one
-    that takes a field away; ``pin`` is a name that a manifest may give its object outright. ``values`` are
+    that takes a field away, ``along`` in one that edits a field; ``pin`` is a name that a manifest may give
+    its object outright. ``values`` are
     two good values for a path, where those that follow from its codec are not; ``apart`` are paths that
     cannot stand in one manifest with all others; ``elsewhere`` those of which an edit means another
     object; ``newer`` those that only newer servers take, and the embedded one does not. ``made`` are wire
@@ -97,6 +98,7 @@ class Facts:
     always: Mapping[Path, Json] = field(default_factory=dict)
     another: Mapping[Path, Json] = field(default_factory=dict)
     beside: Mapping[Path, Json] = field(default_factory=dict)
+    along: Mapping[Path, Json] = field(default_factory=dict)
     pin: str = "model-0"
     values: Mapping[Path, tuple[Json, Json]] = field(default_factory=dict)
     apart: frozenset[Path] = frozenset()

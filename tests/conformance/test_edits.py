@@ -92,7 +92,7 @@ def check(stand: Stand, path: Path, before: Any, after: Any) -> None:
     """Makes an object with ``before``, and applies a manifest that has ``after`` there."""
     item = field_of(stand.table, path)
     beside = stand.facts.beside if after is None else {}
-    spec = stand.minimal({**beside, path: before})
+    spec = stand.minimal({**stand.facts.along, **beside, path: before})
     live = stand.made(spec)
     blind = is_blind(stand, item)
     stand.door.forget()

@@ -392,6 +392,60 @@ def test_an_answer_that_lacks_some_of_it_proves_nothing(answer: Any) -> None:
     assert sent(request, written=(201, answer))[1].live is None
 
 
+NEW = OutgoingRequest("POST", "/api/models/", {"model_name": "team/a b", "input_cost": 30}, None, {})
+LOOK = "GET /api/models/team/a%20b/"
+
+
+def test_a_create_looks_whether_its_name_is_free() -> None:
+    server, answer = sent(NEW)
+    assert server.asked() == [LOOK, "POST /api/models/"]
+    assert answer.created is True
+
+
+def test_it_does_not_write_over_what_it_finds() -> None:
+    with pytest.raises(Rejected) as caught:
+        sent(NEW, lists={LOOK: always(200, live_model("team/a b"))})
+    assert caught.value.message == "respan: a create would write over the live 'team/a b'"
+
+
+def test_one_of_the_vendors_with_that_name_is_not_in_the_way() -> None:
+    vendors = live_model("team/a b", affiliation_category="respan")
+    server, _ = sent(NEW, lists={LOOK: always(200, vendors)})
+    assert server.asked()[-1] == "POST /api/models/"
+
+
+@pytest.mark.parametrize(
+    ("answer", "error"),
+    [
+        ((401, {"detail": "no"}), Unauthorised),
+        ((403, {"detail": "Cannot access objects owned by others"}), Rejected),
+        ((400, {"detail": "no"}), Rejected),
+        ((200, {"detail": "hello"}), UnexpectedAnswer),
+        ((200, None), UnexpectedAnswer),
+    ],
+)
+def test_where_it_cannot_tell_nothing_is_sent(answer: tuple[int, Any], error: type[RegistryError]) -> None:
+    async def scenario() -> RespanServer:
+        async with respan(lists={LOOK: always(*answer)}) as server, client.writer(reached(server)) as writer:
+            with pytest.raises(error):
+                await writer.send(NEW)
+            return server
+
+    assert run(scenario()).asked() == [LOOK]
+
+
+@pytest.mark.parametrize("path", ["/api/models/", "/api/providers/"])
+@pytest.mark.parametrize(("status", "created"), [(201, True), (200, False), (202, None)])
+def test_the_status_tells_whether_it_is_new(path: str, status: int, created: bool | None) -> None:
+    lists = {f"POST {path}": always(status, {})}
+    request = OutgoingRequest("POST", path, {"model_name": "a", "provider_id": "a"}, None, {})
+    assert sent(request, lists=lists)[1].created is created
+
+
+def test_of_an_update_it_tells_nothing() -> None:
+    assert sent(update("gpt-4"), written=(200, live_model("gpt-4")))[1].created is None
+
+
 def test_403_is_about_one_object_and_401_about_all() -> None:
     with pytest.raises(Rejected) as caught:
         sent(update("gpt-4"), written=(403, {"detail": "Cannot modify hardcoded models"}))

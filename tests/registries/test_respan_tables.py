@@ -267,13 +267,15 @@ OTHER = ("extra_kwargs", "headers", "Authorization")
     [
         ([("provider_name",)], LIVE, [KEY], ""),
         ([("provider_name",)], {}, [], ""),
-        ([("extra_kwargs", "timeout")], LIVE, [], ""),
-        ([("extra_kwargs", "timeout")], LIVE, [("api_key",)], ""),
+        ([("extra_kwargs", "timeout")], LIVE, [], "endpoint.api_key (null where there is none)"),
+        ([("extra_kwargs", "timeout")], {"extra_kwargs": None}, [], "endpoint.api_key"),
+        ([("extra_kwargs", "timeout"), KEY], LIVE, [("api_key",)], ""),
         ([("extra_kwargs", "timeout"), KEY], LIVE, [KEY], ""),
         ([("extra_kwargs", "timeout"), KEY], {}, [], ""),
         ([("extra_kwargs", "timeout")], LIVE, [KEY], "endpoint.api_key"),
         ([("extra_kwargs", "timeout")], {}, [], "endpoint.api_key"),
         ([("extra_kwargs", "timeout"), KEY], LIVE, [KEY, OTHER], "native.respan.extra_kwargs.headers"),
+        ([("extra_kwargs", "headers"), KEY], LIVE, [KEY, OTHER], ""),
     ],
 )
 def test_an_update_that_may_replace_a_secret_must_bring_it(
@@ -308,6 +310,47 @@ def test_a_masked_or_empty_credential_is_never_kept() -> None:
         {"extra_kwargs": {}},
         frozenset({("api_key",), ("extra_kwargs", "password")}),
     )
+
+
+@pytest.mark.parametrize(
+    "mask", ["****", "Bear****abcd", "sk-\u2022\u2022\u2022\u2022", "[REDACTED]", "Dummy"]
+)
+def test_what_only_stands_for_a_credential_is_never_written_back(mask: str) -> None:
+    extra = {
+        "vertex_params": mask,
+        "headers": [{"name": "Authorization", "value": mask}, {"name": "X-Team", "value": "a"}],
+        "args": ["a", mask],
+        "masked_value": "sk-...d",
+        "timeout": 30,
+    }
+    raw, hidden = without_secrets({"provider_name": mask, "extra_kwargs": extra})
+    assert raw == {
+        "provider_name": mask,
+        "extra_kwargs": {
+            "headers": [{"name": "Authorization"}, {"name": "X-Team", "value": "a"}],
+            "args": ["a"],
+            "timeout": 30,
+        },
+    }
+    assert {path[1:] for path in hidden} == {
+        ("vertex_params",),
+        ("headers", "0", "value"),
+        ("args", "1"),
+        ("masked_value",),
+    }
+    found = PROVIDER.loses([("extra_kwargs", "timeout"), KEY], raw, hidden)
+    assert found is not None
+    assert found[1] == (
+        "declare native.respan.extra_kwargs.args whole and native.respan.extra_kwargs.headers whole and "
+        "native.respan.extra_kwargs.masked_value by reference and "
+        "native.respan.extra_kwargs.vertex_params by reference"
+    )
+
+
+@pytest.mark.parametrize("text", ["a*b", "**bold**", "hidden layers", "dummy-model", "2 * 3 * 4"])
+def test_what_does_not_is_carried_along(text: str) -> None:
+    document = {"extra_kwargs": {"text": text, "args": [text]}}
+    assert without_secrets(document) == (document, frozenset())
 
 
 def test_what_an_answer_says_of_extra_kwargs_is_proof_only_where_it_shows_any() -> None:

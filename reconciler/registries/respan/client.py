@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from reconciler.errors import Rejected, Unauthorised
-from reconciler.http import ReadTransport, Reply, Transport
+from reconciler.http import ReadTransport, Reply, Transport, quote_segment
 from reconciler.registries import talk
 from reconciler.registries.interface import (
     Answer,
@@ -29,6 +29,9 @@ _OF_PROVIDER: Final = ("provider_id", "organization_id")
 _EVERYTHING: Final = b'{"filters": {}}'
 _VENDORS: Final = "/"
 """Before the id of the vendor's models: an own one may have the same name, and none begins with a slash."""
+
+_CREATED: Final = {201: True, 200: False}
+"""What a POST says: both were upserts, and that of models still is."""
 
 Document = Mapping[str, Any]
 
@@ -128,6 +131,8 @@ class RespanWriter(RespanReader):
         # "The route supports names containing slashes"; the vendor's client sends them as they are.
         slashes = "/" if request.path.startswith(MODELS) else ""
         try:
+            if (request.method, request.path) == ("POST", MODELS):
+                await self._check_free((request.body or {}).get("model_name"))
             reply = await talk.send(self._writing, request, safe=slashes)
         except Unauthorised as error:
             if error.status != 403:
@@ -141,7 +146,33 @@ class RespanWriter(RespanReader):
                 request_id=error.request_id,
                 hint=error.hint,
             ) from None
-        return Answer(_answered(request.path, reply, request.body or {}), reply.request_id)
+        made = _CREATED.get(reply.status) if request.method == "POST" else None
+        return Answer(_answered(request.path, reply, request.body or {}), reply.request_id, made)
+
+    async def _check_free(self, name: Any) -> None:
+        """Raises Rejected where the organisation has a model ``name``, which a POST would write over.
+
+        Pages move while they are read, so a list may lack a model that is there. Which of the two a path
+        names where the vendor has one of that name as well, no source says [?]; then the status tells.
+        """
+        path = f"{MODELS}{quote_segment(str(name), safe='/')}/"
+        try:
+            reply = await self._transport.read("GET", path)
+        except Rejected as error:
+            if error.status == 404:
+                return
+            raise
+        if not _is_model(reply.data):
+            raise talk.unexpected(self.registry, f"GET {path}", "answered with something that is not a model")
+        if reply.data["affiliation_category"] == OWN:
+            raise Rejected(
+                f"{self.registry}: a create would write over the live '{name}'",
+                registry=self.registry,
+                request=f"GET {path}",
+                status=reply.status,
+                request_id=reply.request_id,
+                hint="plan again",
+            )
 
 
 def _answered(path: str, reply: Reply, body: Mapping[str, Any]) -> LiveObject | None:

@@ -27,6 +27,7 @@ from reconciler.registries.codecs import (
     Whole,
     ZeroOrOne,
 )
+from reconciler.registries.masks import is_masked, is_masked_key
 from reconciler.registries.rows import (
     REST,
     Call,
@@ -38,6 +39,7 @@ from reconciler.registries.rows import (
     Point,
     Row,
     Table,
+    dig,
     display_name_row,
     name_row,
 )
@@ -51,6 +53,9 @@ MODELS: Final = "/api/models/"
 PROVIDERS: Final = "/api/providers/"
 
 EXTRA: Final = "extra_kwargs"
+
+_PLACEHOLDER: Final = "Dummy"
+"""What gateways show, or ask for, in the place of a key."""
 
 _NOT_MODELS: Final = frozenset({"list", "public", "summary"})
 """What stands at `/api/models/{model_name}/` and is no model."""
@@ -243,21 +248,31 @@ def _is_credential(path: Path) -> bool:
 def _loses(
     paths: Collection[Path], raw: Mapping[str, Any], hidden: Collection[Path]
 ) -> tuple[str, str] | None:
-    """What an update of `extra_kwargs` would overwrite: whether it replaces it whole is not stated. [?]"""
-    key = (EXTRA, "api_key")
+    """What an update of `extra_kwargs` would overwrite: whether it replaces it whole is not stated. [?]
+
+    Neither is whether a server shows a key that is there, so each must bring the key or say that there is
+    none.
+    """
     if not any(path[0] == EXTRA for path in paths):
         return None
-    lost = sorted(path for path in hidden if path[0] == EXTRA and path not in paths)
-    if EXTRA not in raw and key not in paths:
-        lost.append(key)  # nothing of it reads back here, so a key may well be there
+    lost = {path for path in hidden if path[0] == EXTRA} | {(EXTRA, "api_key")}
+    lost = {path for path in lost if not any(path[: len(given)] == given for given in paths)}
     if not lost:
         return None
-    names = ", ".join(".".join(path) for path in lost)
+    names = ", ".join(".".join(path) for path in sorted(lost))
     message = f"an update of {EXTRA} may replace it whole, and {names} cannot be read to be sent along"
-    ways = [
-        "endpoint.api_key" if path == key else f"native.{KIND}.{'.'.join(path)} by reference" for path in lost
-    ]
+    ways = dict.fromkeys(_way(path, raw, hidden) for path in sorted(lost))
     return message, f"declare {' and '.join(ways)}"
+
+
+def _way(path: Path, raw: Mapping[str, Any], hidden: Collection[Path]) -> str:
+    """How a manifest declares what is hidden at ``path``; of what is in a list, the list whole."""
+    if path == (EXTRA, "api_key"):
+        return "endpoint.api_key" + ("" if path in hidden else " (null where there is none)")
+    above = next((path[:end] for end in range(1, len(path)) if isinstance(dig(raw, path[:end]), list)), None)
+    if above is not None:
+        return f"native.{KIND}.{'.'.join(above)} whole"
+    return f"native.{KIND}.{'.'.join(path)} by reference"
 
 
 PROVIDER: Final = Table(
@@ -314,31 +329,40 @@ PROVIDER: Final = Table(
 def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[Path]]:
     """``document`` without anything that could be a credential, and where one stood.
 
-    The newest pages say of providers: "handle the response as sensitive".
+    The newest pages say of providers: "handle the response as sensitive". Whether a server masks some of it
+    instead, no source says [?]: what looks masked counts as a credential that is there, but for the texts
+    at the top of the document, which no update sends back.
     """
     hidden: set[Path] = set()
+
+    def is_hidden(key: str, value: Any, above: Path) -> bool:
+        return _is_secret(key, value) or (bool(above) and _stands_for_secret(value))
 
     def kept(value: Any, above: Path) -> Any:
         if isinstance(value, Mapping):
             result = {}
             for key, item in value.items():
                 path = (*above, key)
-                if _is_secret(key, item):
+                if is_hidden(key, item, above):
                     if item not in (None, "", [], {}):
                         hidden.add(path)
                 else:
                     result[key] = kept(item, path)
             return result
         if isinstance(value, list):
-            whole = [item for item in enumerate(value) if not _is_secret("", item[1])]
-            hidden.update((*above, str(index)) for index, item in enumerate(value) if _is_secret("", item))
-            return [kept(item, (*above, str(index))) for index, item in whole]
+            items = [(str(index), item) for index, item in enumerate(value)]
+            hidden.update((*above, index) for index, item in items if is_hidden("", item, above))
+            return [kept(item, (*above, index)) for index, item in items if not is_hidden("", item, above)]
         return value
 
     return kept(document, ()), frozenset(hidden)
 
 
+def _stands_for_secret(value: Any) -> bool:
+    return isinstance(value, str) and (value == _PLACEHOLDER or is_masked(value))
+
+
 def _is_secret(key: str, value: Any) -> bool:
-    if SECRET_KEY.search(key) and not isinstance(value, bool):
+    if (SECRET_KEY.search(key) or is_masked_key(key)) and not isinstance(value, bool):
         return True
     return isinstance(value, str) and SECRET_IN_ADDRESS.search(value) is not None

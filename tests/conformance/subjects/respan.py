@@ -141,6 +141,8 @@ SUBJECT = Subject(
             keys=frozenset(paths(MODEL["request"])),
         ),
         "provider": Facts(
+            # An update of what is beside the key says what becomes of the key.
+            along={("endpoint", "api_key"): None},
             keys=frozenset({("provider_id",), ("provider_name",), ("api_key",), ("extra_kwargs",)}),
         ),
     },

@@ -1,0 +1,30 @@
+"""Values that stand for others: what a registry shows in the place of a credential."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+_MASKED: Final = re.compile(
+    r"[*\u2022\u25cf]{3,}|^\W*(?:hidden|masked|redacted)\W*\Z",
+    re.IGNORECASE,
+)
+_MASKED_KEY: Final = re.compile(r"^masked[_-]", re.IGNORECASE)
+
+
+def is_masked(value: Any) -> bool:
+    """Whether a text of asterisks, or a word like `[redacted]`, stands for a value or for a part of it.
+
+    Written back, it would take the place of what it hides.
+    """
+    if isinstance(value, Mapping):
+        return any(is_masked(item) for item in value.values())
+    if isinstance(value, list):
+        return any(is_masked(item) for item in value)
+    return isinstance(value, str) and _MASKED.search(value) is not None
+
+
+def is_masked_key(key: str) -> bool:
+    """Whether a key like `masked_api_key` says that its value is a mask."""
+    return _MASKED_KEY.search(key) is not None
