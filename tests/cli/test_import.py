@@ -456,7 +456,7 @@ class TestWhatCannotBeSaid:
             ({"configuration": {"base_url": f"https://me:{SECRET}@host/v1"}}, "base_url must be http:"),
             (
                 {"parameters": [{"parameter": "p", "config": {"token": SECRET}}]},
-                "config.token: token: a secret is never written in a manifest",
+                "config.token: it holds what reads like a credential",
             ),
             (
                 {"parameters": [{"parameter": "p", "name": "P"}, {"parameter": "p", "name": "Q"}]},
