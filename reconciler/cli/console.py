@@ -48,9 +48,14 @@ class StdoutError(OutputError):
     def __init__(self, error: OSError) -> None:
         super().__init__("stdout", error)
         self.silent = isinstance(error, BrokenPipeError)
-        # Else the interpreter tries once more to write what is left, and complains, when it ends.
-        with contextlib.suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _give_up(sys.stdout)
+
+
+def _give_up(stream: TextIO) -> None:
+    """Lets nothing more of ``stream`` be written. Else the interpreter tries once more when it ends, and
+    where that fails, ends with a code of its own."""
+    with contextlib.suppress(OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 class Interrupted(ReconcilerError):
@@ -86,9 +91,11 @@ def write(text: str) -> None:
 
 def say(text: str, *, newline: bool = True) -> None:
     """Puts ``text`` on stderr: progress, prompts, remarks. Never fails: a remark must not end a run."""
-    with contextlib.suppress(OSError):
+    try:
         sys.stderr.write(text + "\n" if newline else text)
         sys.stderr.flush()
+    except OSError:
+        _give_up(sys.stderr)
 
 
 def shown_path(path: Path) -> str:
