@@ -9,7 +9,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.registries.codecs import Json
 from reconciler.registries.rows import Clear, Echo, Field, Path
-from reconciler.registries.watsonx.fields import MADE, MODEL, SERVER_TAGS
+from reconciler.registries.watsonx.fields import MADE, MODEL, SERVER_TAGS, without_secrets
 from reconciler.registries.watsonx.keys import CONFIG, DERIVED, PROVIDER_CONFIG, SECRETS
 from reconciler.schemas import schemas
 from reconciler.secrets import SecretJson, SecretRef
@@ -209,3 +209,14 @@ class TestRows:
         assert "planted" not in str(shown)
         assert "(hidden)" in str(shown)
         assert item.row.codec.encode(live) == value
+
+
+MASKS = ["****", "sk-***ab", "\u2022\u2022\u2022\u2022", "[redacted]", ["a", {"b": "*****"}]]
+
+
+@pytest.mark.parametrize("mask", MASKS, ids=str)
+def test_whatever_stands_for_a_value_is_never_taken_for_one(mask: object) -> None:
+    """A body that carried it back would put the mask in the place of what it hides."""
+    document = {"id": "1", "name": "virtual-model/openai/a", "provider_config": {"openaiProject": mask}}
+    _, hidden = without_secrets(document)
+    assert ("provider_config", "openaiProject") in hidden

@@ -27,6 +27,7 @@ from reconciler.registries.codecs import (
     Wire,
     Word,
 )
+from reconciler.registries.masks import is_masked
 from reconciler.registries.rows import (
     Call,
     Clear,
@@ -422,7 +423,7 @@ def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozen
         config = spelled(config)
         # The documented default of `api_key` reads back where none was sent.
         secrets = {key for key in SECRETS & config.keys() if config[key] not in ("", {}, UNSET_KEY)}
-        secrets |= {key for key, value in config.items() if _is_masked(value)}
+        secrets |= {key for key, value in config.items() if is_masked(value)}
         hidden |= {("provider_config", key) for key in secrets}
         raw["provider_config"] = {
             key: value for key, value in config.items() if key not in SECRETS and key != DERIVED
@@ -447,15 +448,6 @@ def _without_unknown(value: Mapping[str, Any], above: Path, hidden: set[Path]) -
 def _is_known(path: Path) -> bool:
     """Whether the page documents what stands at a wire path."""
     return path in _CONTAINERS or path in _POINTS or (len(path) == 1 and path[0] in MADE)
-
-
-def _is_masked(value: Any) -> bool:
-    """Whether a text of asterisks stands for a value, or for a part of it."""
-    if isinstance(value, Mapping):
-        return any(_is_masked(item) for item in value.values())
-    if isinstance(value, list):
-        return any(_is_masked(item) for item in value)
-    return isinstance(value, str) and "****" in value
 
 
 def ours(document: Mapping[str, Any]) -> bool:
