@@ -91,7 +91,7 @@ def test_a_registry_that_cannot_be_read_is_told_once(
     folder.models(manifest("a"))
     result = cli("plan")
     assert result.code == 1
-    assert result.out.count("401") == 1
+    assert result.out.count("401 Unauthorized") == 1
     assert "warning" not in result.out
 
 
