@@ -10,13 +10,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cache
 from typing import Any, Literal
 
 import simplejson
 
 from reconciler import __version__
-from reconciler.money import Price, amount_text
+from reconciler.money import Price, amount_text, parse_unit
 from reconciler.registries.codecs import Json, Unreadable
 from reconciler.registries.rows import Contradiction, Edit
 from reconciler.secrets import SecretRef
@@ -50,6 +51,13 @@ class Shown:
 
     form: Literal["value", "unset", "price", "secret", "unreadable"]
     value: JsonValue = None
+
+    @property
+    def price(self) -> Price | None:
+        """The price that it is, if it is one."""
+        if self.form != "price":
+            return None
+        return Price(Decimal(self.value["amount"]), self.value["currency"], parse_unit(self.value["per"]))
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from typing import Any, Final
 import simplejson
 
 from reconciler.capabilities import KindSupport
+from reconciler.costs.count import Costs
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError
 from reconciler.outcome import Outcome
 from reconciler.plan import Plan
@@ -41,10 +42,11 @@ def _escaped(found: re.Match[str]) -> str:
     return json.dumps(found[0])[1:-1]
 
 
-def plan_document(plan: Plan, code: ExitCode) -> dict[str, Any]:
-    """The plan document: schemas/plan.schema.json describes it."""
+def plan_document(plan: Plan, code: ExitCode, costs: Costs | None = None) -> dict[str, Any]:
+    """The plan document: schemas/plan.schema.json describes it. ``costs``: where usage was given."""
     head = {"apiVersion": plan.apiVersion, "kind": plan.kind, "exit_code": int(code)}
-    return head | dataclasses.asdict(plan)
+    counted = {} if costs is None else {"costs": dataclasses.asdict(costs)}
+    return head | dataclasses.asdict(plan) | counted
 
 
 def apply_document(plan: Plan, outcome: Outcome, code: ExitCode) -> dict[str, Any]:

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
+from reconciler.costs.count import Costs
 from reconciler.plan import FORMAT
 from reconciler.schemas.tidy import Schema, ordered
 
@@ -121,6 +124,61 @@ _FIELDS: Final = {
     "Failure": FAILURE,
 }
 
+_COSTS: Final = {
+    "Costs": {
+        "usage": "The file of usage, as it was named to the run.",
+        "months": "The months that it has, as 2026-10.",
+        "by_registry": "Whether its rows name registries; if not, the usage counts for each of them.",
+        "registries": "Every registry of the run, in the order of reconciler.yaml.",
+        "unmatched": "The models that the file names and no manifest has, or none for that registry.",
+        "ignored_columns": "The columns of the file that mean nothing here.",
+    },
+    "RegistryCosts": {
+        "name": "Its name in reconciler.yaml.",
+        "changes": "The price changes that could be counted.",
+        "totals": "One for each currency, without what is refused.",
+        "unknown": "What could not be counted, and is in no total.",
+    },
+    "PriceCost": {
+        "model": "The manifest's name.",
+        "path": "The field, as in the manifest.",
+        "quantity": "The name of the column that counts it.",
+        "currency": "Of all its amounts.",
+        "refused": "Whether the plan refuses the change, so that no total counts it.",
+        "months": "The months of the file that have a number for it.",
+        "used": "The sum over the months.",
+        "cost": "The sum over the months.",
+    },
+    "MonthCost": {
+        "month": "As 2026-10.",
+        "used": "How much of it the file has, as a decimal number.",
+        "cost": "What that costs.",
+    },
+    "TotalCost": {
+        "currency": "Of all its amounts.",
+        "months": "Every month with a counted change.",
+        "cost": "The sum over the months.",
+        "mean": "The sum, divided by the number of months of the file.",
+    },
+    "MonthTotal": {"month": "As 2026-10.", "cost": "The sum over the counted changes."},
+    "Amounts": {
+        "before": "At the live price.",
+        "after": "At the declared price.",
+        "difference": "After less before; negative where it becomes cheaper.",
+    },
+    "UnknownCost": {
+        "model": "The manifest's name; null where it is about the whole registry.",
+        "path": "The field; null where it is about the whole model.",
+        "reason": "A stable word for programs.",
+        "message": "Why it is unknown.",
+        "months": "The months of the file that have no number for it, where that is the reason.",
+    },
+    "Unmatched": {
+        "model": "What the file calls it.",
+        "registry": "The registry of its rows; null where rows name none.",
+    },
+}
+
 
 def complete_plan(schema: Schema) -> Schema:
     """Explains every field, and says that every one is there."""
@@ -130,6 +188,13 @@ def complete_plan(schema: Schema) -> Schema:
     schema["properties"]["exit_code"] = {
         "description": "What the run ended with; not there where the plan stands in another document.",
         "type": "integer",
+    }
+    costs = TypeAdapter(Costs).json_schema(mode="serialization")
+    describe(costs, "Costs", _COSTS)
+    schema["$defs"] |= costs.pop("$defs") | {"Costs": costs}
+    schema["properties"]["costs"] = {
+        "description": "What the price changes would have cost; only there with `--usage`.",
+        "$ref": "#/$defs/Costs",
     }
     return schema
 
