@@ -266,8 +266,10 @@ class _Registry:
     ) -> None:
         missing = tuple(month for month in self.usage.months if month not in used)
         if missing:
-            where = "" if len(missing) == len(self.usage.months) else f" for {', '.join(missing)}"
+            where = f" for {', '.join(missing)}" if used else ""
             text = f"{self.usage.file} has no {quantity.name} of it{where}"
+            if quantity.name not in self.usage.quantities:
+                text = f"{self.usage.file} has no column {quantity.name}"
             self._unknown(action, change.path, "no-number", text, missing)
         if not used:
             return

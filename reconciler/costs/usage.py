@@ -223,7 +223,8 @@ class _Reader:
 
     @staticmethod
     def _expected(wanted: Mapping[str, str]) -> str:
-        return f"the first row names the columns: {wanted[MODEL]}, {wanted[MONTH]} and {', '.join(BY_NAME)}"
+        required = f"{wanted[MODEL]}, {wanted[MONTH]}"
+        return f"the first row names the columns: {required} and any of {', '.join(BY_NAME)}"
 
     # ---- the rows
 

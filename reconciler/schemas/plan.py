@@ -13,7 +13,7 @@ from pydantic import TypeAdapter
 
 from reconciler.costs.count import Costs
 from reconciler.plan import FORMAT
-from reconciler.schemas.tidy import Schema, ordered
+from reconciler.schemas.tidy import Schema, ordered, tidy
 
 FAILURE: Final = {
     "code": "A stable word for programs.",
@@ -189,9 +189,9 @@ def complete_plan(schema: Schema) -> Schema:
         "description": "What the run ended with; not there where the plan stands in another document.",
         "type": "integer",
     }
-    costs = TypeAdapter(Costs).json_schema(mode="serialization")
+    costs = tidy(TypeAdapter(Costs).json_schema(mode="serialization"))
     describe(costs, "Costs", _COSTS)
-    schema["$defs"] |= costs.pop("$defs") | {"Costs": costs}
+    schema["$defs"] |= costs.pop("$defs") | {"Costs": ordered(costs)}
     schema["properties"]["costs"] = {
         "description": "What the price changes would have cost; only there with `--usage`.",
         "$ref": "#/$defs/Costs",
