@@ -11,9 +11,11 @@ from typing import Any, Final
 import simplejson
 
 from reconciler.capabilities import KindSupport
+from reconciler.delta import Delta
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError
 from reconciler.outcome import Outcome
 from reconciler.plan import Plan
+from reconciler.planfile import sealed
 from reconciler.report.problems import SourceLine, problems_json
 from reconciler.report.registries import RegistryState
 
@@ -44,17 +46,23 @@ def _escaped(found: re.Match[str]) -> str:
 def plan_document(plan: Plan, code: ExitCode) -> dict[str, Any]:
     """The plan document: schemas/plan.schema.json describes it."""
     head = {"apiVersion": plan.apiVersion, "kind": plan.kind, "exit_code": int(code)}
-    return head | dataclasses.asdict(plan)
+    return sealed(head | dataclasses.asdict(plan))
 
 
-def apply_document(plan: Plan, outcome: Outcome, code: ExitCode) -> dict[str, Any]:
-    """What apply ends with: the plan that it executed, and what became of it."""
+def apply_document(
+    plan: Plan, outcome: Outcome, code: ExitCode, delta: Delta | None = None
+) -> dict[str, Any]:
+    """What apply ends with: the plan that it executed, and what became of it.
+
+    ``delta``: what a new plan says of this one, where something moved.
+    """
     return {
         "apiVersion": API_VERSION,
         "kind": "Outcome",
         "exit_code": int(code),
         "plan": dataclasses.asdict(plan),
         "outcome": dataclasses.asdict(outcome),
+        "delta": None if delta is None else dataclasses.asdict(delta),
     }
 
 
