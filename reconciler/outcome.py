@@ -45,10 +45,14 @@ def result_of(action: Action, status: Status, **more: Any) -> ActionResult:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Every action's result, in the order of the plan; ``interrupted`` by a signal."""
+    """Every action's result, in the order of the plan; ``interrupted`` by a signal.
+
+    ``unexpected`` says that another plan than this one was expected, so that nothing was tried.
+    """
 
     results: tuple[ActionResult, ...]
     interrupted: bool = False
+    unexpected: str | None = None
 
     def count(self, status: Status) -> int:
         return sum(result.status == status for result in self.results)
@@ -56,6 +60,22 @@ class Outcome:
     @property
     def written(self) -> bool:
         return any(result.status in ("done", "unproven") for result in self.results)
+
+
+def settled(action: Action, status: Status, reason: str) -> ActionResult:
+    """The result of an action that nobody tried: ``status``, unless there was nothing to try."""
+    if action.operation == "none":
+        return result_of(action, "unchanged")
+    if action.operation == "refused":
+        return result_of(action, "refused", reason=action.refusals[0].message)
+    return result_of(action, status, reason=reason)
+
+
+def not_expected(plan: Plan, digest: str) -> Outcome:
+    """The outcome where ``plan`` was made, and the plan with ``digest`` was expected: nothing was tried."""
+    reason = f"the digest of this plan is {plan.digest}, and {digest} was expected"
+    results = tuple(settled(action, "stale", "not the plan that was expected") for action in plan.actions())
+    return Outcome(results, unexpected=reason)
 
 
 def plan_exit_code(plan: Plan, *, changes_count: bool) -> ExitCode:
@@ -84,6 +104,6 @@ def apply_exit_code(plan: Plan, outcome: Outcome, *, signal: ExitCode = ExitCode
         return signal
     if left or plan.failed:
         return ExitCode.ERROR
-    if stale:
+    if stale or outcome.unexpected is not None:
         return ExitCode.STALE
     return ExitCode.REFUSED if plan.actions("refused") else ExitCode.OK

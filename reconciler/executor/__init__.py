@@ -10,9 +10,9 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 
-from reconciler.executor.registry import Key, RegistryRun, Stop, Target
-from reconciler.outcome import ActionResult, Outcome, Status, result_of
-from reconciler.plan import Action, Plan
+from reconciler.executor.registry import RegistryRun, Stop, Target
+from reconciler.outcome import ActionResult, Outcome, Status, settled
+from reconciler.plan import Plan
 from reconciler.secrets import SecretStore
 
 __all__ = ["Stop", "Target", "execute"]
@@ -24,9 +24,12 @@ async def execute(
     secrets: SecretStore,
     *,
     stop: Stop | None = None,
+    skip_stale: bool = False,
     on_result: Callable[[ActionResult], None] = lambda _: None,
 ) -> Outcome:
     """Does what ``plan`` says, against ``targets`` by registry name.
+
+    Where anything has moved since the plan, nothing is written; with ``skip_stale``, all that still holds.
 
     Raises SecretError before anything is written.
     """
@@ -43,14 +46,19 @@ async def execute(
         for run in runs:
             run.resolve_secrets()
         checked = [run.check() for run in runs]
-        as_planned = all(checked)
+        as_planned = skip_stale or all(checked)
         if as_planned:
             await _write(runs, stop)
     results = {key: result for run in runs for key, result in run.results.items()}
     rest: tuple[Status, str] = ("skipped", "interrupted")
     if not as_planned:
         rest = ("stale", "not tried, because something else that this plan rests on has changed")
-    return Outcome(tuple(_settled(action, results, rest) for action in plan.actions()), stop.requested)
+    return Outcome(
+        tuple(
+            results.get((action.registry, action.key)) or settled(action, *rest) for action in plan.actions()
+        ),
+        stop.requested,
+    )
 
 
 async def _write(runs: Sequence[RegistryRun], stop: Stop) -> None:
@@ -61,13 +69,3 @@ async def _write(runs: Sequence[RegistryRun], stop: Stop) -> None:
             raise
         for run in runs:
             run.abandon()
-
-
-def _settled(action: Action, results: Mapping[Key, ActionResult], rest: tuple[Status, str]) -> ActionResult:
-    """The result of one action of the plan, also where nobody tried it."""
-    if action.operation == "none":
-        return result_of(action, "unchanged")
-    if action.operation == "refused":
-        return result_of(action, "refused", reason=action.refusals[0].message)
-    status, reason = rest
-    return results.get((action.registry, action.key)) or result_of(action, status, reason=reason)

@@ -15,10 +15,11 @@ from reconciler.destinations import destinations
 from reconciler.errors import InternalError, RegistryError
 from reconciler.executor.action import ActionRun, create_edits, gone
 from reconciler.executor.live import Known, Live
+from reconciler.fingerprints import basis, fingerprint, moved_paths, paths_of, planned_near
 from reconciler.matching import natural_key, shows
 from reconciler.outcome import ActionResult, Status, result_of
 from reconciler.plan import Action, Failure, RegistryPlan
-from reconciler.planner import failure_of, fingerprint, planned_near
+from reconciler.planner import failure_of
 from reconciler.registries.interface import Connection, Kind, Observation, Ref
 from reconciler.registries.rows import Edit, Table, dig
 from reconciler.registries.wire import body_bytes
@@ -137,8 +138,11 @@ class RegistryRun:
                 self._finish(result_of(action, "stale", reason=why))
         return not any(why for _, why in moved)
 
-    def moved(self, action: Action, known: Known) -> str | None:
-        """Why ``action`` rests on something that is no longer so, or None."""
+    def moved(self, action: Action, known: Known, *, writing: bool = False) -> str | None:
+        """Why ``action`` rests on something that is no longer so, or None.
+
+        While a run is ``writing``, only what the action's own request would overwrite counts.
+        """
         table = self.table(action)
         if action.operation == "create":
             there = bool(action.id) and known.named(table, action.id or "")
@@ -147,9 +151,15 @@ class RegistryRun:
         if live is None:
             return gone(action.id)
         edits = [edit.edit() for request in action.requests for edit in request.edits]
-        if fingerprint(table, edits, live) != action.rests_on:
-            return f"'{live.names[0]}' has changed since the plan was made"
-        return None
+        declared = paths_of(action.basis)
+        if fingerprint(table, edits, live, declared) == action.rests_on:
+            return None
+        moved = set(moved_paths(action.basis, basis(table, edits, live, declared)))
+        if writing:
+            # What a run has done already may show in another object, as what that one inherits.
+            moved &= paths_of(basis(table, edits, live))
+        names = ", ".join(".".join(path) for path in sorted(moved))
+        return f"'{live.names[0]}' has changed since the plan was made: {names}" if moved else None
 
     def _beside(self, table: Table, action: Action) -> str | None:
         """Why a create would stand beside a model that the plan did not see, or None."""
@@ -188,6 +198,8 @@ class RegistryRun:
 
     async def _one(self, action: Action) -> None:
         try:
+            if (self.part.name, action.key) in self.results:
+                return  # it is stale
             blocked = await self._blocked_by(action)
             if self.stop.requested:
                 return

@@ -12,9 +12,11 @@ import simplejson
 
 from reconciler.capabilities import KindSupport
 from reconciler.costs.count import Costs
+from reconciler.delta import Delta
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError
 from reconciler.outcome import Outcome
 from reconciler.plan import Plan
+from reconciler.planfile import sealed
 from reconciler.report.problems import SourceLine, problems_json
 from reconciler.report.registries import RegistryState
 
@@ -46,17 +48,23 @@ def plan_document(plan: Plan, code: ExitCode, costs: Costs | None = None) -> dic
     """The plan document: schemas/plan.schema.json describes it. ``costs``: where usage was given."""
     head = {"apiVersion": plan.apiVersion, "kind": plan.kind, "exit_code": int(code)}
     counted = {} if costs is None else {"costs": dataclasses.asdict(costs)}
-    return head | dataclasses.asdict(plan) | counted
+    return sealed(head | dataclasses.asdict(plan) | counted)
 
 
-def apply_document(plan: Plan, outcome: Outcome, code: ExitCode) -> dict[str, Any]:
-    """What apply ends with: the plan that it executed, and what became of it."""
+def apply_document(
+    plan: Plan, outcome: Outcome, code: ExitCode, delta: Delta | None = None
+) -> dict[str, Any]:
+    """What apply ends with: the plan that it executed, and what became of it.
+
+    ``delta``: what a new plan says of this one, where something moved.
+    """
     return {
         "apiVersion": API_VERSION,
         "kind": "Outcome",
         "exit_code": int(code),
         "plan": dataclasses.asdict(plan),
         "outcome": dataclasses.asdict(outcome),
+        "delta": None if delta is None else dataclasses.asdict(delta),
     }
 
 

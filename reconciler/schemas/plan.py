@@ -30,14 +30,28 @@ _FIELDS: Final = {
         "kind": "The kind of document.",
         "format": "The version of this document; it grows when a field changes its meaning.",
         "tool": "The version of reconciler that made the plan.",
+        "made": "When and from which commit it was made; null where that is not known.",
+        "scope": "What the run was asked for; everything where nothing is given.",
         "registries": "Every registry of the run, in the order of reconciler.yaml.",
         "digest": "The hash of the sorted digests of all actions: two plans with one digest do the same.",
         "notes": "Remarks about the whole run.",
+    },
+    "Made": {
+        "at": "The time, in UTC.",
+        "commit": "The git commit of the folder; null outside of git.",
+        "dirty": "Whether the folder held what no commit has; null outside of git.",
+    },
+    "Scope": {
+        "registries": "--registry",
+        "only": "--only",
+        "without": "--except",
+        "resend": "--resend",
     },
     "RegistryPlan": {
         "name": "Its name in reconciler.yaml.",
         "kind": "The adapter that speaks to it.",
         "target": "Its address, or the file of an embedded registry.",
+        "account": "Whose registry it is, where what was read from it tells; else null.",
         "failure": "Why it could not be read; null if it was.",
         "actions": "One for every manifest that names this registry.",
         "not_held": "Declared fields for which this kind has no place.",
@@ -64,6 +78,7 @@ _FIELDS: Final = {
         "used_by": "Who is known to use the live object, as far as the registry tells.",
         "after": "The keys (`Provider/house-vllm`) of the actions that come first.",
         "rests_on": "The fingerprint of what was read; apply refuses to write when it has moved.",
+        "basis": "What of it an update rests on: each wire path with a short digest of its live value.",
         "digest": "The hash of what the action does or refuses; empty where it does nothing.",
     },
     "Change": {
@@ -104,6 +119,10 @@ _FIELDS: Final = {
         "file": "The file, as it was named to the run.",
         "line": "Counts from 1.",
         "column": "Counts from 1, in characters.",
+    },
+    "Basis": {
+        "path": "The keys that lead to the value in the live object.",
+        "digest": "A short digest of the value; never the value.",
     },
     "Unmanaged": {
         "path": "The field, as in the manifest.",
@@ -195,6 +214,12 @@ def complete_plan(schema: Schema) -> Schema:
     schema["properties"]["costs"] = {
         "description": "What the price changes would have cost; only there with `--usage`.",
         "$ref": "#/$defs/Costs",
+    }
+    schema["properties"]["integrity"] = {
+        "description": "A hash over all the rest, so that an edited file is noticed; no signature. "
+        "Not there where the plan stands in another document.",
+        "type": "string",
+        "pattern": "^[0-9a-f]{64}$",
     }
     return schema
 

@@ -1,0 +1,51 @@
+"""What git knows of a folder, and nothing where it knows nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from reconciler.git import head
+
+
+def git(folder: Path, *words: str) -> str:
+    given = ["git", "-C", str(folder), "-c", "user.name=a", "-c", "user.email=a@example.com", *words]
+    return subprocess.run(given, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_commit_and_whether_the_named_paths_are_in_it(tmp_path: Path) -> None:
+    assert head(tmp_path) is None
+    git(tmp_path, "init", "-q")
+    assert head(tmp_path) is None
+    (tmp_path / "a").write_text("1")
+    git(tmp_path, "add", "a")
+    git(tmp_path, "commit", "-qm", "one")
+    commit = git(tmp_path, "rev-parse", "HEAD")
+    assert head(tmp_path) == (commit, False)
+    (tmp_path / "b").write_text("1")
+    assert head(tmp_path) == (commit, True)
+    assert head(tmp_path, "a", "nowhere") == (commit, False)
+    (tmp_path / "a").write_text("2")
+    assert head(tmp_path, "a") == (commit, True)
+
+
+def test_without_the_program_nothing_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    git(tmp_path, "init", "-q")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert head(tmp_path) is None
+
+
+def test_a_program_that_the_repository_names_is_not_run(tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")
+    (tmp_path / "a").write_text("1")
+    git(tmp_path, "add", "a")
+    git(tmp_path, "commit", "-qm", "one")
+    ran = tmp_path / "ran"
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\ntouch {ran}\n")
+    program.chmod(0o755)
+    git(tmp_path, "config", "core.fsmonitor", str(program))
+    assert head(tmp_path) is not None
+    assert not ran.exists()
