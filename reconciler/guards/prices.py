@@ -91,9 +91,9 @@ def _zero(case: Case, move: Moved) -> Refusal | None:
     if move.after.amount or move.before is None or not move.before.amount:
         return None
     was = _text(move.before, move.unit)
-    message = f"{dotted(move.path)}: {was} -> {_text(move.after, move.unit)} looks like a unit slip or a lost number"
+    change = f"{was} -> {_text(move.after, move.unit)} looks like a unit slip or a lost number"
     readings = f"{amount_text(move.after.amount)} reads as free of charge; {was} would be as usual"
-    return _refused(case, "price-zero", move, f"{message}: {readings}")
+    return _refused(case, "price-zero", move, f"{dotted(move.path)}: {change}: {readings}")
 
 
 def _order(case: Case, move: Moved, in_force: Mapping[Path, Price]) -> Refusal | None:
