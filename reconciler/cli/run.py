@@ -101,8 +101,9 @@ class Asked:
 
     def command(self, config_path: Path) -> str:
         """The command line that plans the same."""
+        config = shown_path(config_path)
         options = [
-            *([] if config_path == Path("reconciler.yaml") else ["--config", shown_path(config_path)]),
+            *([] if config == "reconciler.yaml" else ["--config", config]),
             *(word for name in self.registries for word in ("--registry", name)),
             *(word for pattern in self.selection.only for word in ("--only", pattern)),
             *(word for pattern in self.selection.without for word in ("--except", pattern)),

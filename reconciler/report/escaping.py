@@ -44,8 +44,9 @@ def code(text: object, limit: int = LONGEST_NAME) -> str:
     if not line:
         return "(empty)"
     marks = "`" * (_longest_run(line) + 1 if "`" in line else 1)
-    # One space at each end is taken off, so one is put there where the text itself has one, or a backtick.
-    pad = " " if line[0] in " `" or line[-1] in " `" else ""
+    # A space at each end is taken off, unless there is nothing else; so where the text begins or ends with
+    # one, or with a backtick, there is one more.
+    pad = " " if line.strip(" ") and (line[0] in " `" or line[-1] in " `") else ""
     return f"{marks}{pad}{line}{pad}{marks}"
 
 

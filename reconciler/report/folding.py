@@ -26,7 +26,8 @@ class Section:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """What is never left out: ``first``, and as many of ``rows`` as a third of the room takes."""
+    """What stands above the sections: as much of ``first`` as a third of a limit takes, and of ``rows``, a
+    quarter."""
 
     first: Sequence[str]
     columns: Sequence[str] = ()
@@ -80,7 +81,8 @@ def document(
     """
     if limit is not None and limit < LEAST_LIMIT:
         raise ValueError(f"a limit below {LEAST_LIMIT} leaves no room")
-    top = [*head.first, *_table(head, limit, whole), ""]
+    first = within(head.first, limit and limit // 3, "lines", lead="- ")
+    top = [*first, *_table(head, limit, whole), ""]
     every = sorted(sections, key=lambda section: section.order)
     room = None if limit is None else limit - size("\n".join([*top, *tail])) - _CUT_NOTE
     taken = _taken(every, groups, room)
@@ -95,7 +97,7 @@ def document(
 def _table(head: Head, limit: int | None, whole: str) -> list[str]:
     if not head.rows:
         return []
-    taken = how_many(head.rows, None if limit is None else limit // 3)
+    taken = how_many(head.rows, limit and limit // 4)
     left = len(head.rows) - taken
     # Behind an empty line, because any other would be one more row.
     more = ["", f"… and {left} more {head.rows_are}; {whole}."] if left else []

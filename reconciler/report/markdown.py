@@ -12,9 +12,13 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from reconciler.costs.count import Costs
+from reconciler.delta import Delta
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.outcome import ActionResult, Outcome, Status
 from reconciler.plan import Action, Change, Failure, Operation, Plan, RegistryPlan
+from reconciler.report.costs import costs_text
+from reconciler.report.delta import delta_text
 from reconciler.report.escaping import LONGEST_PROSE, cell, code, fence, inert, prose, tag
 from reconciler.report.folding import Head, Section, document, folded, within
 from reconciler.report.paint import plain
@@ -25,6 +29,7 @@ from reconciler.report.text import (
     is_bad,
     known_as,
     left_alone,
+    made_text,
     names_text,
     not_held,
     outcome_totals,
@@ -56,59 +61,79 @@ _WORST_FIRST: Final[tuple[Status, ...]] = (
 
 
 def plan_markdown(
-    plan: Plan, *, limit: int | None = None, artefact: str | None = None, command: str | None = None
-) -> str:
-    """What would change. ``limit``: bytes, at least `folding.LEAST_LIMIT`; ``artefact`` names where the whole
-    plan is, as JSON; ``command`` is what makes the same plan on another machine.
-
-    Raises ValueError for a smaller ``limit``.
-    """
-    first = [
-        f"### {prose(totals(plan))}",
-        "",
-        *_facts(plan),
-        *(f"- note: {prose(n)}" for n in plan.notes),
-        "",
-    ]
-    return _document(plan, first, {}, limit=limit, artefact=artefact, command=command)
-
-
-def outcome_markdown(
     plan: Plan,
-    outcome: Outcome,
+    costs: Costs | None = None,
     *,
     limit: int | None = None,
     artefact: str | None = None,
     command: str | None = None,
 ) -> str:
-    """What became of ``plan``: what went wrong first. The parameters are those of `plan_markdown`."""
-    first = [f"### {prose(outcome_totals(plan, outcome))}", ""]
-    first += [f"**{line}**\n" for line in what_is_left(outcome)]
+    """What would change, and what it would have cost.
+
+    ``limit``: bytes, at least `folding.LEAST_LIMIT`; ``artefact`` names where the whole plan is, as JSON;
+    ``command`` is what shows the same plan on another machine.
+    Raises ValueError for a smaller ``limit``.
+    """
+    first = [
+        f"### {prose(totals(plan), _SHORT)}",
+        "",
+        *_facts(plan),
+        *(f"- note: {prose(n)}" for n in plan.notes),
+        "",
+    ]
+    told = {} if costs is None else {"What the changed prices would have cost": costs_text(costs)}
+    return _document(plan, first, {}, told, limit=limit, artefact=artefact, command=command)
+
+
+def outcome_markdown(
+    plan: Plan,
+    outcome: Outcome,
+    delta: Delta | None = None,
+    *,
+    limit: int | None = None,
+    artefact: str | None = None,
+    command: str | None = None,
+) -> str:
+    """What became of ``plan``: what went wrong first. ``delta`` is what had moved.
+
+    The other parameters are those of `plan_markdown`.
+    """
+    first = [f"### {prose(outcome_totals(plan, outcome), _SHORT)}", ""]
+    first += [f"**{prose(line)}**\n" for line in what_is_left(outcome)]
     wrong = list(alike_results(result for result in outcome.results if is_bad(result)))
     wrong.sort(key=lambda alike: _WORST_FIRST.index(alike[0].status))
     first += [_went_wrong(alike) for alike in wrong[:NAMES_SHOWN]]
     first += [f"- … and {len(wrong) - NAMES_SHOWN} more reasons below"] if len(wrong) > NAMES_SHOWN else []
     first += _facts(plan)
     results = {(result.registry, result.key): result for result in outcome.results}
-    return _document(plan, first, results, limit=limit, artefact=artefact, command=command)
+    told = {} if delta is None else {"What moved since the plan was made": delta_text(delta)}
+    return _document(plan, first, results, told, limit=limit, artefact=artefact, command=command)
 
 
 def _document(
     plan: Plan,
     first: Sequence[str],
     results: Results,
+    told: Mapping[str, str],
     *,
     limit: int | None,
     artefact: str | None,
     command: str | None,
 ) -> str:
-    share = None if limit is None else limit // 16
+    """``told`` are texts of other reports by their titles, each for a folded section of its own."""
+    share = limit and limit // 16
     sections = [each for registry in plan.registries for each in _sections(registry, results, share)]
+    groups = {registry.name: _registry_summary(registry) for registry in plan.registries}
+    for title, text in told.items():
+        # No registry has a space in its name.
+        groups[f"({title})"] = title
+        lines = within(text.split("\n"), limit and limit // 4, "lines")
+        sections.append(Section(f"({title})", _FIRST, fence(lines, "text")))
     return document(
         Head(first, *_prices(plan)),
-        {registry.name: _registry_summary(registry) for registry in plan.registries},
+        groups,
         [section for section in sections if section.lines],
-        [f"To see the same on your machine: {code(command, 1_000)}"] if command else [],
+        [f"To see the same on your machine: {code(command, _SHORT)}"] if command else [],
         limit=limit,
         whole=f"the whole plan is in {code(artefact)}" if artefact else "`-o json` has all of it",
     )
@@ -133,8 +158,7 @@ def _sentence(text: str, limit: int = LONGEST_PROSE) -> str:
 
 
 def _facts(plan: Plan) -> Iterator[str]:
-    """The head's list. Which commit a plan speaks of, what moved since a review, and what a proof found
-    belong here, before the digest."""
+    """The head's list. What a proof found belongs here too."""
     yield from _not_read(plan)
     risks = Counter(risk_of(action).level for action in plan.actions("create", "update", "refused"))
     if not risks:
@@ -142,6 +166,8 @@ def _facts(plan: Plan) -> Iterator[str]:
     yield f"- **Risk**: {', '.join(f'{risks[level]} {level.word}' for level in sorted(risks))}"
     yield from _reaches(plan)
     yield f"- Plan digest: {code(plan.digest)}"
+    if plan.made is not None:
+        yield f"- {prose(made_text(plan))}"
 
 
 def _not_read(plan: Plan) -> Iterator[str]:

@@ -17,9 +17,28 @@ from .plans import action, change, full_of, plan, value
 from .rendering import Page
 
 HOSTILE = [
-    *("</details>", "</summary>", "<!-- reconciler -->", "-->", "<b>", "<script>alert(1)</script>", "<a href=x>"),
+    *(
+        "</details>",
+        "</summary>",
+        "<!-- reconciler -->",
+        "-->",
+        "<b>",
+        "<script>alert(1)</script>",
+        "<a href=x>",
+    ),
     *("```", "`", "``", "~~~", "\n", "\n\n", "\r", "\t", " ", "    ", "\u2028", "\x1b[31m", "\u202e", "\x00"),
-    *("# head", "\n# head", "===", "---", "> [!NOTE]", "1. one", "- [x] done", "/close", "[^1]", "[^1]: note"),
+    *(
+        "# head",
+        "\n# head",
+        "===",
+        "---",
+        "> [!NOTE]",
+        "1. one",
+        "- [x] done",
+        "/close",
+        "[^1]",
+        "[^1]: note",
+    ),
     *("@octocat", "a@example.com", "#12", "GH-12", "owner/repo#1", "!12", "~label", "%12", "$12", "&12"),
     *("deadbeefcafe", "1234567", "PROJ-12", ":tada:", "$x$", "$`x`$", "{+ in +}", "[- out -]", "[[_TOC_]]"),
     *("https://example.com", "www.example.com", "[a](https://example.com)", "![](https://example.com)"),
@@ -74,7 +93,8 @@ def test_the_page_that_others_are_compared_with_has_every_part() -> None:
 def test_no_text_changes_the_shape_of_a_comment_or_speaks_to_the_forge(text: str) -> None:
     for page, harmless in zip(pages(text), HARMLESS, strict=True):
         assert page.structure == harmless.structure
-        assert [len(row) for row in page.rows] == [len(row) for row in harmless.rows]
+        # A row with too many cells loses the last ones.
+        assert sorted(row[-1] for row in page.rows) == sorted(row[-1] for row in harmless.rows)
         assert page.comments == []
         assert "<!--" not in page.markdown
         assert page.handed_to_the_forge() == []
@@ -84,6 +104,7 @@ def test_no_text_changes_the_shape_of_a_comment_or_speaks_to_the_forge(text: str
 def test_each_of_them_alone_changes_nothing_either(text: str) -> None:
     for page, harmless in zip(pages(text), HARMLESS, strict=True):
         assert page.structure == harmless.structure
+        assert sorted(row[-1] for row in page.rows) == sorted(row[-1] for row in harmless.rows)
         assert page.handed_to_the_forge() == []
 
 
@@ -92,12 +113,22 @@ def test_no_line_begins_with_a_text_of_others(text: str) -> None:
     """Bots look for their commands there, and forges for theirs."""
     the_plan = full_of("QQQ" + text)
     for markdown in (plan_markdown(the_plan), outcome_markdown(the_plan, outcome_of(the_plan, f"QQQ{text}"))):
-        assert [line for line in markdown.splitlines() if line.lstrip("` (\"").startswith("QQQ")] == []
+        assert [line for line in markdown.splitlines() if line.lstrip('` ("').startswith("QQQ")] == []
+
+
+def test_every_hostile_text_can_be_read_as_it_is() -> None:
+    for text in (*HOSTILE, *(f"{text} x" for text in HOSTILE), *(f"x{text}" for text in HOSTILE)):
+        reads_as_it_is(text)
 
 
 @some
 @given(texts)
-def test_every_way_of_writing_a_text_reads_as_that_text(text: str) -> None:
+def test_every_text_can_be_read_as_it_is(text: str) -> None:
+    reads_as_it_is(text)
+
+
+def reads_as_it_is(text: str) -> None:
+    """In each way of writing it."""
     shown = safe(text).replace("<!--", r"\x3c!--")
     assert Page(f"A {code(text)} b.").codes == [shown]
     assert Page(f"<details>\n<summary>{tag(text)}</summary>\n</details>").summaries == [shown]
