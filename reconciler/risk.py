@@ -97,12 +97,12 @@ def level_of(change: Change) -> Level:
         return Level.PRICE
     first, *_ = change.path.split(".")
     last = change.path.rpartition(".")[2].lower().replace("_", "").replace("-", "")
-    if first == "endpoint" or last.endswith(_ACCESS) or any(map(_reaches, (change.live, change.desired))):
+    if first == "endpoint" or last.endswith(_ACCESS) or "secret" in (change.live.form, change.desired.form):
         return Level.ACCESS
     for level, words in _WORDS:
         if last in words:
             return level
-    return Level.SETTINGS
+    return Level.ACCESS if _has_address(change.live) or _has_address(change.desired) else Level.SETTINGS
 
 
 _ACCESS: Final = (
@@ -122,10 +122,8 @@ _WORDS: Final = (
 )
 
 
-def _reaches(value: Shown) -> bool:
-    return value.form == "secret" or (
-        value.form == "value" and isinstance(value.value, str) and "://" in value.value
-    )
+def _has_address(value: Shown) -> bool:
+    return value.form == "value" and "://" in str(value.value)
 
 
 def is_price(change: Change) -> bool:

@@ -28,6 +28,7 @@ _WORD: Final = re.compile(
     (?:[^\W\d_]+(?:'[^\W\d_]+)*|[0-9]{1,6}(?:\.[0-9]{1,6})?[KM%]?|->|[/=…–]|built-in|write-only)""",
     re.VERBOSE,
 )
+_IN_BACKTICKS: Final = re.compile("`[^`]+`")
 _TOKEN: Final = re.compile(r"""(?P<lead>[("]*)(?P<core>.*?)(?P<tail>[)",;:.?]*)""", re.DOTALL)
 
 
@@ -61,7 +62,10 @@ def tag(text: object) -> str:
 
 
 def prose(text: object, limit: int = LONGEST_PROSE) -> str:
-    """A sentence, to stand behind words of ours: plain words as they are, everything else as code."""
+    """A sentence, to stand behind words of ours: plain words as they are, everything else as code.
+
+    Our own sentences have backticks around names; those are what a code span has anyway.
+    """
     done: list[str] = []
     held: list[str] = []
 
@@ -77,6 +81,8 @@ def prose(text: object, limit: int = LONGEST_PROSE) -> str:
             let_go()
             done.append(html.escape(token, quote=False))
             continue
+        if _IN_BACKTICKS.fullmatch(core):
+            core = core[1:-1]
         if lead:
             let_go()
             held.append(core)

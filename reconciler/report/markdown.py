@@ -78,8 +78,7 @@ def plan_markdown(
         f"### {prose(totals(plan), _SHORT)}",
         "",
         *_facts(plan),
-        *(f"- note: {prose(n)}" for n in plan.notes),
-        "",
+        *(f"- note: {prose(note)}" for note in plan.notes),
     ]
     told = {} if costs is None else {"What the changed prices would have cost": costs_text(costs)}
     return _document(plan, first, {}, told, limit=limit, artefact=artefact, command=command)

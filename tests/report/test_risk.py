@@ -59,6 +59,8 @@ def test_every_level_has_its_action_and_they_sort_as_they_are_listed() -> None:
         (moved("limits.max_output_tokens", 1, 2), Level.SETTINGS),
         (moved("native.x.anything"), Level.SETTINGS),
         (moved("family"), Level.TEXT),
+        (moved("description", after="see https://docs.example.com"), Level.TEXT),
+        (moved("native.x.tree", None, {"a": ["https://hook.example.com"]}), Level.ACCESS),
     ],
 )
 def test_a_field_is_told_by_its_name_and_its_values(one: Change, level: Level) -> None:
