@@ -14,7 +14,7 @@ from reconciler.cli import options
 from reconciler.cli.console import Interrupted, StdoutError, paint, say, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.progress import Progress
-from reconciler.cli.run import Asked, Planned, Project, load, read_and_plan, read_for
+from reconciler.cli.run import Asked, Planned, Project, load, read_and_plan, read_for, show_command
 from reconciler.delta import Delta, delta
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.executor import Stop, Target, execute
@@ -25,6 +25,7 @@ from reconciler.planner import Selection
 from reconciler.registries.interface import Connection, Observation
 from reconciler.report.delta import delta_text
 from reconciler.report.documents import apply_document, render
+from reconciler.report.markdown import COMMENT, outcome_markdown
 from reconciler.report.text import outcome_text, plan_text, totals
 from reconciler.secrets import SecretStore
 
@@ -91,8 +92,13 @@ def command(
             outcome = _execute(runner, planned, signals, asked=asked, skip_stale=skip_stale)
             moved = _delta(planned, outcome, runner)
     code = apply_exit_code(plan, outcome, signal=signals.received)
-    if not text:
+    if output == "json":
         return _report(render(apply_document(plan, outcome, code, moved)), outcome, code)
+    if output == "markdown":
+        file = {} if plan_file is None else {"artefact": plan_file.name}
+        again = asked_for.command(config_path) if plan_file is None else show_command(plan_file)
+        told = outcome_markdown(plan, outcome, moved, limit=COMMENT, command=again, **file)
+        return _report(told, outcome, code)
     if todo or plan.failed or outcome.unexpected is not None:
         done = outcome_text(plan, outcome, verbose=verbose > 0, paint=paint(sys.stdout))
         told = "" if moved is None else f"\n{delta_text(moved, paint=paint(sys.stdout))}\n"
