@@ -127,6 +127,7 @@ def test_a_signal_at_the_last_read_writes_nothing(
         "import sys, reconciler.executor.timing as e; e.FRESH_SECONDS = -1.0;"
         "from reconciler.cli.app import run; sys.exit(run(sys.argv[1:]))"
     )
+
     def reads() -> int:
         return sum(seen.path == "/v2/models" for seen in live.seen)
 
