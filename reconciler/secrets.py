@@ -211,6 +211,8 @@ class SecretRule:
     name: str
     source: SecretSource
     hosts: frozenset[str]
+    insecure_http: bool = False
+    """Whether we ourselves may send it over http:// to another machine, as a probe does."""
 
     def refuse_hosts(self, hosts: Iterable[str]) -> tuple[str, ...]:
         """Those of ``hosts`` (``name`` or ``name:port``) that this secret may not be sent to."""

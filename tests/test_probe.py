@@ -59,7 +59,7 @@ def test_an_address_that_cannot_be_called() -> None:
 
 
 def test_where_a_redirect_leads_may_be_no_address() -> None:
-    answer = Answer(302, httpx.Headers({"location": "http://a:b/"}), b"", None)
+    answer = Answer(302, httpx.Headers(), b"", None, location="http://a:b/")
     sight = read_list(answer, Voice(URL), model="llama")
     assert sight == Sight(
         "unknown", "302 Found: it redirects to an address that is none, which is not followed", 302

@@ -105,6 +105,10 @@ class SecretEntry(SecretFrom):
         description="The upstream hosts that it may be used for; "
         "the registry's own host where a manifest names no upstream."
     )
+    insecure_http: bool = Field(
+        default=False,
+        description="Allow `reconciler probe` to send it over http:// to a host other than this machine.",
+    )
 
 
 IBM_TOKEN_URLS: Final = {
@@ -296,7 +300,9 @@ class LoadedConfig:
 
     def secret_rules(self) -> Mapping[str, SecretRule]:
         return {
-            name: SecretRule(name, self.source(entry, "secrets", name), frozenset(entry.hosts))
+            name: SecretRule(
+                name, self.source(entry, "secrets", name), frozenset(entry.hosts), entry.insecure_http
+            )
             for name, entry in self.value.secrets.items()
         }
 
