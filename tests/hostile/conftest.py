@@ -1,132 +1,146 @@
+"""One folder with a registry of each kind, all of them on hostile servers."""
+
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
-from tenacity import wait_none
 from cli.conftest import Run, cli, folder
-from cli.folder import Folder
+from cli.folder import Folder, Result
+from tenacity import wait_none
 
 from reconciler.http import Settings
 from reconciler.registries import talk
 from reconciler.registries.interface import Connection
 
-from .server import Act, HostileServer
+from .server import Act, HostileServer, says
 
 __all__ = ["cli", "folder"]
 
 TOKEN = "tok-5eAq0XvR9zLw2Km7"
-TIMEOUT = 0.4
+TIMEOUT = 0.2
+"""Seconds for an exchange."""
 LIMIT = 256 * 1024
+"""Bytes of an answer."""
 
 
 @dataclass(frozen=True)
 class Kind:
-    """Where a kind lists and creates models, what an empty registry answers, and one manifest."""
+    """Where a kind lists and creates models, what an empty registry answers, and a manifest of one."""
 
     name: str
     lists: tuple[str, str]
     creates: tuple[str, str]
-    honest: dict[tuple[str, str], Any]
-    manifest: str
-    model: dict[str, Any]
-    """One of its models, as it lists it."""
-    wrap: Any = field(default=lambda items: items)
+    honest: Mapping[tuple[str, str], Any]
+    spec: str
+    model: Mapping[str, Any]
+    """One model of the team's, as it is listed."""
+    key: str
+    """The field that calls name a model by."""
+    wrap: Callable[[Sequence[Any]], Any] = list
+    """A list of models as it is answered."""
+
+    def manifest(self, spec: str = "") -> str:
+        head = f"apiVersion: reconciler/v1\nkind: Model\nmetadata: {{name: house-{self.name}}}\n"
+        return f"{head}spec:\n  registries: [{self.name}]\n{spec or self.spec}"
 
 
-_HEAD = "apiVersion: reconciler/v1\nkind: Model\nmetadata: {name: house}\nspec:\n"
+def _pages(items: Sequence[Any]) -> Any:
+    return {"results": list(items), "next": None}
 
-ORQ = Kind(
-    "orq",
-    ("GET", "/v2/models"),
-    ("POST", "/v2/models"),
-    {
-        ("GET", "/v2/models"): [],
-        ("GET", "/v2/deployments"): {"object": "list", "data": [], "has_more": False},
-    },
-    _HEAD + "  type: chat\n  developer: OpenAI\n  family: gpt-4o\n  provider: openai\n  model: gpt-4o\n"
-    "  display_name: House\n"
-    "  pricing: {unit: 1M tokens, currency: USD, input: 0.15, output: 0.60}\n",
-    {
-        "id": "house",
-        "provider": "openai",
-        "owner": "b1a7c0de-0000-4000-8000-000000000000",
-        "display_name": "Live",
-        "model_type": "chat",
-        "metadata": {},
-        "configuration": {},
-        "parameters": [],
-    },
+
+_BASE = {"model_name": "gpt-4o", "affiliation_category": "standard"}
+
+KINDS = (
+    Kind(
+        "orq",
+        ("GET", "/v2/models"),
+        ("POST", "/v2/models"),
+        {("GET", "/v2/models"): [], ("GET", "/v2/deployments"): {"data": [], "has_more": False}},
+        "  type: chat\n  developer: OpenAI\n  family: gpt-4o\n  provider: openai\n  model: gpt-4o\n"
+        "  display_name: House\n"
+        "  pricing: {unit: 1M tokens, currency: USD, input: 0.15, output: 0.60}\n",
+        {"id": "live", "provider": "openai", "owner": "b1a7c0de", "model_type": "chat", "metadata": {}},
+        "id",
+    ),
+    Kind(
+        "respan",
+        ("POST", "/api/models/list/"),
+        ("POST", "/api/models/"),
+        {("POST", "/api/models/list/"): _pages([_BASE]), ("GET", "/api/providers/"): _pages([])},
+        "  display_name: House\n  native: {respan: {base_model_name: gpt-4o}}\n",
+        {"model_name": "live", "affiliation_category": "custom", "base_model_name": "gpt-4o"},
+        "model_name",
+        lambda items: _pages([_BASE, *items]),
+    ),
+    Kind(
+        "watsonx",
+        ("GET", "/models"),
+        ("POST", "/models"),
+        {("GET", "/models"): []},
+        "  provider: ollama\n  model: llama3\n  display_name: House\n"
+        "  endpoint: {base_url: https://a.example}\n",
+        {"id": "0b1a7c0d", "name": "virtual-model/ollama/live", "provider_config": {}, "config": {}},
+        "id",
+    ),
 )
-RESPAN = Kind(
-    "respan",
-    ("POST", "/api/models/list/"),
-    ("POST", "/api/models/"),
-    {
-        ("POST", "/api/models/list/"): {
-            "results": [{"model_name": "gpt-4o", "affiliation_category": "standard"}],
-            "next": None,
-        },
-        ("GET", "/api/providers/"): {"results": [], "next": None},
-    },
-    _HEAD + "  display_name: House\n  native: {respan: {base_model_name: gpt-4o}}\n",
-    {"model_name": "house", "affiliation_category": "custom", "display_name": "Live"},
-    lambda items: {"results": items, "next": None},
-)
-WATSONX = Kind(
-    "watsonx",
-    ("GET", "/models"),
-    ("POST", "/models"),
-    {("GET", "/models"): []},
-    _HEAD + "  provider: ollama\n  model: llama3\n  display_name: House\n"
-    "  endpoint: {base_url: https://llm.example.com}\n",
-    {
-        "id": "0b1a7c0d-0000-4000-8000-000000000000",
-        "name": "virtual-model/ollama/llama3",
-        "display_name": "Live",
-    },
-)
-KINDS = {kind.name: kind for kind in (ORQ, RESPAN, WATSONX)}
 
 
 class House:
-    """A folder with one manifest, and a registry of one kind that a test makes hostile."""
+    """The command line in front of three registries, which are honest and empty until a test says else."""
 
-    def __init__(self, kind: Kind, folder: Folder, cli: Run, server: HostileServer) -> None:
-        self.kind = kind
+    def __init__(self, folder: Folder, cli: Run, servers: Mapping[str, HostileServer]) -> None:
         self.folder = folder
-        self.cli = cli
-        self.server = server
+        self._cli = cli
+        self.servers = servers
+        self.configure()
+        self.folder.models(*(kind.manifest() for kind in KINDS))
+
+    def configure(self, top: str = "", **urls: str) -> None:
+        entries = "".join(
+            f"  {kind.name}: {{kind: {kind.name}, url: '{urls.get(kind.name, self.servers[kind.name].url)}', "
+            "token: {env: TOKEN}, requests_per_minute: 600000}\n"
+            for kind in KINDS
+        )
+        self.folder.config(f"{top}registries:\n{entries}")
 
     def lists(self, act: Act) -> None:
-        self.server.acts[self.kind.lists] = act
+        for kind in KINDS:
+            self.servers[kind.name].acts = {kind.lists: act}
+
+    def holds(self, *models: Callable[[Kind], Mapping[str, Any]]) -> None:
+        """Lists these models."""
+        for kind in KINDS:
+            listed = says(kind.wrap([model(kind) for model in models]))
+            self.servers[kind.name].acts = {kind.lists: listed}
 
     def creates(self, act: Act) -> None:
-        self.server.acts[self.kind.creates] = act
+        for kind in KINDS:
+            self.servers[kind.name].acts = {kind.creates: act}
 
-
-@pytest.fixture(params=list(KINDS))
-def kind(request: pytest.FixtureRequest) -> Kind:
-    return KINDS[request.param]
+    def run(self, *arguments: str) -> Result:
+        """Runs a command; whatever it says is fit for a terminal, no bug, and without the token."""
+        result = self._cli(*arguments)
+        for text in (result.out, result.err):
+            assert "bug in reconciler" not in text
+            assert "Traceback" not in text
+            assert TOKEN not in text
+            assert [c for c in text if not c.isprintable() and c != "\n"] == []
+        return result
 
 
 @pytest.fixture
-def house(kind: Kind, folder: Folder, cli: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    monkeypatch.setenv("TOKEN", TOKEN)
-    monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_none())
-
+def house(folder: Folder, cli: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     def small(connection: Connection) -> Settings:
-        return Settings(
-            connection.requests_per_minute, read_attempts=2, timeout=TIMEOUT, max_answer_bytes=LIMIT
-        )
+        per_minute = connection.requests_per_minute
+        return Settings(per_minute, read_attempts=2, timeout=TIMEOUT, max_answer_bytes=LIMIT)
 
+    monkeypatch.setenv("TOKEN", TOKEN)
     monkeypatch.setattr(talk, "_settings", small)
-    with HostileServer(kind.honest) as server:
-        folder.config(
-            "default_registries: [one]\nregistries:\n"
-            f'  one: {{kind: {kind.name}, url: "{server.url}", token: {{env: TOKEN}}, requests_per_minute: 600000}}\n'
-        )
-        folder.models(kind.manifest)
-        yield House(kind, folder, cli, server)
+    monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_none())
+    with ExitStack() as stack:
+        servers = {kind.name: stack.enter_context(HostileServer(kind.honest)) for kind in KINDS}
+        yield House(folder, cli, servers)

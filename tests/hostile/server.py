@@ -88,14 +88,14 @@ def head(status: int = 200, **headers: str) -> bytes:
 
 
 class HostileServer:
-    """Answers with ``acts`` by method and path; those that no act is for, with ``honest``, else 404."""
+    """Answers with ``acts`` by method and path, else with ``honest``, else as ``otherwise`` says."""
 
     def __init__(self, honest: Mapping[tuple[str, str], Any] | None = None) -> None:
         self.honest = dict(honest or {})
-        self.acts: dict[tuple[str, str], Act | Callable[[Asked], Act]] = {}
+        self.acts: dict[tuple[str, str], Act] = {}
         self.asked: list[Asked] = []
         self.lines: list[Line] = []
-        self.otherwise: Callable[[Asked], Act | None] = lambda _asked: None
+        self.otherwise: Callable[[Asked], Act] = lambda _asked: says({}, 404)
         self._ended = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
         self._thread = threading.Thread(target=self._accept)
@@ -138,10 +138,9 @@ class HostileServer:
         act = self.acts.get(asked.about)
         if act is not None:
             return act
-        found = self.otherwise(asked)
-        if found is not None:
-            return found
-        return says(self.honest[asked.about]) if asked.about in self.honest else says({}, 404)
+        if asked.about in self.honest:
+            return says(self.honest[asked.about])
+        return self.otherwise(asked)
 
     def __enter__(self) -> Self:
         self._thread.start()
