@@ -21,8 +21,6 @@ from .server import Act, HostileServer, says
 __all__ = ["cli", "folder"]
 
 TOKEN = "tok-5eAq0XvR9zLw2Km7"
-TIMEOUT = 0.2
-"""Seconds for an exchange."""
 LIMIT = 256 * 1024
 """Bytes of an answer."""
 
@@ -90,7 +88,13 @@ KINDS = (
 
 
 class House:
-    """The command line in front of three registries, which are honest and empty until a test says else."""
+    """The command line in front of three registries, which are honest and empty until a test says else.
+
+    ``timeout`` is of an exchange, in seconds; ``attempts`` are the tries of a read.
+    """
+
+    timeout = 30.0
+    attempts = 2
 
     def __init__(self, folder: Folder, cli: Run, servers: Mapping[str, HostileServer]) -> None:
         self.folder = folder
@@ -134,13 +138,17 @@ class House:
 
 @pytest.fixture
 def house(folder: Folder, cli: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    def small(connection: Connection) -> Settings:
-        per_minute = connection.requests_per_minute
-        return Settings(per_minute, read_attempts=2, timeout=TIMEOUT, max_answer_bytes=LIMIT)
-
     monkeypatch.setenv("TOKEN", TOKEN)
-    monkeypatch.setattr(talk, "_settings", small)
     monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_none())
     with ExitStack() as stack:
         servers = {kind.name: stack.enter_context(HostileServer(kind.honest)) for kind in KINDS}
-        yield House(folder, cli, servers)
+        house = House(folder, cli, servers)
+
+        def small(connection: Connection) -> Settings:
+            per_minute = connection.requests_per_minute
+            return Settings(
+                per_minute, read_attempts=house.attempts, timeout=house.timeout, max_answer_bytes=LIMIT
+            )
+
+        monkeypatch.setattr(talk, "_settings", small)
+        yield house

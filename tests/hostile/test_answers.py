@@ -65,10 +65,12 @@ TOO_MUCH: dict[str, tuple[Act, str]] = {
     ),
     "endless headers": (then(b"HTTP/1.1 200 OK\r\n", b"a: " + b"b" * 8000 + b"\r\n"), "before an answer"),
     "an endless header": (then(b"HTTP/1.1 200 OK\r\na: ", b"b" * 8000), "before an answer"),
-    "a drip": (then(head(), b" ", 0.02), "the answer did not end in time"),
-    "a drip of headers": (then(b"HTTP/1.1 200 OK\r\n", b"a: b\r\n", 0.02), "no answer in time"),
-    "a drip of answers to come": (then(b"", b"HTTP/1.1 103 Soon\r\n\r\n", 0.02), "no answer in time"),
-    "silence": (lambda line: line.ended.wait(5), "no answer in time"),
+}
+SLOW: dict[str, tuple[Act, str]] = {
+    "a drip": (then(head(), b" ", 0.02), "in time"),
+    "a drip of headers": (then(b"HTTP/1.1 200 OK\r\n", b"a: b\r\n", 0.02), "in time"),
+    "a drip of answers to come": (then(b"", b"HTTP/1.1 103 Soon\r\n\r\n", 0.02), "in time"),
+    "silence": (lambda line: line.ended.wait(5), "in time"),
 }
 BROKEN: dict[str, tuple[Act, str]] = {
     "no answer": (raw(b""), "before an answer"),
@@ -106,7 +108,6 @@ STATUS: dict[str, tuple[Act, str]] = {
     ),
     "a nested error": (says(b"[" * 60_000, 400), "400 Bad Request: [[["),
     "an endless error": (then(head(400), b"x" * 65_536), "400 Bad Request: xxx"),
-    "a drip of an error": (then(head(400), b"x", 0.02), "400 Bad Request: xxx"),
     "a request id with escapes": (says({}, 400, headers={"x-request-id": "a\x1b[2J"}), r"id a\x1b[2J)"),
     "a wait that is no number": (says({"retry_after": "x"}, 429, headers={"retry-after": "nan"}), "429"),
     "a wait without end": (
@@ -120,7 +121,21 @@ BAD = {**NO_JSON, **TOO_MUCH, **BROKEN, **STATUS}
 
 @pytest.mark.parametrize("case", BAD)
 def test_a_list_that_is_none(house: House, case: str) -> None:
-    act, text = BAD[case]
+    check_list(house, *BAD[case])
+
+
+@pytest.mark.parametrize("case", SLOW)
+def test_a_list_that_does_not_come(house: House, case: str) -> None:
+    house.timeout, house.attempts = 0.5, 1
+    check_list(house, *SLOW[case])
+
+
+def test_a_drip_does_not_hide_the_status_of_an_error(house: House) -> None:
+    house.timeout, house.attempts = 1.0, 1
+    check_list(house, then(head(400), b"x", 0.02), "400 Bad Request: xxx")
+
+
+def check_list(house: House, act: Act, text: str) -> None:
     house.lists(act)
     result = house.run("plan", "-o", "json")
     assert result.code == 1
@@ -135,7 +150,15 @@ def test_a_list_that_is_none(house: House, case: str) -> None:
 
 @pytest.mark.parametrize("case", BAD)
 def test_an_answer_to_a_write_that_is_none(house: House, case: str) -> None:
-    act, text = BAD[case]
+    check_write(house, *BAD[case])
+
+
+def test_an_answer_to_a_write_that_does_not_come(house: House) -> None:
+    house.timeout = 1.0
+    check_write(house, *SLOW["a drip"])
+
+
+def check_write(house: House, act: Act, text: str) -> None:
     house.creates(act)
     result = house.run("apply", "--yes", "-o", "json")
     results = {one["registry"]: one for one in result.document["outcome"]["results"]}

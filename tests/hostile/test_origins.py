@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from reconciler.http.urls import BaseUrl
+
 from .conftest import KINDS, TOKEN, House, _pages
 from .server import HostileServer, says
 
@@ -75,3 +77,15 @@ def test_plain_http_to_another_machine_is_a_mistake(house: House, host: str) -> 
     assert "reconciler.yaml:5:25: http:// would send the token in clear" in result.err
     assert "insecure_http: true" in result.err
     assert [asked for server in house.servers.values() for asked in server.asked] == []
+
+
+@pytest.mark.parametrize(
+    ("host", "here"),
+    [
+        *((one, True) for one in ("127.0.0.1", "127.9.9.9", "[::1]", "localhost", "LOCALHOST.")),
+        *((one, False) for one in ("127.0.0.1.example", "localhost.example", "10.0.0.1", "[::2]", "0.0.0.0")),
+    ],
+)
+def test_what_is_on_this_machine(host: str, here: bool) -> None:
+    """No proxy of the environment gets what goes to this machine, and the token with it."""
+    assert BaseUrl.parse(f"http://{host}:1", registry="one").is_loopback is here
