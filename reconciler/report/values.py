@@ -13,7 +13,7 @@ from reconciler.report.safe import safe
 from reconciler.risk import percent
 
 LONGEST: Final = 120
-"""Characters of a value that the text shows; JSON, and -v, have the whole."""
+"""Characters of a value that the text shows; -v has more of it, JSON the whole."""
 
 _CONTEXT: Final = 20
 _NEEDS_QUOTES: Final = re.compile(

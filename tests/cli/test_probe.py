@@ -450,7 +450,8 @@ def test_a_redirect_that_cannot_be_read(cli: Run, endpoint: Endpoint, location: 
     endpoint.says["listed"] = Says(302, headers={"location": location})
     result = run(cli)
     assert rows(result)["listed"] == ("yes", "unknown", "unknown")
-    assert "no answer that can be read: " in reason(result, "listed")
+    assert "302 Found: it redirects to " in reason(result, "listed")
+    assert "which is not followed" in reason(result, "listed")
     assert endpoint.questions == QUESTIONS
 
 
