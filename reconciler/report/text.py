@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import get_args
 
 from reconciler.outcome import ActionResult, Outcome, Status
-from reconciler.plan import Action, Change, Failure, Plan, RegistryPlan, canonical
+from reconciler.plan import Action, Change, Failure, NotHeld, Plan, RegistryPlan, canonical
 from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
 from reconciler.report.values import change_text, counted, value_text
@@ -45,7 +45,7 @@ def totals(plan: Plan) -> str:
         return "No plan: no registry could be read."
 
     def of(operation: str) -> str:
-        return _of_each(action.resource for action in plan.actions() if action.operation == operation)
+        return of_each(action.resource for action in plan.actions() if action.operation == operation)
 
     if counts["create"] or counts["update"] or counts["refused"]:
         parts = [f"{of('create')} to create", f"{of('update')} to update"]
@@ -58,7 +58,7 @@ def totals(plan: Plan) -> str:
     return " ".join([text, *_unread(plan)])
 
 
-def _of_each(resources: Iterable[str]) -> str:
+def of_each(resources: Iterable[str]) -> str:
     """How many there are; of what, where not all of them are models."""
     counts = Counter(resources)
     if set(counts) <= {"Model"}:
@@ -89,7 +89,7 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
         registry.actions, key=lambda action: (action.operation == "refused", action.resource == "Model")
     ):
         if action.operation != "none" or verbose or action.notes or action.used_by:
-            yield from _action(action, registry.users_are, verbose=verbose, paint=paint)
+            yield from action_lines(action, registry.users_are, verbose=verbose, paint=paint)
     unchanged = sum(action.operation == "none" for action in registry.actions)
     if unchanged and not verbose:
         yield paint(f"  = {unchanged} unchanged", "dim")
@@ -97,26 +97,29 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
         yield paint("  no manifest is for this registry", "dim")
     for warning in registry.warnings:
         yield paint(f"  warning: {safe(warning)}", "refuse")
-    yield from _not_held(registry)
+    yield from not_held_lines(registry.not_held, [action.resource for action in registry.actions])
     yield from _left_alone(registry, paint)
     yield from _unverified(registry)
     unmanaged = [action.resource for action in registry.actions if action.unmanaged]
     if unmanaged and not verbose:
-        what = _of_each(unmanaged)
+        what = of_each(unmanaged)
         what = counted(len(unmanaged), "model", "models") if what.isdigit() else what
         has = "has" if len(unmanaged) == 1 else "have"
         text = f"  not managed: {what} {has} fields that are set live"
         yield paint(f"{text} and not declared (-v lists them)", "dim")
 
 
-def _not_held(registry: RegistryPlan) -> Iterator[str]:
-    """The fields without a place here, those of the same manifests in one line."""
+def not_held_lines(not_held: Iterable[NotHeld], resources: Sequence[str]) -> Iterator[str]:
+    """The fields without a place here, those of the same manifests in one line.
+
+    ``resources`` are those of all manifests that are told of.
+    """
     alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
-    for held in registry.not_held:
+    for held in not_held:
         alike.setdefault((held.resource, held.names), []).append(safe(held.path))
     for (resource, names), paths in sorted(alike.items(), key=lambda entry: -len(entry[0][1])):
         whose = _names(_known(resource, name) for name in names)
-        every = sum(action.resource == resource for action in registry.actions)
+        every = resources.count(resource)
         if len(names) == every > 1:
             whose = f"all {every} {resource.lower()}s"
         yield f"  not held: {', '.join(paths)} ({whose})"
@@ -159,7 +162,8 @@ def _left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
         )
 
 
-def _action(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> Iterator[str]:
+def action_lines(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> Iterator[str]:
+    """One action: its sign and name, why it is refused, what to know, and its changes."""
     sign, style = _SIGNS[action.operation]
     creating = _creates(action)
     # What a create is sent as need not be the id that the registry makes.
