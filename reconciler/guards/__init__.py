@@ -6,6 +6,7 @@ from reconciler.guards.acknowledgements import (
     Acknowledgement,
     AcknowledgementFile,
     load_acknowledgements,
+    read_acknowledgements,
 )
 from reconciler.guards.case import Case
 from reconciler.guards.facts import Moved, Peers, live_prices, moved_prices, type_of
@@ -25,6 +26,7 @@ __all__ = [
     "load_acknowledgements",
     "moved_prices",
     "price_guards",
+    "read_acknowledgements",
     "rename_guard",
     "shadow_guard",
     "type_of",
