@@ -22,11 +22,16 @@ from reconciler.errors import ReconcilerError
 from reconciler.plan import Action, Plan, Refusal, canonical, digest_of, plan_digest, plan_type
 
 FORMAT: Final = 1
-LEAST_ROOM: Final = 1_000
-"""Characters that always suffice for the digest of the plan."""
+LEAST_ROOM: Final = 255
+"""Characters that always suffice for the digest of the plan: what a commit status of GitLab describes."""
 
 _BEGIN: Final = "reconciler-approval:"
 _TEXT: Final = re.compile(rf"^{_BEGIN}([A-Za-z0-9+/=]+)$", re.MULTILINE)
+_COMMIT: Final = "[0-9a-f]{40}|[0-9a-f]{64}"
+_SHORT: Final = re.compile(
+    rf"reviewed plan=(?P<plan>[0-9a-f]{{64}}) request=(?P<request>[0-9]{{1,18}}) "
+    rf"head=(?P<head>{_COMMIT}) base=(?P<base>{_COMMIT})"
+)
 _MOST_BYTES: Final = 16 * 2**20
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
@@ -80,7 +85,9 @@ def approval_text(approval: Approval, room: int) -> str:
         text = _packed(one)
         if len(text) <= room:
             return text
-    return _packed(replace(short, actions=None))
+    return (
+        f"reviewed plan={approval.plan} request={approval.request} head={approval.head} base={approval.base}"
+    )
 
 
 def _packed(approval: Approval) -> str:
@@ -91,6 +98,9 @@ def _packed(approval: Approval) -> str:
 
 def read_approval(text: str) -> Approval:
     """The approval in ``text``. Raises ApprovalError."""
+    short = _SHORT.fullmatch(text.strip())
+    if short is not None:
+        return Approval(int(short["request"]), short["head"], short["base"], short["plan"], None, None)
     found = _TEXT.findall(text)
     if len(found) != 1:
         raise ApprovalError("the review holds no approval")
@@ -121,10 +131,10 @@ def _approval(document: Any) -> Approval:
     if document["format"] != FORMAT:
         raise ValueError("another format")
     actions, reviewed = document["actions"], document["reviewed"]
-    digests = [document["plan"], *(one for part in (actions or {}).values() for one in part.values())]
+    digests = [document["plan"], *(one for part in actions.values() for one in part.values())]
     if not all(isinstance(one, str) and _DIGEST.fullmatch(one) for one in digests):
         raise ValueError("no digest")
-    if actions is not None and _digest_of(actions) != document["plan"]:
+    if _digest_of(actions) != document["plan"]:
         raise ValueError("its parts contradict each other")
     plan = None if reviewed is None else plan_type().validate_python(reviewed)
     if plan is not None and _digests(plan) != actions:

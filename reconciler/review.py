@@ -115,7 +115,9 @@ def review_exit_code(review: Review) -> ExitCode:
         return ExitCode.ERROR
     if review.blind and not (review.request is not None and review.request.fork):
         return ExitCode.ERROR
-    refused = [one for part in (review.plan, review.diff) if part is not None for one in part.actions("refused")]
+    refused = [
+        one for part in (review.plan, review.diff) if part is not None for one in part.actions("refused")
+    ]
     return ExitCode.REFUSED if refused else ExitCode.OK
 
 
@@ -147,7 +149,9 @@ def remarks(review: Review) -> Iterator[Remark]:
     for part in (review.plan, review.diff):
         for action in part.actions("refused") if part is not None else ():
             for refusal in action.refusals:
-                at = [change.place for change in action.changes if change.path in refusal.paths and change.place]
+                at = [
+                    change.place for change in action.changes if change.path in refusal.paths and change.place
+                ]
                 told = f"{action.registry}: {refusal.message}"
                 yield _remark(at[0] if at else action.place, "failure", refusal.code, told, refusal.fix)
     for flag in review.flags:
@@ -207,7 +211,9 @@ def _flags(base: LoadedConfig, proposal: LoadedConfig) -> Iterator[Flag]:
         place = _place(proposal.place("registries", name, key=True))
         old = before.registries.get(name)
         if old is None:
-            told = f"the new registry '{name}', {entry.kind} at {_target(entry)}, is not asked and not planned"
+            told = (
+                f"the new registry '{name}', {entry.kind} at {_target(entry)}, is not asked and not planned"
+            )
             yield Flag("registry-new", told, place)
         elif (old.kind, _target(old)) != (entry.kind, _target(entry)):
             was, is_ = f"{old.kind} at {_target(old)}", f"{entry.kind} at {_target(entry)}"
