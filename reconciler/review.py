@@ -83,8 +83,8 @@ class NotPlanned:
 class Review:
     """The whole.
 
-    ``tree`` is the git tree of the merge; null where there is a conflict. ``plan`` is null where nothing could
-    be planned; ``diff`` is what is declared differently for the registries that were not planned.
+    ``tree`` is the git tree of the merge; null where there is a conflict. ``plan`` is null where nothing
+    could be planned; ``diff`` is what is declared differently for the registries that were not planned.
     """
 
     request: Request | None

@@ -18,7 +18,7 @@ from reconciler.manifests.yamltree import DEFAULT_LIMITS, Document, parse
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One revision: its commit or tree, a reconciler.yaml, and its manifest files by their paths from the top.
+    """One revision: its commit or tree, a reconciler.yaml, and its manifest files by path from the top.
 
     The reconciler.yaml is that of another revision where the files are a proposal to it.
     """
@@ -93,7 +93,7 @@ def proposed(base: Revision, tree: str) -> Revision:
 
 
 def config_in(base: Revision, tree: str) -> LoadedConfig | None:
-    """The reconciler.yaml in ``tree`` where it is another one than that of ``base``; None where it is the same.
+    """The reconciler.yaml in ``tree``; None where it is that of ``base``.
 
     Raises GitError where there is none, and InputError for what is wrong with it.
     """

@@ -6,10 +6,14 @@ import asyncio
 import re
 import signal
 import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli import forge as forges
 from reconciler.cli import options
 from reconciler.cli.console import Interrupted, StdoutError, paint, say, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
@@ -28,6 +32,10 @@ from reconciler.report.documents import apply_document, render
 from reconciler.report.markdown import COMMENT, outcome_markdown
 from reconciler.report.text import outcome_text, plan_text, totals
 from reconciler.secrets import SecretStore
+
+
+if TYPE_CHECKING:
+    from reconciler.cli.approved import ApprovedRun
 
 
 class Declined(ReconcilerError):
@@ -50,6 +58,13 @@ class Declined(ReconcilerError):
 @click.option(
     "--skip-stale", is_flag=True, help="Where something has moved since the plan, apply what still holds."
 )
+@click.option(
+    "--approved",
+    is_flag=True,
+    help="For the push that merged a request: apply exactly what its review showed; never asks.",
+)
+@click.option("--branch", metavar="NAME", help="The branch of the push, with --approved; found in CI.")
+@forges.options
 def command(
     plan_file: Path | None,
     config_path: Path,
@@ -62,22 +77,35 @@ def command(
     yes: bool,
     expect: str | None,
     skip_stale: bool,
+    approved: bool,
+    branch: str | None,
+    **forge: str | None,
 ) -> int:
     """Make only the calls that are needed. Shows the plan that it executes, and asks first.
 
     PLAN_FILE is a plan that `plan --out` wrote: exactly it is executed, or, where something that it rests on
     has moved, nothing.
+
+    With --approved, what is done is what `reconciler review` showed of the request that the push has merged.
+    Where any of it has moved, nothing is done; what nobody has reviewed is left out.
     """
     set_up_logging(level_of(verbose))
     asked_for = Asked(registries, Selection(only, without), resend)
     saved = _saved(plan_file, asked_for)
     _check_expected(expect)
-    project = load(config_path)
+    push = _push(config_path, branch, forge) if approved else nullcontext()
+    if approved and (plan_file is not None or expect is not None or asked_for != Asked((), Selection())):
+        raise UsageError("--approved: the review says what to do; nothing can be chosen from it")
+    if not approved and any([branch, *forge.values()]):
+        raise UsageError("--forge and what belongs to it are for --approved")
     text = output == "text"
     signals = _Signals()
     # One loop reads and writes, so that both keep one pace. It stands still while the question is asked.
-    with asyncio.Runner() as runner:
+    with push as review, asyncio.Runner() as runner:
+        project = load(config_path)
         planned = _planned(project, saved, asked_for, plan_file, runner)
+        if review is not None:
+            planned = review.restrict(planned)
         plan = planned.plan
         if text:
             write(plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
@@ -85,13 +113,17 @@ def command(
         moved = None
         if expect is not None and plan.digest != expect:
             outcome = not_expected(plan, expect)
+        elif review is not None and review.stale:
+            outcome, moved = review.stopped()
         else:
-            asked = todo and not yes
+            asked = todo and not yes and review is None
             if asked:
                 _ask(plan, shown=text and sys.stdout.isatty())
             outcome = _execute(runner, planned, signals, asked=asked, skip_stale=skip_stale)
             moved = _delta(planned, outcome, runner)
-    code = apply_exit_code(plan, outcome, signal=signals.received)
+        code = apply_exit_code(plan, outcome, signal=signals.received)
+        if review is not None:
+            review.tell(plan, outcome, moved, code)
     if output == "json":
         return _report(render(apply_document(plan, outcome, code, moved)), outcome, code)
     if output == "markdown":
@@ -104,6 +136,14 @@ def command(
         told = "" if moved is None else f"\n{delta_text(moved, paint=paint(sys.stdout))}\n"
         return _report(f"{told}\n{done}", outcome, code)
     return int(code)
+
+
+def _push(
+    config_path: Path, branch: str | None, forge: Mapping[str, str | None]
+) -> AbstractContextManager[ApprovedRun | None]:
+    from reconciler.cli.approved import approved_push
+
+    return approved_push(config_path, branch, forge)
 
 
 def _saved(plan_file: Path | None, asked: Asked) -> Plan | None:

@@ -10,8 +10,7 @@ from typing import Any, Final, TypeVar
 import click
 
 from reconciler.errors import UsageError
-from reconciler.forge import github, gitlab
-from reconciler.forge.environment import ForgeName, Surroundings, surroundings
+from reconciler.forge.environment import DEFAULTS, ForgeName, Surroundings, surroundings
 from reconciler.forge.interface import Forge
 from reconciler.secrets import EnvSource, Secret
 
@@ -22,11 +21,6 @@ REVIEW: Final = "reconciler/review"
 APPLY: Final = "reconciler/apply"
 SHOWN: Final = "reconciler/shown"
 """The check of a review that a run without credentials made; it never approves anything."""
-
-_DEFAULTS: Final[dict[str, tuple[str, str]]] = {
-    "github": (github.API_URL, "GITHUB_TOKEN"),
-    "gitlab": (gitlab.API_URL, "GITLAB_TOKEN"),
-}
 
 
 def options(function: F) -> F:
@@ -53,10 +47,14 @@ def found(
     """What CI says, and what was given in its place. Raises ForgeError."""
     known = surroundings(os.environ)
     if forge is not None and forge != known.forge:
-        url, variable = _DEFAULTS[forge]
+        url, variable = DEFAULTS[forge]
         known = Surroundings(forge, api_url=url, token_env=variable)
-    given = {"repository": repository, "api_url": api_url, "token_env": token_env}
-    return replace(known, **{name: value for name, value in given.items() if value is not None})
+    return replace(
+        known,
+        repository=repository or known.repository,
+        api_url=api_url or known.api_url,
+        token_env=token_env or known.token_env,
+    )
 
 
 def token_of(where: Surroundings) -> Secret | None:
@@ -77,6 +75,9 @@ def connect(where: Surroundings) -> Forge:
     if token is None:
         hint = f"export {where.token_env}=… , or name another variable with --token-env"
         raise UsageError(f"there is no token for the forge: {where.token_env} is not set", hint=hint)
-    kind = github.GitHub if where.forge == "github" else gitlab.GitLab
-    api_url = where.api_url or _DEFAULTS[where.forge][0]
+    from reconciler.forge.github import GitHub  # late: they load the HTTP client
+    from reconciler.forge.gitlab import GitLab
+
+    kind = GitHub if where.forge == "github" else GitLab
+    api_url = where.api_url or DEFAULTS[where.forge][0]
     return kind(where.repository, token, api_url=api_url)

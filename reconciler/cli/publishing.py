@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from reconciler.approval import approval_of, approval_text
@@ -14,7 +16,8 @@ from reconciler.cli.forge import REVIEW
 from reconciler.errors import ReconcilerError
 from reconciler.forge.environment import Surroundings
 from reconciler.forge.interface import Annotation, Forge, ForgeError, ProposedChange, Verdict
-from reconciler.report.markdown import error_markdown
+from reconciler.git import path_in_repository
+from reconciler.report.markdown import COMMENT, error_markdown
 from reconciler.report.review import headline, marker, review_markdown
 from reconciler.review import Review, conclusion_of, remarks
 
@@ -39,7 +42,7 @@ class Desk:
 
 @dataclass(slots=True)
 class ReviewPublisher:
-    """Publishes one review of the request with this number. ``project`` is the path of its reconciler.yaml."""
+    """Publishes the review of the request with this number. ``project``: the path of its reconciler.yaml."""
 
     desk: Desk
     number: int
@@ -70,15 +73,14 @@ class ReviewPublisher:
                 review.plan, request=self.number, head=review.head.commit, base=review.base.commit
             )
             kept = approval_text(approval, forge.kept_characters)
-        more = {"artefact": artefact, "command": command}
-        summary = review_markdown(review, limit=min(forge.comment_bytes, 60_000), **more)
+        show = partial(review_markdown, review, artefact=artefact, command=command)
         annotations = [
             Annotation(one.path, one.line, one.level, one.title, one.message) for one in remarks(review)
         ]
-        verdict = Verdict(conclusion_of(review), headline(review), summary, kept, annotations)
+        verdict = Verdict(conclusion_of(review), headline(review), show(limit=COMMENT), kept, annotations)
         self.desk.ask(forge.end(REVIEW, self.commit, verdict))
         begin = marker("review", self.project)
-        self._comment(review_markdown(review, limit=forge.comment_bytes, begin=begin, **more), begin)
+        self._comment(show(limit=forge.comment_bytes, begin=begin), begin)
 
     def fail(self, error: BaseException) -> None:
         """Ends the check where there is no review. Another failure of the forge is only said."""
@@ -100,3 +102,9 @@ class ReviewPublisher:
 
     def _change(self) -> ProposedChange:
         return self.desk.ask(self.desk.forge.change(self.number))
+
+
+def project_of(config_path: Path) -> str:
+    """The path of reconciler.yaml from the top of the repository. Raises GitError."""
+    folder = config_path.absolute().parent
+    return f"{path_in_repository(folder)}{config_path.name}"

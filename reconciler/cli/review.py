@@ -1,7 +1,8 @@
 """`reconciler review`: what merging a request would apply, for those who review it.
 
-What is planned is the proposed head merged into the tip of the base, under the base's reconciler.yaml. Of the
-proposal only manifests and acknowledgements are read, as data, from git; what is checked out is not looked at.
+What is planned is the proposed head merged into the tip of the base, under the base's reconciler.yaml. Of
+the proposal only manifests and acknowledgements are read, as data, from git; what is checked out is not
+looked at.
 """
 
 from __future__ import annotations
@@ -23,13 +24,13 @@ from reconciler.cli import forge as forges
 from reconciler.cli import options
 from reconciler.cli.console import OutputError, paint, say, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
-from reconciler.cli.publishing import Desk, ReviewPublisher
+from reconciler.cli.publishing import Desk, ReviewPublisher, project_of
 from reconciler.cli.run import Asked, Project, read_and_plan
 from reconciler.declared import Diff, Registry, Side, diff_declared
 from reconciler.errors import ExitCode, InputError, Place, Problem, SecretError, UsageError
 from reconciler.forge.environment import ForgeName, Surroundings
 from reconciler.forge.interface import Forge, ForgeError, ProposedChange, Verdict
-from reconciler.git import GitError, commit_of, merged, path_in_repository
+from reconciler.git import GitError, commit_of, merged
 from reconciler.guards import Acknowledged
 from reconciler.manifests.config import LoadedConfig, RegistryEntry
 from reconciler.plan import Made, Plan
@@ -105,8 +106,8 @@ def command(
 ) -> int:
     """Show what merging a pull request or merge request would apply, and publish that for its reviewers.
 
-    In GitHub Actions and GitLab CI the request is found; elsewhere give --base, and --head if it is not what is
-    checked out. Published are one comment, which later runs replace, and a check with remarks on the lines.
+    In GitHub Actions and GitLab CI the request is found; elsewhere give --base, and --head if it is not what
+    is checked out. Published are one comment, which later runs replace, and a check with remarks on lines.
     """
     set_up_logging(level_of(verbose))
     where = forges.found(forge, repository, api_url, token_env)
@@ -180,12 +181,6 @@ def _publishing(
             yield ReviewPublisher(desk, where.number, project_of(config_path))
         finally:
             desk.close()
-
-
-def project_of(config_path: Path) -> str:
-    """The path of reconciler.yaml from the top of the repository. Raises GitError."""
-    folder = config_path.absolute().parent
-    return f"{path_in_repository(folder)}{config_path.name}"
 
 
 def _post(document: Path, config_path: Path, where: Surroundings, number: int | None) -> int:

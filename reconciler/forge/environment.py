@@ -1,7 +1,7 @@
 """Which forge, repository and request a run in CI is about.
 
-GitHub Actions and GitLab CI say it in variables, GitHub also in the file of the event. Both come from the forge,
-not from the proposed change.
+GitHub Actions and GitLab CI say it in variables, GitHub also in the file of the event. Both come from the
+forge, not from the proposed change.
 """
 
 from __future__ import annotations
@@ -12,10 +12,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from reconciler.forge import github, gitlab
 from reconciler.forge.interface import ForgeError
 
 ForgeName = Literal["github", "gitlab"]
+
+DEFAULTS: Final[Mapping[ForgeName, tuple[str, str]]] = {
+    "github": ("https://api.github.com", "GITHUB_TOKEN"),
+    "gitlab": ("https://gitlab.com/api/v4", "GITLAB_TOKEN"),
+}
+"""The address of each forge's API, and the variable that holds its token, where CI and flags say nothing."""
 
 _MOST_BYTES: Final = 26 * 2**20
 """GitHub caps the payload of an event at 25 MB."""
@@ -76,8 +81,8 @@ def _github(environment: Mapping[str, str]) -> Surroundings:
     return Surroundings(
         "github",
         environment.get("GITHUB_REPOSITORY"),
-        environment.get("GITHUB_API_URL") or github.API_URL,
-        "GITHUB_TOKEN",
+        environment.get("GITHUB_API_URL") or DEFAULTS["github"][0],
+        DEFAULTS["github"][1],
         summary=Path(summary) if summary else None,
         **more,
     )
@@ -125,8 +130,8 @@ def _gitlab(environment: Mapping[str, str]) -> Surroundings:
     return Surroundings(
         "gitlab",
         project,
-        given("CI_API_V4_URL") or gitlab.API_URL,
-        "GITLAB_TOKEN",
+        given("CI_API_V4_URL") or DEFAULTS["gitlab"][0],
+        DEFAULTS["gitlab"][1],
         number=int(number) if number is not None and number.isdecimal() else None,
         base=given("CI_MERGE_REQUEST_TARGET_BRANCH_NAME"),
         # In a pipeline for merged results, the commit is one that GitLab made for the merge.

@@ -1,9 +1,9 @@
 """GitHub: comments on the request's conversation, check runs.
 
-Source: GitHub's REST API description, version 2022-11-28. Only an app can make check runs (the GITHUB_TOKEN of
-a job is one, `github-actions`), and every check run names the app that made it. So the check run that a run
-begins tells who we are: the same app's earlier check runs are ours, and so are the comments of its bot. A
-server that has no apps tells nothing there; then we are the user of the token.
+Source: GitHub's REST API description, version 2022-11-28. Only an app can make check runs (the GITHUB_TOKEN
+of a job is one, `github-actions`), and every check run names the app that made it. So the check run that a
+run begins tells who we are: the same app's earlier check runs are ours, and so are the comments of its bot.
+A server that has no apps tells nothing there; then we are the user of the token.
 """
 
 from __future__ import annotations
@@ -17,8 +17,6 @@ from reconciler.forge.calls import Calls
 from reconciler.forge.interface import ForgeError, ProposedChange, Verdict
 from reconciler.http import quote_segment
 from reconciler.secrets import Secret
-
-API_URL: Final = "https://api.github.com"
 
 _HEADERS: Final = {"Accept": "application/vnd.github+json", "X-GitHub-Api-Version": "2022-11-28"}
 _NEEDS: Final = "the token needs `checks: write` and `pull-requests: write` in this repository"
@@ -40,7 +38,7 @@ class GitHub:
     comment_bytes = 65_000
     kept_characters = 60_000
 
-    def __init__(self, repository: str, token: Secret, *, api_url: str = API_URL) -> None:
+    def __init__(self, repository: str, token: Secret, *, api_url: str) -> None:
         if not _REPOSITORY.fullmatch(repository):
             raise ForgeError("a repository at GitHub reads owner/name", hint="correct --repository")
         self._repository = repository
@@ -113,7 +111,7 @@ class GitHub:
         run = self._calls.read(path, newest)
         if run is None or run["status"] != "completed":
             return None
-        return self._calls.read(path, lambda: run["output"]["text"])
+        return self._calls.read(path, lambda: str(run["output"]["text"] or ""))
 
     async def put_comment(self, number: int, marker: str, body: str) -> None:
         path = f"{self._top}/issues/{number}/comments"
@@ -157,8 +155,8 @@ class GitHub:
     async def _us(self) -> Mapping[str, Any]:
         """What the author of our comments has."""
         if self._app is not None:
-            slug = self._calls.read("the app of a check run", lambda app=self._app: str(app["slug"]))
-            return {"login": f"{slug}[bot]", "type": "Bot"}
+            app = self._app
+            return self._calls.read("/app", lambda: {"login": f"{app['slug']}[bot]", "type": "Bot"})
         user = await self._calls.get("/user")
         return self._calls.read("/user", lambda: {"id": user["id"]})
 

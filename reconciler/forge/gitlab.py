@@ -1,8 +1,8 @@
 """GitLab: notes on the merge request, commit statuses.
 
-Source: GitLab's REST API, version 4. A commit status keeps nothing but a description of 255 characters, so what
-it keeps of a review is the digest of the plan as a whole. Job tokens (`CI_JOB_TOKEN`) can write neither notes
-nor statuses: it takes a project access token with the scope `api`.
+Source: GitLab's REST API, version 4. A commit status keeps nothing but a description of 255 characters, so
+what it keeps of a review is the digest of the plan as a whole. Job tokens (`CI_JOB_TOKEN`) can write neither
+notes nor statuses: it takes a project access token with the scope `api`.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ from reconciler.forge.calls import Calls, RejectedError
 from reconciler.forge.interface import ForgeError, ProposedChange, Verdict
 from reconciler.http import quote_segment
 from reconciler.secrets import Secret
-
-API_URL: Final = "https://gitlab.com/api/v4"
 
 _NEEDS: Final = "the token needs the scope `api` and the role Developer; CI_JOB_TOKEN cannot write notes"
 _PROJECT: Final = re.compile(r"[0-9]+|[A-Za-z0-9_.-]+(?:/[A-Za-z0-9_.-]+)+")
@@ -31,7 +29,7 @@ class GitLab:
     comment_bytes = 900_000
     kept_characters = _DESCRIPTION
 
-    def __init__(self, repository: str, token: Secret, *, api_url: str = API_URL) -> None:
+    def __init__(self, repository: str, token: Secret, *, api_url: str) -> None:
         if not _PROJECT.fullmatch(repository):
             message = "a project at GitLab is a number, or a path that reads group/name"
             raise ForgeError(message, hint="correct --repository")
@@ -90,7 +88,7 @@ class GitLab:
         status = self._calls.read(path, newest)
         if status is None or status["status"] not in ("success", "failed"):
             return None
-        return self._calls.read(path, lambda: status["description"])
+        return self._calls.read(path, lambda: str(status["description"] or ""))
 
     async def put_comment(self, number: int, marker: str, body: str) -> None:
         path = f"{self._top}/merge_requests/{number}/notes"
@@ -129,6 +127,6 @@ def _change(found: Mapping[str, Any]) -> ProposedChange:
 
 
 def _made(found: Mapping[str, Any]) -> tuple[Any, ...]:
-    """The commits that a merge ends with: of the merge, of a squash, or the request's own where it is neither."""
+    """The commits that a merge ends with: of the merge, of a squash, or else the request's own."""
     made = found["merge_commit_sha"], found["squash_commit_sha"]
     return made if any(made) else (found["sha"],)

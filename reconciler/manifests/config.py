@@ -233,6 +233,15 @@ class Guards(Strict):
     price_change: Omittable[PriceChange] = Field(None, description="How far a price may move at once.")
 
 
+class ApprovalRules(Strict):
+    """What `apply --approved` takes for approved."""
+
+    allow_direct_push: bool = Field(
+        default=False,
+        description="Apply a push that no merged request made, with everything that it plans.",
+    )
+
+
 class Config(Strict):
     """`reconciler.yaml`: which registries there are, and which secrets may go where."""
 
@@ -248,6 +257,9 @@ class Config(Strict):
         description="Every registry, by the name that manifests use."
     )
     guards: Omittable[Guards] = Field(None, description="Rules that refuse, beyond those that always hold.")
+    approval: Omittable[ApprovalRules] = Field(
+        None, description="What `apply --approved` takes for approved."
+    )
     secrets: dict[SecretName, SecretEntry] = Field(
         default_factory=dict, description="All that manifests may name, and where each may go."
     )

@@ -1,4 +1,4 @@
-"""Plans, differences and outcomes as GitHub-flavoured markdown, for a comment on a pull request or a job's summary.
+"""Plans, differences and outcomes as GitHub-flavoured markdown, for a comment or a job's summary.
 
 First the totals, then what costs change, then one folded section per registry and in it one per action, the
 riskiest first. It renders alike on GitHub and GitLab. `escaping` keeps texts of others from being markup,

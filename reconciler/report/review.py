@@ -1,7 +1,7 @@
 """A review, for the comment on a request and for a terminal.
 
-What needs an eye stands first: what the proposal changes in reconciler.yaml, the new acknowledgements, what was
-not planned. Then what a plan says. Names and values of manifests are harmless here (`escaping`).
+What needs an eye stands first: what the proposal changes in reconciler.yaml, the new acknowledgements, what
+was not planned. Then what a plan says. Names and values of manifests are harmless here (`escaping`).
 """
 
 from __future__ import annotations
@@ -110,7 +110,8 @@ def _warnings(review: Review) -> Iterator[str]:
         for one in review.acknowledged
     ]
     if new:
-        yield f"**{counted(len(new), 'new acknowledgement', 'new acknowledgements')}**, each lets a change through:"
+        count = counted(len(new), "new acknowledgement", "new acknowledgements")
+        yield f"**{count}**, each lets a change through:"
         yield from ("", *_some(new), "")
     left_out = [f"- {code(one.registry)}: {prose(one.reason, _SHORT)}" for one in review.not_planned]
     if left_out:
