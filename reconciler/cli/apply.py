@@ -33,7 +33,6 @@ from reconciler.report.markdown import COMMENT, outcome_markdown
 from reconciler.report.text import outcome_text, plan_text, totals
 from reconciler.secrets import SecretStore
 
-
 if TYPE_CHECKING:
     from reconciler.cli.approved import ApprovedRun
 

@@ -24,8 +24,9 @@ from reconciler.manifests.provider import Provider
 from reconciler.plan import Plan
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Kind
+from reconciler.review import Review
 from reconciler.schemas.native import FREE_VALUES, native_schema
-from reconciler.schemas.plan import complete_diff, complete_plan
+from reconciler.schemas.plan import complete_diff, complete_plan, complete_review
 from reconciler.schemas.prices import price_check_schema
 from reconciler.schemas.pricing import PRICE_RULES, complete_prices
 from reconciler.schemas.probe import probe_schema
@@ -45,6 +46,9 @@ def schemas(kinds: Mapping[str, Kind] = KINDS) -> dict[str, Schema]:
         ),
         "diff.schema.json": complete_diff(
             titled(TypeAdapter(Diff).json_schema(mode="serialization"), "reconciler: a diff document")
+        ),
+        "review.schema.json": complete_review(
+            titled(TypeAdapter(Review).json_schema(mode="serialization"), "reconciler: a review document")
         ),
         "probe.schema.json": probe_schema(),
         "price-check.schema.json": price_check_schema(),
