@@ -29,8 +29,9 @@ _BEGIN: Final = "reconciler-approval:"
 _TEXT: Final = re.compile(rf"^{_BEGIN}([A-Za-z0-9+/=]+)$", re.MULTILINE)
 _COMMIT: Final = "[0-9a-f]{40}|[0-9a-f]{64}"
 _SHORT: Final = re.compile(
-    rf"reviewed plan=(?P<plan>[0-9a-f]{{64}}) request=(?P<request>[0-9]{{1,18}}) "
-    rf"head=(?P<head>{_COMMIT}) base=(?P<base>{_COMMIT})"
+    rf"^reviewed plan=(?P<plan>[0-9a-f]{{64}}) request=(?P<request>[0-9]{{1,18}}) "
+    rf"head=(?P<head>{_COMMIT}) base=(?P<base>{_COMMIT})$",
+    re.MULTILINE,
 )
 _MOST_BYTES: Final = 16 * 2**20
 _DIGEST: Final = re.compile("[0-9a-f]{64}")
@@ -98,12 +99,12 @@ def _packed(approval: Approval) -> str:
 
 def read_approval(text: str) -> Approval:
     """The approval in ``text``. Raises ApprovalError."""
-    short = _SHORT.fullmatch(text.strip())
-    if short is not None:
-        return Approval(int(short["request"]), short["head"], short["base"], short["plan"], None, None)
-    found = _TEXT.findall(text)
-    if len(found) != 1:
-        raise ApprovalError("the review holds no approval")
+    shorts, found = list(_SHORT.finditer(text)), _TEXT.findall(text)
+    if len(shorts) + len(found) != 1:
+        raise ApprovalError("the review holds no approval, or more than one")
+    if shorts:
+        number, head, base, plan = shorts[0].group("request", "head", "base", "plan")
+        return Approval(int(number), head, base, plan, None, None)
     try:
         document = _unpacked(found[0])
         approval = _approval(document)
