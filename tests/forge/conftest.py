@@ -73,8 +73,12 @@ class House:
         """What is checked out becomes the head of the request, and its job's event happens."""
         head = self.commit()
         self.hub.open(7, head, home=home)
-        self.happens(event, pull_request=self.hub.pulls[7], repository={"full_name": "acme/models"})
+        self.requested(event)
         return head
+
+    def requested(self, event: str = "pull_request") -> None:
+        """A job begins for the request as it is."""
+        self.happens(event, pull_request=self.hub.pulls[7], repository={"full_name": "acme/models"})
 
     def happens(self, name: str, **event: Any) -> None:
         self.events.write_text(json.dumps(event), encoding="utf-8")
@@ -116,7 +120,7 @@ class House:
 
 
 @pytest.fixture
-def house(
+def house(  # noqa: PLR0917
     folder: Folder,
     cli: Run,
     serve: Callable[..., Live],

@@ -65,7 +65,7 @@ def running(forge: Handles) -> Iterator[None]:
             self.end_headers()
             self.wfile.write(body)
 
-        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one
+        do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = handle_one  # noqa: N815 - what the server calls
 
         def log_message(self, *_: object) -> None:
             return

@@ -39,7 +39,7 @@ def test_what_was_reviewed_is_applied(reviewed: House) -> None:
     [run] = reviewed.hub.runs("reconciler/apply")
     assert (run["head_sha"], run["conclusion"]) == (commit, "success")
     assert run["output"]["title"] == "Apply: 2 done."
-    review, told = reviewed.hub.bodies()
+    _, told = reviewed.hub.bodies()
     assert told.startswith("<!-- reconciler:apply:")
     assert "Apply: 2 done." in told
     reviewed.branch("next")
@@ -75,9 +75,7 @@ def test_approved_anew_it_goes_on(reviewed: House) -> None:
     reviewed.branch("again")
     head = reviewed.commit("look again")
     reviewed.hub.open(7, head)
-    reviewed.happens(
-        "pull_request", pull_request=reviewed.hub.pulls[7], repository={"full_name": "acme/models"}
-    )
+    reviewed.requested()
     assert reviewed.review().code == 0
     reviewed.merge()
     result = approve(reviewed, "-o", "json")
@@ -110,9 +108,7 @@ def test_an_approval_that_kept_only_digests_or_only_the_plans(
     for room in (700, 300):
         monkeypatch.setattr("reconciler.forge.github.GitHub.kept_characters", room)
         git("checkout", "-q", "topic")
-        reviewed.happens(
-            "pull_request", pull_request=reviewed.hub.pulls[7], repository={"full_name": "acme/models"}
-        )
+        reviewed.requested()
         reviewed.review()
         [*_, run] = reviewed.hub.runs()
         assert len(run["output"]["text"]) < room + 50
@@ -172,7 +168,6 @@ def test_a_review_that_has_not_ended_or_was_edited_approves_nothing(reviewed: Ho
 
 
 def test_the_approval_of_another_request_or_commit_is_none(reviewed: House) -> None:
-    [run] = reviewed.hub.runs()
     reviewed.hub.pulls[8] = {**reviewed.hub.pulls[7], "number": 8}
     reviewed.merge()
     reviewed.hub.merge(8, "f" * 40)

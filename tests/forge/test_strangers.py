@@ -136,14 +136,14 @@ def test_a_new_acknowledgement_stands_at_the_head(house: House) -> None:
 def test_an_acknowledgement_of_the_base_is_not_new(house: House) -> None:
     git("checkout", "-q", "main")
     head = "apiVersion: reconciler/v1\nkind: Acknowledgements\nacknowledgements:\n"
-    entry = f"  - {{guard: unit-slip, model: a, registry: prod, digest: {'0' * 64}, reason: old}}\n"
+    entry = f"  - {{guard: unit-slip, model: a, registry: prod, digest: {'a' * 64}, reason: old}}\n"
     house.put("acknowledgements.yaml", head + entry)
     house.commit()
     house.publish_main()
     house.branch("topic")
-    house.put("acknowledgements.yaml", head + "\n" + entry + entry.replace("0" * 64, "1" * 64))
+    house.put("acknowledgements.yaml", head + "\n" + entry + entry.replace("a" * 64, "b" * 64))
     house.propose()
-    assert [one["digest"] for one in house.reviewed()["acknowledged"]] == ["1" * 64]
+    assert [one["digest"] for one in house.reviewed()["acknowledged"]] == ["b" * 64]
 
 
 def test_a_database_in_the_proposal_is_not_opened(house: House) -> None:
