@@ -55,7 +55,7 @@ def load_plan(path: Path, shown_as: str) -> Plan:
 
 def read_plan(data: bytes, shown_as: str) -> Plan:
     """The plan in the text of a plan file. Raises PlanFileError."""
-    document = read_object(data, shown_as, hint="reconciler plan --out FILE writes one")
+    document = read_object(data, shown_as, what="plan", hint="reconciler plan --out FILE writes one")
     if document.get("kind") != "Plan":
         message = f"{shown_as}: this is no plan; its kind is {_quoted(document.get('kind'))}"
         raise PlanFileError(message, hint="reconciler plan --out FILE writes one")
@@ -83,8 +83,8 @@ def read_plan(data: bytes, shown_as: str) -> Plan:
     return plan
 
 
-def read_object(data: bytes, shown_as: str, *, hint: str) -> dict[str, Any]:
-    """The JSON object in ``data``; no key may come twice. Raises PlanFileError."""
+def read_object(data: bytes, shown_as: str, *, what: str, hint: str) -> dict[str, Any]:
+    """The JSON object in ``data``, which shall be a ``what``; no key may come twice. Raises PlanFileError."""
     if len(data) > MOST_BYTES:
         raise PlanFileError(f"{shown_as}: it has more than {MOST_BYTES:,} bytes")
     try:
@@ -101,7 +101,7 @@ def read_object(data: bytes, shown_as: str, *, hint: str) -> dict[str, Any]:
         told = {UnicodeDecodeError: "it is not UTF-8", RecursionError: "it is nested too deeply"}
         raise PlanFileError(f"{shown_as}: {told.get(type(error), str(error)[:200])}") from None
     if not isinstance(document, dict):
-        raise PlanFileError(f"{shown_as}: this is no JSON object", hint=hint)
+        raise PlanFileError(f"{shown_as}: this is no {what}", hint=hint)
     return document
 
 

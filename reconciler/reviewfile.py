@@ -30,7 +30,7 @@ def load_review(path: Path, shown_as: str) -> Review:
         raise PlanFileError(f"{shown_as}: {error.strerror or 'cannot be read'}") from None
     if len(data) > MOST_BYTES:
         raise PlanFileError(f"{shown_as}: it has more than {MOST_BYTES:,} bytes")
-    document = read_object(data, shown_as, hint="reconciler review --out FILE writes one")
+    document = read_object(data, shown_as, what="review", hint="reconciler review --out FILE writes one")
     if (document.get("kind"), document.get("format")) != ("Review", FORMAT):
         raise PlanFileError(f"{shown_as}: it is no review that this version of reconciler reads")
     document = {**document, "plan": None}
