@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,7 +16,7 @@ from reconciler.errors import ReconcilerError
 from reconciler.forge.environment import Surroundings
 from reconciler.forge.interface import Annotation, Forge, ForgeError, ProposedChange, Verdict
 from reconciler.git import path_in_repository
-from reconciler.report.markdown import COMMENT, error_markdown
+from reconciler.report.markdown import error_markdown
 from reconciler.report.review import headline, marker, review_markdown
 from reconciler.review import Review, conclusion_of, remarks
 
@@ -73,14 +72,17 @@ class ReviewPublisher:
                 review.plan, request=self.number, head=review.head.commit, base=review.base.commit
             )
             kept = approval_text(approval, forge.kept_characters)
-        show = partial(review_markdown, review, artefact=artefact, command=command)
         annotations = [
             Annotation(one.path, one.line, one.level, one.title, one.message) for one in remarks(review)
         ]
-        verdict = Verdict(conclusion_of(review), headline(review), show(limit=COMMENT), kept, annotations)
-        self.desk.ask(forge.end(REVIEW, self.commit, verdict))
         begin = marker("review", self.project)
-        self._comment(show(limit=forge.comment_bytes, begin=begin), begin)
+        body = review_markdown(
+            review, limit=forge.comment_bytes, artefact=artefact, command=command, begin=begin
+        )
+        summary = body.removeprefix(f"{begin}\n")
+        verdict = Verdict(conclusion_of(review), headline(review), summary, kept, annotations)
+        self.desk.ask(forge.end(REVIEW, self.commit, verdict))
+        self._comment(body, begin)
 
     def fail(self, error: BaseException) -> None:
         """Ends the check where there is no review. Another failure of the forge is only said."""
