@@ -174,7 +174,7 @@ def action_lines(action: Action, users_are: str, *, verbose: bool, paint: Paint)
             yield f"        {safe(refusal.fix)}"
         if refusal.acknowledge:
             yield "        in acknowledgements.yaml:"
-            yield from (f"          {line}" for line in refusal.acknowledge.splitlines())
+            yield from (f"          {safe(line)}" for line in refusal.acknowledge.splitlines())
     for note in action.notes:
         yield f"      note: {safe(note)}"
     for hint in action.hints if verbose or action.operation != "none" else ():

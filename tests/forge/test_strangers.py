@@ -206,3 +206,26 @@ def test_no_text_of_a_manifest_is_markup_or_a_terminals_command(house: House) ->
         assert "\x1b" not in body
         assert "\u202e" not in body
         assert body.count("<details>") == body.count("\n</details>")
+
+
+def test_a_new_registry_of_an_unknown_kind_is_a_mistake(house: House) -> None:
+    house.branch("topic")
+    house.config(house.entry("prod"), "new: {kind: bogus, url: 'https://x.example', token: {env: X}}")
+    house.model("a", registries="prod, new")
+    house.propose()
+    result = house.review()
+    assert result.code == 1
+    assert "bogus" in result.out
+
+
+def test_a_reconciler_yaml_that_is_broken_or_gone_is_a_mistake(house: House) -> None:
+    house.branch("topic")
+    house.put("reconciler.yaml", "registries: [")
+    house.propose()
+    assert house.review().code == 1
+    git("rm", "-qf", "reconciler.yaml")
+    house.propose()
+    result = house.review()
+    assert result.code == 1
+    assert "reconciler.yaml must stay where it is" in house.hub.bodies()[0].replace("`", "")
+    assert "reconciler.yaml is not there any more" in result.out
