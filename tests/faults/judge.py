@@ -1,0 +1,73 @@
+"""What must hold of a run that met a fault, and of the runs after it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .stand import Ran
+
+Json = Any
+
+
+def key(entry: Mapping[str, Json]) -> tuple[str, str]:
+    return entry["resource"], entry["name"]
+
+
+def actions(ran: Ran) -> dict[tuple[str, str], Json]:
+    plan = ran.document.get("plan", ran.document)
+    return {key(action): action for part in plan["registries"] for action in part["actions"]}
+
+
+def results(ran: Ran) -> dict[tuple[str, str], Json]:
+    return {key(result): result for result in ran.document["outcome"]["results"]}
+
+
+def statuses(ran: Ran) -> list[str]:
+    return [result["status"] for result in ran.document["outcome"]["results"]]
+
+
+def fitting_code(ran: Ran) -> int:
+    """The exit code that the statuses of a run ask for."""
+    count = Counter(statuses(ran))
+    unread = any(part["failure"] for part in ran.document["plan"]["registries"])
+    left = count["failed"] + count["skipped"] > 0 or unread
+    if count["unproven"] or (count["done"] and (left or count["stale"])):
+        return 4
+    if left:
+        return 1
+    if count["stale"]:
+        return 5
+    return 3 if count["refused"] else 0
+
+
+def is_pending(action: Mapping[str, Json]) -> bool:
+    return action["operation"] in ("create", "update")
+
+
+def assert_told_true(ran: Ran, after: Ran) -> None:
+    """What the run told of each action is what the registry holds: ``after`` is the next run, whose plan
+    was made while the registry behaved."""
+    assert ran.code == fitting_code(ran), (ran.code, statuses(ran))
+    planned, now = actions(ran), actions(after)
+    for name, result in results(ran).items():
+        told = (result["status"], result["reason"], result["remarks"])
+        action = now[name]
+        match result["status"]:
+            case "done" | "unchanged":
+                assert action["operation"] == "none", (told, action["changes"], action["refusals"])
+                assert result["id"] == action["id"], told
+            case "unproven":
+                assert result["reason"], told
+            case _:
+                # Not written at all: the next plan has the very same changes.
+                assert action["operation"] == planned[name]["operation"], told
+                assert action["changes"] == planned[name]["changes"], told
+                assert result["reason"], told
+
+
+def assert_both_told(ran: Ran, ids: Sequence[str]) -> None:
+    """Every id of ``ids`` stands in what a run says of its actions."""
+    texts = [result["reason"] or "" for result in ran.document["outcome"]["results"]]
+    assert any(all(one in text for one in ids) for text in texts), (ids, texts)

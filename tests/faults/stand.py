@@ -1,0 +1,71 @@
+"""A folder and a registry that misbehaves, with the command line between them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path as File
+from typing import Any
+
+from conformance.stand import OPTIONS, TOKEN, Stand
+from conformance.subject import Subject, Variant
+
+from reconciler.embedded import create_app
+from reconciler.embedded.faults.faults import Faults
+from reconciler.embedded.faults.injector import FaultInjector
+from reconciler.embedded.faults.rules import FaultFile
+
+from .gate import Gate
+
+Json = Any
+
+
+@dataclass(frozen=True)
+class Ran:
+    """One run of the command line, with `-o json`."""
+
+    code: int
+    document: Mapping[str, Json]
+
+
+class FaultStand(Stand):
+    """``cli`` runs a command in the current folder, and gives its exit code and its stdout."""
+
+    cli: Callable[..., tuple[int, str]]
+
+    def __init__(self, folder: File, variant: Variant, subject: Subject, gate: Gate, url: str) -> None:
+        super().__init__(folder, variant, subject, gate, url)  # type: ignore[arg-type]
+        self.gate = gate
+        self._saved = folder / "saved"
+
+    def save(self) -> None:
+        """Keeps the registry as it is, for ``restore``."""
+        self.close()
+        self._saved.mkdir()
+        for file in self.folder.glob(f"{self.database.name}*"):
+            shutil.copy(file, self._saved)
+
+    def restore(self) -> None:
+        """The registry as it was saved, behind the gate."""
+        for file in self.folder.glob(f"{self.database.name}*"):
+            file.unlink()
+        for file in self._saved.iterdir():
+            shutil.copy(file, self.folder)
+        self.gate.reset()
+        self.gate.is_read = self._is_read
+        self.gate.app = create_app(self.database, token=TOKEN, options=OPTIONS)
+
+    def misbehave(self, rules: Sequence[Mapping[str, Json]]) -> Faults:
+        """From now on, until ``behave``."""
+        faults = Faults(FaultFile.model_validate({"faults": list(rules)}))
+        self.gate.faulty = FaultInjector(self.gate.app, faults=faults, store=self.gate.app.state.store)
+        return faults
+
+    def behave(self) -> None:
+        self.gate.faulty = None
+
+    def run(self, *arguments: str) -> Ran:
+        code, out = self.cli(*arguments, "-o", "json")
+        return Ran(code, json.loads(out))
