@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
 from typing import Any
 
 from .actions import Match
@@ -22,12 +22,39 @@ FOR_EVER = "10m"
 """Longer than any run."""
 
 
-def of_writes(call: Match, *, creates: bool) -> dict[str, Rules]:
-    """Faults of the write itself, by their names; ``call`` is what a rule matches it with."""
+READS = ["list", "get"]
+
+
+def met_by(call: Match, *, reads: int, doubles: bool) -> dict[str, Rules]:
+    """Every fault by its name. ``call`` is what a rule matches the write with, ``reads`` the reads that come
+    before it. ``doubles``: sent twice, it would make two objects, so that it is never sent again."""
+    return {**of_writes(call, reads=reads, doubles=doubles), **of_reads(call, reads=reads)}
+
+
+_FAMILIES = (
+    re.compile(r"429, (?!always|then).*()"),
+    re.compile(r"50\d (before|after)"),
+    re.compile(r"(?:429|50\d|a reset|half .*|a page) of (the plan's read|the read before)"),
+    re.compile(r"reset after, .* of (the look)"),
+)
+
+
+def family(name: str) -> str:
+    """Faults that take one way through the program, and differ in a number or a word, are a family; any
+    other fault is one by itself."""
+    for number, pattern in enumerate(_FAMILIES):
+        found = pattern.fullmatch(name)
+        if found is not None:
+            return f"{number} {found[1]}"
+    return name
+
+
+def of_writes(call: Match, *, reads: int, doubles: bool) -> dict[str, Rules]:
+    """Faults of the write itself."""
     once = {"match": {**call, "times": 1}}
     second = {"match": {**call, "at": 2}}
     always = {"match": dict(call)}
-    listed = {"match": {"call": ["list", "get"]}}
+    unread = [{"match": {"call": READS, "at": reads + 1, "times": 1000}, "status": 503}]
     limited = {f"429, {hint}": [{**once, "status": 429, "hint": hint, "wait": "2s"}] for hint in HINTS}
     broken = {
         f"{status} {when}": [{**once, "status": status, "when": when}]
@@ -59,42 +86,42 @@ def of_writes(call: Match, *, creates: bool) -> dict[str, Rules]:
         "a lost field": [{**once, "lose": ["display_name", "provider_name"]}],
         "reset after, then stale": [{**once, "stale": "2 reads"}, {**once, "reset": "after"}],
         "reset after, then stale for ever": [{**once, "stale": FOR_EVER}, {**once, "reset": "after"}],
-        "500 after, then unreadable": [{**once, "status": 500, "when": "after"}, {**listed, "status": 503}],
-        "500 before, then unreadable": [{**once, "status": 500}, {**listed, "status": 503}],
+        "500 after, then unreadable": [{**once, "status": 500, "when": "after"}, *unread],
+        "500 before, then unreadable": [{**once, "status": 500}, *unread],
         "429, then reset after": [{**once, "status": 429}, {**second, "reset": "after"}],
-        "reset before, then 502 after": [
+    }
+    if not doubles:
+        found["reset before, then 502 after"] = [
             {**once, "reset": "before"},
             {**second, "status": 502, "when": "after"},
-        ],
-    }
-    for rules in (found["500 after, then unreadable"], found["500 before, then unreadable"]):
-        # Everything before the write can be read: the plan, and what comes right before a create.
-        rules[1] = {"match": {"call": ["list", "get"], "at": 4, "times": 1000}, "status": 503}
-    if creates:
+        ]
+    if call["call"] == "create":
         found |= {
             "another client": [{**once, "duplicate": True}],
             "another client, reset after": [{**once, "duplicate": True}, {**once, "reset": "after"}],
-            "another client, reset before": [{**once, "duplicate": True}, {**second, "reset": "before"}],
         }
     return found
 
 
-def of_reads() -> Mapping[str, Rules]:
-    """Faults of the lists around it: of the plan's read, and of those that come after."""
-    one = {
+def of_reads(call: Match, *, reads: int) -> dict[str, Rules]:
+    """Faults of the reads around it: of the plan's, of the last one before the write, and of the one that
+    looks what became of a write whose answer was lost."""
+    one: dict[str, dict[str, Any]] = {
         "429": {"status": 429, "hint": "retry-after", "wait": "2s"},
         "500": {"status": 500},
         "503": {"status": 503},
-        "reset": {"reset": "before"},
+        "a reset": {"reset": "before"},
         "half an answer": {"truncate": "length"},
         "half of the JSON": {"truncate": "json"},
         "a page": {"malformed": "html"},
     }
+    lost = {"match": {**call, "times": 1}, "reset": "after"}
     found: dict[str, Rules] = {}
     for name, fault in one.items():
-        for at in (1, 2, 3):
-            found[f"{name} of read {at}"] = [{"match": {"call": ["list", "get"], "at": at}, **fault}]
-    for at in (1, 2, 3, 4):
-        later = {"call": ["list", "get"], "at": at, "times": 1000}
-        found[f"503 from read {at} on"] = [{"match": later, "status": 503}]
+        found[f"{name} of the plan's read"] = [{"match": {"call": READS, "at": 1}, **fault}]
+        found[f"{name} of the read before"] = [{"match": {"call": READS, "at": reads}, **fault}]
+        look = {"match": {"call": READS, "at": reads + 1}, **fault}
+        found[f"reset after, {name} of the look"] = [lost, look]
+    from_then_on = {"match": {"call": READS, "at": reads, "times": 1000}, "status": 503}
+    found["503 from the read before on"] = [from_then_on]
     return found

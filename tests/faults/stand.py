@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Any
@@ -34,6 +36,8 @@ class FaultStand(Stand):
     """``cli`` runs a command in the current folder, and gives its exit code and its stdout."""
 
     cli: Callable[..., tuple[int, str]]
+    reads: Sequence[int]
+    """How many reads come before each write, as long as all is well."""
 
     def __init__(self, folder: File, variant: Variant, subject: Subject, gate: Gate, url: str) -> None:
         super().__init__(folder, variant, subject, gate, url)  # type: ignore[arg-type]
@@ -56,6 +60,26 @@ class FaultStand(Stand):
         self.gate.reset()
         self.gate.is_read = self._is_read
         self.gate.app = create_app(self.database, token=TOKEN, options=OPTIONS)
+
+    def rehearse(self) -> None:
+        """Applies once, to see which calls are made."""
+        self.restore()
+        assert self.run("apply", "--yes").code == 0
+        reads, before = 0, []
+        for method, path in self.gate.seen:
+            if not self._is_read(method, path):
+                before.append(reads)
+            elif path != "/v2/deployments":
+                reads += 1
+        self.reads = before
+        self.close()
+
+    def count(self) -> int:
+        """How many objects the registry holds, whoever they belong to."""
+        with closing(sqlite3.connect(self.database)) as connection:
+            tables = ("orq_model", "respan_model", "respan_provider", "watsonx_model")
+            counts = [connection.execute(f"SELECT count(*) FROM {table}").fetchone() for table in tables]
+        return sum(count for (count,) in counts)
 
     def misbehave(self, rules: Sequence[Mapping[str, Json]]) -> Faults:
         """From now on, until ``behave``."""

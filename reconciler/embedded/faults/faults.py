@@ -20,18 +20,15 @@ class Counted:
     matched: int = 0
     fired: int = 0
 
-    def fires(self, call: Call) -> bool:
-        """Whether ``call`` meets the fault. Counts it."""
+    def is_due(self, call: Call) -> bool:
+        """Whether ``call`` is one that meets the fault. Counts it among those that the rule is about."""
         if not _is_about(self.rule, call):
             return False
         self.matched += 1
         match = self.rule.match
         # Drawn for every call that it is about, so that what came before does not shift what comes.
-        is_lucky = self.chance.random() >= match.probability
-        if is_lucky or self.matched < match.at or self.fired >= match.most:
-            return False
-        self.fired += 1
-        return True
+        is_drawn = self.chance.random() < match.probability
+        return is_drawn and self.matched >= match.at and self.fired < match.most
 
 
 class Faults:
@@ -53,15 +50,19 @@ class Faults:
         """How often each rule has fired, in the order of the file."""
         return [counted.fired for counted in self.counts]
 
-    def meeting(self, call: Call) -> Iterator[Rule]:
-        """What ``call`` meets: the first fault that decides, and those before it that do not."""
+    def meeting(self, call: Call) -> list[Rule]:
+        """What ``call`` meets: the first fault that decides, and those before it that do not.
+
+        Every rule counts the call, also where another one before it decides.
+        """
         if not self.on:
-            return
+            return []
+        met: list[Rule] = []
         for counted in self.counts:
-            if counted.fires(call):
-                yield counted.rule
-                if counted.rule.decides:
-                    return
+            if counted.is_due(call) and not any(rule.decides for rule in met):
+                counted.fired += 1
+                met.append(counted.rule)
+        return met
 
     def told(self) -> Iterator[str]:
         """A line for each rule: how often it fired, and what it says."""
