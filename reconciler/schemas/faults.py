@@ -20,7 +20,7 @@ def faults_schema() -> Schema:
         schema["$defs"]["Match"]["properties"][name].pop("default", None)
     rule["properties"]["wait"]["default"] = "1s"
     rule["oneOf"] = [{"required": [name]} for name in FAULTS]
-    rule["dependentSchemas"] = {
+    beside = {
         "hint": _LIMITED,
         "wait": _LIMITED,
         "when": _FAILED,
@@ -28,6 +28,7 @@ def faults_schema() -> Schema:
         "lose": _only_for(sorted(WRITES)),
         "duplicate": _only_for(["create"]),
     }
+    rule["allOf"] = [{"if": {"required": [name]}, "then": then} for name, then in beside.items()]
     return schema
 
 

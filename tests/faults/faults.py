@@ -22,6 +22,8 @@ FOR_EVER = "10m"
 """Longer than any run."""
 
 
+FIELDS = ["display_name", "provider_name", "base_model_name", "custom_provider_id"]
+"""One of them is in every create and every update here."""
 READS = ["list", "get"]
 
 
@@ -34,6 +36,9 @@ def met_by(call: Match, *, reads: int, doubles: bool) -> dict[str, Rules]:
 _FAMILIES = (
     re.compile(r"429, (?!always|then).*()"),
     re.compile(r"50\d (before|after)"),
+    re.compile(r"(?:500|reset) (before, always|after, always)"),
+    re.compile(r"(?:half of the JSON|a page|no JSON)()"),
+    re.compile(r"stale for (?:one read|three reads)()"),
     re.compile(r"(?:429|50\d|a reset|half .*|a page) of (the plan's read|the read before)"),
     re.compile(r"reset after, .* of (the look)"),
 )
@@ -82,15 +87,17 @@ def of_writes(call: Match, *, reads: int, doubles: bool) -> dict[str, Rules]:
         "stale for three reads": [{**once, "stale": "3 reads"}],
         "stale for ever": [{**always, "stale": FOR_EVER}],
         "lost": [{**once, "lose": True}],
-        "lost, always": [{**always, "lose": True}],
-        "a lost field": [{**once, "lose": ["display_name", "provider_name"]}],
         "reset after, then stale": [{**once, "stale": "2 reads"}, {**once, "reset": "after"}],
         "reset after, then stale for ever": [{**once, "stale": FOR_EVER}, {**once, "reset": "after"}],
         "500 after, then unreadable": [{**once, "status": 500, "when": "after"}, *unread],
         "500 before, then unreadable": [{**once, "status": 500}, *unread],
         "429, then reset after": [{**once, "status": 429}, {**second, "reset": "after"}],
     }
-    if not doubles:
+    if call["call"] != "switch":
+        found["a lost field"] = [{**once, "lose": FIELDS}]
+    if doubles:
+        found["unreadable afterwards"] = unread
+    else:
         found["reset before, then 502 after"] = [
             {**once, "reset": "before"},
             {**second, "status": 502, "when": "after"},

@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path as File
+from typing import Any
 
 import pytest
 from conformance.cases import VARIANTS
@@ -26,7 +27,6 @@ from .gate import Gate
 from .stand import FaultStand
 
 ALL = os.environ.get("RECONCILER_FAULTS") == "all"
-SHOW = bool(os.environ.get("SHOW"))
 Scenes = Callable[[Variant, str], FaultStand]
 
 
@@ -95,6 +95,14 @@ class Case:
     def match(self) -> Match:
         return deeds(self.variant)[self.deed].calls[self.which]
 
+    @property
+    def is_believed(self) -> bool:
+        """Whether what the answer to the write shows is taken for what is stored."""
+        reads_back = self.doubles or self.match["call"] == "switch" or self.variant.kind.name == "watsonx"
+        # Its second request does not find what the first one should have made.
+        reads_back = reads_back or self.deed == "create, switch off"
+        return self.fault == "lost" and not reads_back
+
     def rules(self, reads: Sequence[int]) -> Rules:
         """Its rules, where ``reads`` come before each of the writes of the deed."""
         before = reads[[*deeds(self.variant)[self.deed].calls].index(self.which)]
@@ -110,7 +118,7 @@ def calls() -> Iterator[tuple[Variant, str, str, dict[str, Rules]]]:
                 yield variant, name, which, faults.met_by(match, reads=1, doubles=doubles)
 
 
-def cases() -> Iterator[Case]:
+def cases() -> Iterator[Any]:
     """Every fault with every call. Of a family each call meets one fault, the next call the next one, unless
     RECONCILER_FAULTS=all asks for all of them."""
     for number, (variant, name, which, known) in enumerate(calls()):
@@ -119,10 +127,15 @@ def cases() -> Iterator[Case]:
             families.setdefault(faults.family(fault), []).append(fault)
         for members in families.values():
             chosen = members if ALL else [members[number % len(members)]]
-            yield from (Case(variant, name, which, fault) for fault in chosen)
+            for case in (Case(variant, name, which, fault) for fault in chosen):
+                marks = [pytest.mark.xfail(reason=_BELIEVED, strict=True)] if case.is_believed else []
+                yield pytest.param(case, id=str(case), marks=marks)
 
 
-@pytest.mark.parametrize("case", list(cases()), ids=str)
+_BELIEVED = "nothing reads back what the answer to a write already shows"
+
+
+@pytest.mark.parametrize("case", list(cases()))
 def test_a_fault(case: Case, scene: Scenes) -> None:
     stand = scene(case.variant, case.deed)
     rules = case.rules(stand.reads)
@@ -134,15 +147,15 @@ def test_a_fault(case: Case, scene: Scenes) -> None:
     made = stand.count() - before
     others = sum(count for count, rule in zip(fired, rules, strict=True) if "duplicate" in rule)
     second = stand.run("apply", "--yes")
-    if SHOW:
-        said = [(r["status"], r["reason"], r["remarks"]) for r in first.document["outcome"]["results"]]
-        print(case, fired, first.code, said, "made", made, "then", second.code, judge.statuses(second))
     assert 0 not in fired, rules
     if case.doubles and others:
         judge.assert_both_told(first)
         judge.assert_both_told(second)
         assert (first.code, second.code) == (4, 3)
         return
+    [*names] = {action["name"] for action in judge.actions(first).values()}
+    name = case.match.get("name", names[0] if names else "")
+    judge.assert_fitting_end(first, case.fault, doubles=case.doubles, name=name)
     judge.assert_told_true(first, second, others=others > 0)
     assert made <= sum(action["operation"] == "create" for action in judge.actions(first).values()) + others
     if second.code == 0 and set(judge.statuses(second)) == {"unchanged"}:

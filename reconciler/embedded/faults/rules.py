@@ -211,7 +211,8 @@ class Rule(_Strict):
         if "call" in about:
             about["call"] = "|".join(about["call"])
         what = [_word(name, getattr(self, name)) for name in _SAID if name in self.model_fields_set]
-        return f"{', '.join(what)} to {' '.join(f'{k}={v}' for k, v in about.items()) or 'every call'}"
+        where = " ".join(f"{name}={value}" for name, value in about.items())
+        return f"{', '.join(what)}, where {where}" if where else f"{', '.join(what)}, of every call"
 
 
 _ONE: Final = f"write one of {', '.join(FAULTS)}"
