@@ -45,7 +45,7 @@ def create_app(
     and ``POST /identity/token``, which takes it as an API key.
 
     With ``faults`` it misbehaves as they say, ``GET /healthz`` excepted. Connections can be reset and
-    broken off where the server that runs it has ``faults.cutting.CuttableProtocol``; without it, such a
+    broken off where the server that runs it has ``faults.protocol.CuttableProtocol``; without it, such a
     fault is a ConnectionResetError that the app raises.
 
     Raises StorageError: the file cannot be opened or made, is no database of ours, was written by a

@@ -11,8 +11,8 @@ from pathlib import Path
 import uvicorn
 
 from reconciler.embedded import create_app
-from reconciler.embedded.faults.cutting import CuttableProtocol
 from reconciler.embedded.faults.faults import Faults
+from reconciler.embedded.faults.protocol import CuttableProtocol
 from reconciler.embedded.options import DEFAULT, Options
 from reconciler.errors import StorageError
 

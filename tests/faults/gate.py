@@ -10,7 +10,7 @@ from urllib.parse import unquote
 
 import uvicorn
 
-from reconciler.embedded.faults.cutting import CuttableProtocol
+from reconciler.embedded.faults.protocol import CuttableProtocol
 
 
 class Gate:

@@ -4,7 +4,7 @@
 - ``calls``: what a request is, in words that hold for every vendor
 - ``faults``: which rules fire for a call, and how often each has
 - ``injector``: what a rule then does, as ASGI middleware around the registry
-- ``cutting``: connections that can be reset and broken off
+- ``cutting``, ``protocol``: connections that can be reset and broken off
 
 What the rules say is documented in docs/embedded.md.
 """

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 import socket
 import struct
 from typing import Final
 
 from starlette.types import Receive, Scope
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
-_CONNECTION: Final = "reconciler.connection"
+CONNECTION: Final = "reconciler.connection"
+"""Where the state of a request has its connection, which ``protocol`` puts there."""
 _NO_LINGER: Final = struct.pack("ii", 1, 0)
-
-
-class CuttableProtocol(H11Protocol):
-    """uvicorn's protocol, for its option ``http``: the app finds the connection in the state of a request."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        self.app_state = {**self.app_state, _CONNECTION: transport}
 
 
 async def cut(scope: Scope, receive: Receive, *, answer: bytes = b"", reset: bool) -> None:
@@ -28,7 +19,7 @@ async def cut(scope: Scope, receive: Receive, *, answer: bytes = b"", reset: boo
     ``reset``: by a TCP reset, so that the other side sees an error and no end. Where there is no socket, as
     for an app in the same process, raises ConnectionResetError, which is what a client would see of it.
     """
-    connection = scope.get("state", {}).get(_CONNECTION)
+    connection = scope.get("state", {}).get(CONNECTION)
     if connection is None:
         raise ConnectionResetError("the connection was reset on purpose")
     if answer:
