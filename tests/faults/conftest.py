@@ -1,18 +1,14 @@
-"""Time that does not pass, a registry in memory on a socket, and the command line in this process."""
+"""Time that does not pass, a registry on a socket, and the command line in this process."""
 
 from __future__ import annotations
 
 import math
-import os
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path as File
-from tempfile import TemporaryDirectory
 
 import pytest
 from conformance.manifests import SECRETS
 from conformance.stand import TOKEN
-from tenacity import wait_none
 
 from reconciler.cli.app import run
 from reconciler.executor import timing
@@ -41,15 +37,12 @@ class FastClock:
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+def _quick(no_pauses: None, monkeypatch: pytest.MonkeyPatch) -> None:
     fast = FastClock()
     for module in ("transport", "pace"):
         monkeypatch.setattr(f"reconciler.http.{module}.Clock", fast.clock)
     # A body stays fresh: what is waited for here passes in no time.
     monkeypatch.setattr(timing, "FRESH_SECONDS", math.inf)
-    monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
-    monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_none())
-    monkeypatch.setattr(timing, "PAUSES", (0.0, 0.0, 0.0))
     for name, text in SECRETS.items():
         monkeypatch.setenv(name, text)
     monkeypatch.setenv("REGISTRY_TOKEN", TOKEN)
@@ -61,17 +54,6 @@ def gate_and_url() -> Iterator[tuple[Gate, str]]:
     gate = Gate()
     with on_a_socket(gate) as url:
         yield gate, url
-
-
-@pytest.fixture(scope="session")
-def memory(tmp_path_factory: pytest.TempPathFactory) -> Iterator[File]:
-    """In memory where the system has a place for it: every commit waits for the disk."""
-    shared = File("/dev/shm")
-    if not os.access(shared, os.W_OK):
-        yield tmp_path_factory.mktemp("faults")
-        return
-    with TemporaryDirectory(prefix="faults-", dir=shared) as inside:
-        yield File(inside)
 
 
 @pytest.fixture

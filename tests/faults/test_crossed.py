@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path as File
 from typing import Any
 
 import pytest
@@ -39,7 +38,7 @@ def _scenes() -> dict[tuple[str, str], FaultStand]:
 def scene(
     _scenes: dict[tuple[str, str], FaultStand],
     gate_and_url: tuple[Gate, str],
-    memory: File,
+    tmp_path_factory: pytest.TempPathFactory,
     cli: Cli,
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Scenes]:
@@ -52,8 +51,7 @@ def scene(
         if known not in _scenes:
             subject = subject_of(variant.kind.name)
             assert subject is not None
-            folder = memory / str(len(_scenes))
-            folder.mkdir()
+            folder = tmp_path_factory.mktemp("scene")
             prepared = FaultStand(folder, variant, subject, gate, url)
             deeds(variant)[name].prepare(prepared)
             prepared.cli = cli

@@ -56,10 +56,10 @@ class Served:
 
 
 @pytest.fixture
-def served(gate_and_url: tuple[Gate, str], memory: Path, tmp_path: Path) -> Iterator[Served]:
+def served(gate_and_url: tuple[Gate, str], tmp_path: Path) -> Iterator[Served]:
     gate, url = gate_and_url
     gate.reset()
-    found = Served(url, gate, memory / tmp_path.name / "registry.db")
+    found = Served(url, gate, tmp_path / "registry.db")
     yield found
     found.http.close()
     found.honest.state.store.close()
