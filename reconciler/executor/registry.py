@@ -6,15 +6,17 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from reconciler.destinations import destinations
 from reconciler.errors import InternalError, RegistryError
+from reconciler.executor import timing
 from reconciler.executor.action import ActionRun, create_edits, gone
 from reconciler.executor.live import Known, Live
+from reconciler.executor.twins import may_double, twins
 from reconciler.fingerprints import basis, fingerprint, moved_paths, paths_of, planned_near
 from reconciler.matching import natural_key, shows
 from reconciler.outcome import ActionResult, Status, result_of
@@ -195,6 +197,7 @@ class RegistryRun:
         await asyncio.gather(
             *(worker() for _ in range(min(self.target.connection.concurrency, len(self.actions))))
         )
+        await self._look_for_twins()
 
     async def _one(self, action: Action) -> None:
         try:
@@ -222,6 +225,56 @@ class RegistryRun:
             failure = Failure(InternalError.code, f"a bug in reconciler: {type(error).__name__}")
             status: Status = "unproven" if action.key in self.in_flight else "failed"
             return result_of(action, status, failure=failure, reason=failure.message)
+
+    # ---- after the last write
+
+    async def _look_for_twins(self) -> None:
+        """Reports every object made here that another client has made as well.
+
+        One read for all of them, after all of them: of two clients that race, the later one sees both.
+        """
+        made = [action for action in self.actions if self._may_have_doubled(action)]
+        if not made:
+            return
+        try:
+            known = await self._showing({(action.resource, self._result(action).id or "") for action in made})
+        except RegistryError as error:
+            remark = f"whether another client made the same is not known: {error.message}"
+            for action in made:
+                self._amend(action, remarks=(*self._result(action).remarks, remark))
+            return
+        alike = twins(self.target.kind.tables, known)
+        for action in made:
+            ref = (action.resource, self._result(action).id or "")
+            if known.get(ref) is None:
+                reason = "accepted, but it is not in the registry's list"
+                self._amend(action, status="unproven", reason=reason)
+            elif ref in alike:
+                ids = ", ".join(sorted(live.label for live in alike[ref]))
+                what = f"made, and another client made the same {action.resource.lower()}"
+                reason = f"{what}, so that there are {len(alike[ref])}: {ids}; keep one of them"
+                self._amend(action, status="unproven", reason=reason)
+
+    def _may_have_doubled(self, action: Action) -> bool:
+        result = self.results.get((action.registry, action.key))
+        is_made = action.operation == "create" and result is not None and result.status == "done"
+        return is_made and may_double(self.table(action))
+
+    async def _showing(self, refs: set[Ref]) -> Known:
+        """Everything, read again while it lacks one of ``refs``: some registries' lists lag behind."""
+        for pause in (0.0, *timing.PAUSES):
+            await asyncio.sleep(pause)
+            known = await self.live.now()
+            if all(known.get(ref) for ref in refs) or self.stop.requested:
+                break
+        return known
+
+    def _result(self, action: Action) -> ActionResult:
+        return self.results[action.registry, action.key]
+
+    def _amend(self, action: Action, **changes: Any) -> None:
+        """Says more of an action that has been reported."""
+        self.results[action.registry, action.key] = replace(self._result(action), **changes)
 
     def abandon(self) -> None:
         """Reports what a second signal cut off: it may or may not have happened."""

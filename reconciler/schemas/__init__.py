@@ -24,6 +24,7 @@ from reconciler.manifests.provider import Provider
 from reconciler.plan import Plan
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Kind
+from reconciler.schemas.faults import faults_schema
 from reconciler.schemas.native import FREE_VALUES, native_schema
 from reconciler.schemas.plan import complete_diff, complete_plan
 from reconciler.schemas.prices import price_check_schema
@@ -48,6 +49,7 @@ def schemas(kinds: Mapping[str, Kind] = KINDS) -> dict[str, Schema]:
         ),
         "probe.schema.json": probe_schema(),
         "price-check.schema.json": price_check_schema(),
+        "faults.schema.json": faults_schema(),
     }
 
 
