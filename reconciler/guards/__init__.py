@@ -2,6 +2,8 @@
 
 from reconciler.guards.acknowledgements import (
     FILE,
+    OF_A_REGISTRY,
+    OF_THE_RUN,
     Acknowledged,
     Acknowledgement,
     AcknowledgementFile,
@@ -18,6 +20,8 @@ from reconciler.guards.run import pattern_remarks, run_guards
 __all__ = [
     "FILE",
     "HELD_BACK",
+    "OF_A_REGISTRY",
+    "OF_THE_RUN",
     "Acknowledged",
     "Acknowledgement",
     "AcknowledgementFile",

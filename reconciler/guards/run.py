@@ -143,7 +143,7 @@ class _Judge:
         where = str(place) if place else "the default; `update_share` in reconciler.yaml sets it"
         if part.own is None:
             message = (
-                f"how many models of yours it holds is not known, so that {share} may be passed ({where})"
+                f"may update more than {share} of your models: how many there are is not known ({where})"
             )
             return Refusal("update-share", message, PLAN_ANEW, (), limit=str(share), place=place)
         if part.own < OWN_MODELS or updates * 100 <= share.number * part.own:
