@@ -64,13 +64,18 @@ class Acknowledgement(Strict):
 
     @model_validator(mode="after")
     def _says_what_it_is_about(self) -> Acknowledgement:
+        missing = None
         if self.model is None and self.guard not in OF_A_REGISTRY:
-            raise failure("missing", "'model' is missing", f"{self.guard} is about one manifest; name it")
+            missing = ("model", "manifest")
+        elif self.registry is None and self.guard not in OF_THE_RUN:
+            missing = ("registry", "registry")
+        if missing is not None:
+            name, what = missing
+            raise failure(
+                "acknowledgement", f"'{name}' is missing", f"{self.guard} is about one {what}; name it"
+            )
         if self.model is not None and self.guard in OF_A_REGISTRY:
-            hint = "remove `model`"
-            raise failure("superfluous", f"{self.guard} is not about one manifest", hint)
-        if self.registry is None and self.guard not in OF_THE_RUN:
-            raise failure("missing", "'registry' is missing", f"{self.guard} is about one registry; name it")
+            raise failure("acknowledgement", f"{self.guard} is not about one manifest", "remove `model`")
         return self
 
     @property

@@ -27,8 +27,8 @@ def run_guards(config: LoadedConfig, plan: Plan, acknowledged: Acknowledged) -> 
 
     `protected` refuses single actions, `update-share` and a registry's own `most-actions` all of that
     registry, `most-actions` everything. `read-only` leaves the actions as they are, to be seen: it stands in
-    the refusals of the registry, and nothing is written to a registry that has any. Each is measured before
-    the others refuse anything, so that every acknowledgement that is needed is told at once.
+    the refusals of the registry, and nothing is written to a registry that has any. What is over a registry
+    and what is over the run is measured of the same actions, so that both are told at once.
     """
     judge = _Judge(config, acknowledged)
     parts = [judge.protection(part) for part in plan.registries]

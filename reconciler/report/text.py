@@ -84,7 +84,7 @@ def _shown_only(plan: Plan) -> list[str]:
     if not count:
         return []
     which = "All of it is" if count == len(changes) else f"{count} of these {'is' if count == 1 else 'are'}"
-    return [f"{which} for read-only registries, where apply does nothing."]
+    return [f"{which} for read-only registries, and apply does not do it."]
 
 
 def unread(plan: Plan) -> list[str]:
