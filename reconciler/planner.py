@@ -230,7 +230,7 @@ class _RegistryPlanner:
             ),
             users_are=usages.noun if usages is not None else "",
             warnings=(usages.warning,) if usages is not None and usages.warning else (),
-            own=sum(live.ours and live.resource == "Model" for live in observed.objects),
+            own=own_models(observed),
         )
 
     def _with_users(self, actions: Sequence[Action], observed: Observation, usages: Usages) -> list[Action]:
@@ -493,6 +493,11 @@ def _change_json(change: Change) -> list[Any]:
 
 def _edit_json(edit: PlannedEdit) -> list[Any]:
     return [list(edit.path), edit.value, edit.secret, edit.cleared]
+
+
+def own_models(observed: Observation) -> int:
+    """How many models there are that are not the vendor's: what a share of updates is of."""
+    return sum(live.ours and live.resource == "Model" for live in observed.objects)
 
 
 def _requests(table: Table, call: Call, edits: Sequence[Edit]) -> list[PlannedRequest]:
