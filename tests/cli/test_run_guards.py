@@ -58,6 +58,9 @@ def test_an_acknowledged_run_can_be_saved_and_applied(folder: Folder, cli: Run, 
     refused = cli("plan", "-o", "json")
     assert refused.code == 3
     [refusal] = refused.document["refusals"]
+    told = cli("plan", "-o", "markdown").out
+    assert "- **Refused (most-actions)**: the whole run: 2 actions (1 to create, 1 to update)" in told
+    assert told.count("- guard: most-actions") == 1
     lines = refusal["acknowledge"].replace("…", "Agreed.")
     head = "apiVersion: reconciler/v1\nkind: Acknowledgements\nacknowledgements:\n"
     (folder.path / "acknowledgements.yaml").write_text(head + lines)
@@ -97,6 +100,9 @@ def test_a_read_only_registry_is_asked_about_and_never_written_to(
     assert planned.code == 2
     assert "read-only: apply does not do these 2 actions: `read_only: true` (reconciler" in planned.out
     assert "  ~ a\n" in planned.out
+    assert (
+        "- **Read-only**: `sandbox`: apply does not do these 2 actions" in cli("plan", "-o", "markdown").out
+    )
     assert cli("plan").code == 0
     applied = cli("apply")  # nothing to ask about
     assert (applied.code, applied.out.splitlines()[-1]) == (3, "Apply: 2 refused.")
