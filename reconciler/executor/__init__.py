@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 
 from reconciler.executor.registry import RegistryRun, Stop, Target
 from reconciler.outcome import ActionResult, Outcome, Status, settled
-from reconciler.plan import Plan
+from reconciler.plan import Action, Plan
 from reconciler.secrets import SecretStore
 
 __all__ = ["Stop", "Target", "execute"]
@@ -34,10 +34,11 @@ async def execute(
     Raises SecretError before anything is written.
     """
     stop = stop or Stop()
+    held = plan.held
     runs = [
         RegistryRun(part, targets[part.name], stop, on_result, secrets)
         for part in plan.registries
-        if any(action.requests for action in part.actions)
+        if part.name not in held and any(action.requests for action in part.actions)
     ]
     async with AsyncExitStack() as stack:
         for run in runs:
@@ -53,12 +54,13 @@ async def execute(
     rest: tuple[Status, str] = ("skipped", "interrupted")
     if not as_planned:
         rest = ("stale", "not tried, because something else that this plan rests on has changed")
-    return Outcome(
-        tuple(
-            results.get((action.registry, action.key)) or settled(action, *rest) for action in plan.actions()
-        ),
-        stop.requested,
-    )
+
+    def result_of(action: Action) -> ActionResult:
+        refusal = held.get(action.registry)
+        found = results.get((action.registry, action.key))
+        return found or settled(action, *(rest if refusal is None else ("refused", refusal.message)))
+
+    return Outcome(tuple(result_of(action) for action in plan.actions()), stop.requested)
 
 
 async def _write(runs: Sequence[RegistryRun], stop: Stop) -> None:

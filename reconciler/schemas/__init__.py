@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from reconciler.declared import Diff
-from reconciler.guards import AcknowledgementFile
+from reconciler.guards import OF_A_REGISTRY, OF_THE_RUN, AcknowledgementFile
 from reconciler.manifests.config import Config
 from reconciler.manifests.model import Model
 from reconciler.manifests.provider import Provider
@@ -90,6 +90,14 @@ def _acknowledgements_schema() -> Schema:
         "acknowledgements": "The changes that a guard would refuse and that are let through.",
     }.items():
         schema["properties"][name] = {"description": text, **schema["properties"][name]}
+    entry = schema["$defs"]["Acknowledgement"]
+    of_one = [name for name in entry["properties"]["guard"]["enum"] if name not in OF_A_REGISTRY]
+    of_a_registry = [name for name in OF_A_REGISTRY if name not in OF_THE_RUN]
+    entry["oneOf"] = [
+        {"properties": {"guard": {"enum": of_one}}, "required": ["model", "registry"]},
+        {"properties": {"guard": {"enum": of_a_registry}, "model": False}, "required": ["registry"]},
+        {"properties": {"guard": {"enum": list(OF_THE_RUN)}, "model": False}},
+    ]
     return schema
 
 
