@@ -51,7 +51,7 @@ ALLOWED = {
 
 WITHOUT_PRICES = {
     "http/text.py": "parts of a secret, to be kept from messages",
-    "planner.py": "the fingerprint of what an action rests on: texts",
+    "fingerprints.py": "the fingerprint of what an action rests on: texts",
 }
 """Modules that read JSON without numbers."""
 
