@@ -25,6 +25,7 @@ from reconciler import __version__
 from reconciler.errors import ExitCode, InternalError, ReconcilerError, UsageError
 
 _COMMANDS: Final = {
+    "init": "Write the files of a new repository, and the workflows of its forge.",
     "validate": "Check reconciler.yaml and every manifest; no network.",
     "plan": "Show what would change in each registry.",
     "apply": "Make only the calls that are needed.",
