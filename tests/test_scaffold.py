@@ -108,6 +108,15 @@ def test_every_job_says_its_permissions_and_its_time(name: str) -> None:
         assert 0 < job["timeout-minutes"] <= 30
 
 
+def test_the_page_names_the_permissions_of_every_job() -> None:
+    page = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| ([a-z]+) \| (`[a-z-]+: (?:read|write)`.*?) \|", page, re.MULTILINE)
+    told = {job: dict(re.findall(r"`([a-z-]+): (read|write)`", permissions)) for job, permissions in rows}
+    assert told == {
+        name: job["permissions"] for one in WORKFLOWS for name, job in workflow(one)["jobs"].items()
+    }
+
+
 @pytest.mark.parametrize("name", [*WORKFLOWS, "action"])
 def test_every_action_is_a_commit_and_no_script_holds_an_expression(name: str) -> None:
     text = ACTION.read_text() if name == "action" else None

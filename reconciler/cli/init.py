@@ -48,12 +48,9 @@ def command(folder: Path, forges: tuple[str, ...], kind: str) -> None:
     with _all_or_none() as made:
         for path, text in wanted.items():
             _create(folder / path, text, made)
-        before = _text(ignore)
-        after = scaffold.ignoring(before or "")
-        if before is None:
-            _create(ignore, after, made)
-        elif after != before:
-            _append(ignore, after[len(before) :])
+        if not ignore.exists():
+            _create(ignore, scaffold.ignoring(""), made)
+        elif _add_line(ignore):
             notes = [f"{shown_path(ignore)} got the line {scaffold.IGNORED}", *notes]
     write("\n".join(shown_path(path) for path in made.files))
     for note in notes:
@@ -149,18 +146,14 @@ def _create(file: Path, text: str, made: _Made) -> None:
         raise OutputError(shown_path(file), error) from None
 
 
-def _text(file: Path) -> str | None:
+def _add_line(ignore: Path) -> bool:
+    """Adds the line that a .gitignore needs; whether it lacked it."""
     try:
-        return file.read_bytes().decode("utf-8", "surrogateescape")
-    except FileNotFoundError:
-        return None
+        before = ignore.read_bytes().decode("utf-8", "surrogateescape")
+        more = scaffold.ignoring(before)[len(before) :]
+        if more:
+            with ignore.open("a", encoding="utf-8", newline="\n") as stream:
+                stream.write(more)
     except OSError as error:
-        raise OutputError(shown_path(file), error) from None
-
-
-def _append(file: Path, text: str) -> None:
-    try:
-        with file.open("a", encoding="utf-8", newline="\n") as stream:
-            stream.write(text)
-    except OSError as error:
-        raise OutputError(shown_path(file), error) from None
+        raise OutputError(shown_path(ignore), error) from None
+    return bool(more)

@@ -177,6 +177,14 @@ def test_gitignore_gets_one_line_and_loses_none(empty: Path, cli: Run, before: s
     assert ("note: .gitignore got the line .reconciler/" in made.err) == (before != after)
 
 
+def test_a_gitignore_that_cannot_be_read_leaves_nothing_behind(empty: Path, cli: Run) -> None:
+    (empty / ".gitignore").mkdir()
+    made = cli("init")
+    assert (made.code, made.out) == (1, "")
+    assert made.err.startswith("error: cannot write to .gitignore: ")
+    assert [path.name for path in empty.iterdir()] == [".gitignore"]
+
+
 # --- git ------------------------------------------------------------------------------------------------
 
 
