@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from reconciler.errors import ExitCode
-from reconciler.plan import Action, Failure, Plan, key_of
+from reconciler.plan import Action, Failure, Operation, Plan, RegistryPlan, key_of
 
 Status = Literal["done", "unchanged", "refused", "failed", "unproven", "skipped", "stale"]
 
@@ -58,6 +59,61 @@ class Outcome:
         return any(result.status in ("done", "unproven") for result in self.results)
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a new plan would still do, or refuse: one action and the fields that it is about."""
+
+    resource: str
+    name: str
+    operation: Operation
+    fields: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return key_of(self.resource, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What one registry shows after the run, and what a new plan on that would do.
+
+    ``read``: `again` after its writes; `failed`, with ``failure``; `interrupted`, where a second signal
+    came first; `before` where nothing was written, so that what was read for the plan still counts. With
+    `failed` and `interrupted`, what is left is not known.
+    """
+
+    registry: str
+    read: Literal["again", "before", "failed", "interrupted"]
+    failure: Failure | None = None
+    left: tuple[Left, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        return self.read in ("again", "before") and self.failure is None
+
+
+def proof_of(part: RegistryPlan, read: Literal["again", "before"]) -> Proof:
+    """The proof of a registry from its part of a new plan."""
+    left = tuple(
+        Left(
+            action.resource,
+            action.name,
+            action.operation,
+            tuple(change.path for change in action.changes),
+        )
+        for action in part.actions
+        if action.operation != "none"
+    )
+    return Proof(part.name, read, part.failure, left)
+
+
+def is_proven(outcome: Outcome, proofs: Sequence[Proof]) -> bool:
+    """Whether every registry that was written to shows what was done, and a new plan would leave it."""
+    left = {(proof.registry, each.key) for proof in proofs for each in proof.left}
+    done = {(result.registry, result.key) for result in outcome.results if result.status == "done"}
+    return left.isdisjoint(done) and all(proof.is_known or proof.read == "before" for proof in proofs)
+
+
 def plan_exit_code(plan: Plan, *, changes_count: bool) -> ExitCode:
     """The exit code of a run that only planned. ``changes_count``: `--exit-code` was given."""
     if plan.failed:
@@ -69,15 +125,19 @@ def plan_exit_code(plan: Plan, *, changes_count: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def apply_exit_code(plan: Plan, outcome: Outcome, *, signal: ExitCode = ExitCode.SIGINT) -> ExitCode:
+def apply_exit_code(
+    plan: Plan, outcome: Outcome, proofs: Sequence[Proof] = (), *, signal: ExitCode = ExitCode.SIGINT
+) -> ExitCode:
     """The exit code of a run that applied: the first of 4, 1, 5, 3, 0 that holds.
 
-    ``signal`` is the code of the signal that interrupted it before any write, where one did.
+    What was done and could not be proven by one more read counts as unproven. ``signal`` is the code of
+    the signal that interrupted it before any write, where one did.
     """
     left = any(result.status in ("failed", "unproven", "skipped") for result in outcome.results)
     stale = outcome.count("stale") > 0
     if outcome.count("unproven") or (
-        outcome.written and (left or stale or plan.failed or outcome.interrupted)
+        outcome.written
+        and (left or stale or plan.failed or outcome.interrupted or not is_proven(outcome, proofs))
     ):
         return ExitCode.PARTIAL
     if outcome.interrupted:

@@ -10,17 +10,19 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
+from reconciler.cli.applying import proofs_of
 from reconciler.cli.console import Interrupted, StdoutError, paint, say, write
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.progress import Progress
 from reconciler.cli.run import Asked, Planned, load, read_and_plan
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
-from reconciler.executor import Stop, Target, execute
+from reconciler.executor import Executed, Stop, Target, execute
 from reconciler.outcome import ActionResult, Outcome, apply_exit_code
 from reconciler.plan import Plan
 from reconciler.planner import Selection
 from reconciler.registries.interface import Connection, Observation
 from reconciler.report.documents import apply_document, render
+from reconciler.report.proof import proof_text
 from reconciler.report.text import outcome_text, plan_text, totals
 from reconciler.secrets import SecretStore
 
@@ -62,13 +64,18 @@ def command(
         asked = todo and not yes
         if asked:
             _ask(plan, shown=text and sys.stdout.isatty())
-        outcome = _execute(runner, planned, signals, asked=asked)
-    code = apply_exit_code(plan, outcome, signal=signals.received)
+        executed = _execute(runner, planned, signals, asked=asked)
+    outcome, proofs = executed.outcome, proofs_of(planned, asked_for, executed)
+    code = apply_exit_code(plan, outcome, proofs, signal=signals.received)
     if not text:
-        return _report(render(apply_document(plan, outcome, code)), outcome, code)
+        return _report(render(apply_document(plan, outcome, code, proofs=proofs)), outcome, code)
     if todo or plan.failed:
-        done = outcome_text(plan, outcome, verbose=verbose > 0, paint=paint(sys.stdout))
-        return _report(f"\n{done}", outcome, code)
+        colours = paint(sys.stdout)
+        parts = [
+            outcome_text(plan, outcome, verbose=verbose > 0, paint=colours),
+            proof_text(proofs, paint=colours),
+        ]
+        return _report("\n".join(["", *filter(None, parts)]), outcome, code)
     return int(code)
 
 
@@ -115,10 +122,10 @@ def _targets(planned: Planned, *, asked: bool) -> dict[str, Target]:
     }
 
 
-def _execute(runner: asyncio.Runner, planned: Planned, signals: _Signals, *, asked: bool) -> Outcome:
+def _execute(runner: asyncio.Runner, planned: Planned, signals: _Signals, *, asked: bool) -> Executed:
     plan = planned.plan
 
-    async def run() -> Outcome:
+    async def run() -> Executed:
         total = sum(bool(action.requests) for action in plan.actions())
         with Progress("applying", total) as progress, signals:
 

@@ -1,7 +1,8 @@
 """Plan -> outcome. Takes a plan, never manifests; the only stage that writes.
 
 Each registry runs on its own. Everything is read, and every secret resolved, before the first write.
-A write whose outcome is unknown is looked up before it is tried again.
+A write whose outcome is unknown is looked up before it is tried again. After its writes, each registry
+is read once more: what it does not show then is not done.
 """
 
 from __future__ import annotations
@@ -9,13 +10,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 
+from reconciler.errors import RegistryError
 from reconciler.executor.registry import Key, RegistryRun, Stop, Target
 from reconciler.outcome import ActionResult, Outcome, Status, result_of
 from reconciler.plan import Action, Plan
+from reconciler.registries.interface import Observation
 from reconciler.secrets import SecretStore
 
-__all__ = ["Stop", "Target", "execute"]
+__all__ = ["Executed", "ReadBack", "Stop", "Target", "execute"]
+
+ReadBack = Observation | RegistryError | None
+"""What a registry held after its writes, why that could not be read, or None: cut off by a second signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What became of a plan; ``read_back`` is of every registry in which something was written."""
+
+    outcome: Outcome
+    read_back: Mapping[str, ReadBack]
 
 
 async def execute(
@@ -25,7 +40,7 @@ async def execute(
     *,
     stop: Stop | None = None,
     on_result: Callable[[ActionResult], None] = lambda _: None,
-) -> Outcome:
+) -> Executed:
     """Does what ``plan`` says, against ``targets`` by registry name.
 
     Raises SecretError before anything is written.
@@ -50,7 +65,8 @@ async def execute(
     rest: tuple[Status, str] = ("skipped", "interrupted")
     if not as_planned:
         rest = ("stale", "not tried, because something else that this plan rests on has changed")
-    return Outcome(tuple(_settled(action, results, rest) for action in plan.actions()), stop.requested)
+    outcome = Outcome(tuple(_settled(action, results, rest) for action in plan.actions()), stop.requested)
+    return Executed(outcome, {run.part.name: run.read_back for run in runs if run.has_written})
 
 
 async def _write(runs: Sequence[RegistryRun], stop: Stop) -> None:

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from reconciler.destinations import destinations
 from reconciler.errors import InternalError, RegistryError
+from reconciler.executor import timing
 from reconciler.executor.action import ActionRun, create_edits, gone
 from reconciler.executor.live import Known, Live
+from reconciler.executor.proof import Shown, edits_of
 from reconciler.matching import natural_key, shows
 from reconciler.outcome import ActionResult, Status, result_of
 from reconciler.plan import Action, Failure, RegistryPlan
@@ -42,6 +45,16 @@ class Stop:
 
     requested: bool = False
 
+    async def comes_within(self, seconds: float) -> bool:
+        """Waits, but not longer than until a stop is requested. Whether it is."""
+        until = time.monotonic() + seconds
+        while not self.requested:
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            await asyncio.sleep(min(left, timing.STOP_SECONDS))
+        return self.requested
+
 
 Key = tuple[str, str]
 """A registry, and the key of an action in it."""
@@ -64,6 +77,8 @@ class RegistryRun:
     in_flight: dict[str, Action] = field(default_factory=dict)
     own: set[Ref] = field(init=False)
     own_keys: dict[tuple[str, ...], str] = field(default_factory=dict)
+    before: frozenset[Ref] = frozenset()
+    read_back: Observation | RegistryError | None = None
 
     def __post_init__(self) -> None:
         self.actions = in_order([action for action in self.part.actions if action.requests])
@@ -82,7 +97,7 @@ class RegistryRun:
         An update's object may name them itself, so this comes after reading. Raises SecretError.
         """
         for action in self.actions:
-            edits = [edit.edit() for request in action.requests for edit in request.edits]
+            edits = edits_of(action)
             live = None
             if action.operation == "update" and self.failed is None:
                 live = self.live.known.get((action.resource, action.id or ""))
@@ -131,6 +146,7 @@ class RegistryRun:
             for action in self.actions:
                 self._skip(action, self.failed)
             return True
+        self.before = self.live.known.refs()
         moved = [(action, self.moved(action, self.live.known)) for action in self.actions]
         for action, why in moved:
             if why is not None:
@@ -146,8 +162,7 @@ class RegistryRun:
         live = known.get((action.resource, action.id or ""))
         if live is None:
             return gone(action.id)
-        edits = [edit.edit() for request in action.requests for edit in request.edits]
-        if fingerprint(table, edits, live) != action.rests_on:
+        if fingerprint(table, edits_of(action), live) != action.rests_on:
             return f"'{live.names[0]}' has changed since the plan was made"
         return None
 
@@ -172,9 +187,19 @@ class RegistryRun:
     # ---- writing
 
     async def run(self) -> None:
-        """Every action of this registry, as many at once as its concurrency allows."""
+        """Every action of this registry, as many at once as its concurrency allows; then the proof."""
         if self.failed is not None:
             return
+        await self._write()
+        if self.has_written:
+            await self._prove()
+
+    @property
+    def has_written(self) -> bool:
+        """Whether something was written here, or may have been."""
+        return any(result.status in ("done", "unproven") for result in self.results.values())
+
+    async def _write(self) -> None:
         self.finished = {action.key: asyncio.Event() for action in self.actions}
         queue = iter(self.actions)
 
@@ -216,6 +241,35 @@ class RegistryRun:
         for action in self.in_flight.values():
             self._finish(result_of(action, "unproven", reason="cut off while its call was in flight"))
 
+    async def _prove(self) -> None:
+        """Reads everything once more, and takes back what the registry does not show. Lists lag behind: while
+        something is missing, it is read again."""
+        pauses = iter(timing.PAUSES)
+        read = self.live.after_writes
+        while True:
+            try:
+                doubts = list(self._doubts(await read()))
+            except RegistryError as error:
+                self.read_back = error
+                return
+            self.read_back = self.live.observed
+            pause = next(pauses, None)
+            if not doubts or pause is None or await self.stop.comes_within(pause):
+                break
+            read = self.live.now
+        for result, why in doubts:
+            self._take(replace(result, status="unproven", reason=why))
+
+    def _doubts(self, known: Known) -> Iterator[tuple[ActionResult, str]]:
+        """What was done and is not shown, with the reason."""
+        shown = Shown.of(known, self.before, self.own)
+        for action in self.actions:
+            result = self.results.get((action.registry, action.key))
+            if result is not None and result.status == "done" and result.id is not None:
+                why = shown.doubt(self.table(action), action, result.id)
+                if why is not None:
+                    yield result, why
+
     async def _blocked_by(self, action: Action) -> str | None:
         """The first action that had to come before this one and does not stand as declared."""
         unchanged = {known.key for known in self.part.actions if known.operation == "none"}
@@ -232,8 +286,11 @@ class RegistryRun:
         self._finish(result_of(action, "skipped", failure=failure, reason=failure.message))
 
     def _finish(self, result: ActionResult) -> None:
-        self.results[result.registry, result.key] = result
+        self._take(result)
         self.on_result(result)
+
+    def _take(self, result: ActionResult) -> None:
+        self.results[result.registry, result.key] = result
 
 
 def in_order(actions: Sequence[Action]) -> list[Action]:

@@ -12,7 +12,7 @@ import simplejson
 
 from reconciler.capabilities import KindSupport
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError
-from reconciler.outcome import Outcome
+from reconciler.outcome import Outcome, Proof
 from reconciler.plan import Plan
 from reconciler.report.problems import SourceLine, problems_json
 from reconciler.report.registries import RegistryState
@@ -47,14 +47,21 @@ def plan_document(plan: Plan, code: ExitCode) -> dict[str, Any]:
     return head | dataclasses.asdict(plan)
 
 
-def apply_document(plan: Plan, outcome: Outcome, code: ExitCode) -> dict[str, Any]:
-    """What apply ends with: the plan that it executed, and what became of it."""
+def apply_document(
+    plan: Plan, outcome: Outcome, code: ExitCode, *, proofs: Sequence[Proof] = (), run: str | None = None
+) -> dict[str, Any]:
+    """What apply ends with: the plan that it executed, what became of it, and what one more read showed.
+
+    ``run`` is the id of the record of it in the journal, where there is one.
+    """
     return {
         "apiVersion": API_VERSION,
         "kind": "Outcome",
         "exit_code": int(code),
+        "run": run,
         "plan": dataclasses.asdict(plan),
         "outcome": dataclasses.asdict(outcome),
+        "proof": [dataclasses.asdict(proof) for proof in proofs],
     }
 
 
