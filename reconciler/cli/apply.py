@@ -10,9 +10,10 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
-from reconciler.cli.applying import proofs_of
+from reconciler.cli.applying import Recorded, proofs_of, recorded
 from reconciler.cli.console import Interrupted, StdoutError, paint, say, write
 from reconciler.cli.logs import level_of, set_up_logging
+from reconciler.cli.past import with_past
 from reconciler.cli.progress import Progress
 from reconciler.cli.run import Asked, Planned, load, read_and_plan
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
@@ -54,9 +55,10 @@ def command(
     text = output == "text"
     signals = _Signals()
     # One loop reads and writes, so that both keep one pace. It stands still while the question is asked.
-    with asyncio.Runner() as runner:
+    with recorded(project.config) as record, asyncio.Runner() as runner:
         asked_for = Asked(registries, Selection(only, without), resend)
-        planned = read_and_plan(project, asked_for, run=runner.run)
+        past = with_past(read_and_plan(project, asked_for, run=runner.run), asked_for, applying=True)
+        planned = past.planned
         plan = planned.plan
         if text:
             write(plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
@@ -64,17 +66,22 @@ def command(
         asked = todo and not yes
         if asked:
             _ask(plan, shown=text and sys.stdout.isatty())
-        executed = _execute(runner, planned, signals, asked=asked)
-    outcome, proofs = executed.outcome, proofs_of(planned, asked_for, executed)
-    code = apply_exit_code(plan, outcome, proofs, signal=signals.received)
+        record.begin(planned, past.settles)
+        executed = _execute(runner, planned, signals, record, asked=asked)
+        outcome, proofs = executed.outcome, proofs_of(planned, asked_for, executed)
+        code = apply_exit_code(plan, outcome, proofs, signal=signals.received)
+        unrecorded = record.end(outcome, proofs, code)
+    if unrecorded is not None:
+        say(f"error: {unrecorded.message}; what this run did is in this report alone")
+        code = ExitCode.PARTIAL if outcome.written else code
+    run = record.run if record.journal is not None else None
     if not text:
-        return _report(render(apply_document(plan, outcome, code, proofs=proofs)), outcome, code)
+        document = apply_document(plan, outcome, code, proofs=proofs, run=run)
+        return _report(render(document), outcome, code)
     if todo or plan.failed:
         colours = paint(sys.stdout)
-        parts = [
-            outcome_text(plan, outcome, verbose=verbose > 0, paint=colours),
-            proof_text(proofs, paint=colours),
-        ]
+        done = outcome_text(plan, outcome, verbose=verbose > 0, paint=colours)
+        parts = [done, proof_text(proofs, paint=colours)]
         return _report("\n".join(["", *filter(None, parts)]), outcome, code)
     return int(code)
 
@@ -122,7 +129,9 @@ def _targets(planned: Planned, *, asked: bool) -> dict[str, Target]:
     }
 
 
-def _execute(runner: asyncio.Runner, planned: Planned, signals: _Signals, *, asked: bool) -> Executed:
+def _execute(
+    runner: asyncio.Runner, planned: Planned, signals: _Signals, record: Recorded, *, asked: bool
+) -> Executed:
     plan = planned.plan
 
     async def run() -> Executed:
@@ -134,7 +143,9 @@ def _execute(runner: asyncio.Runner, planned: Planned, signals: _Signals, *, ask
 
             store = SecretStore(planned.project.config.secret_rules())
             targets = _targets(planned, asked=asked)
-            return await execute(plan, targets, store, stop=signals.stop, on_result=finished)
+            return await execute(
+                plan, targets, store, stop=signals.stop, on_result=finished, record=record.journal
+            )
 
     try:
         return runner.run(run())
@@ -150,6 +161,7 @@ class _Signals:
 
     def __init__(self) -> None:
         self.stop = Stop()
+        self.signalled = False
         self.received = ExitCode.SIGINT
 
     def __enter__(self) -> None:
@@ -163,8 +175,8 @@ class _Signals:
             signal.signal(number, signal.SIG_IGN)
 
     def _receive(self, code: ExitCode) -> None:
-        if not self.stop.requested:
-            self.stop.requested = True
+        if not self.signalled:
+            self.signalled = self.stop.requested = True
             self.received = code
             say("interrupted: finishing the calls in flight, starting no new one (again to stop at once)")
         elif self.task is not None:

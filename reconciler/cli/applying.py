@@ -1,13 +1,25 @@
-"""What comes around the writes of an apply: the proof after them."""
+"""What comes around the writes of an apply: the lock, the record of it, the proof after them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import contextlib
+import os
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
 
+from reconciler.cli.console import Interrupted
 from reconciler.cli.run import Asked, Planned
-from reconciler.errors import RegistryError
+from reconciler.errors import ExitCode, InternalError, JournalError, ReconcilerError, RegistryError
 from reconciler.executor import Executed
-from reconciler.outcome import Proof, proof_of
+from reconciler.git import head
+from reconciler.journal.actor import actor
+from reconciler.journal.lock import only_one
+from reconciler.journal.records import Actor, Begin, End, Written
+from reconciler.journal.writing import Journal
+from reconciler.manifests.config import LoadedConfig
+from reconciler.outcome import Outcome, Proof, proof_of
 from reconciler.planner import failure_of, make_plan
 from reconciler.registries.interface import Observation
 
@@ -44,3 +56,78 @@ def _seen(
 ) -> Observation | RegistryError | None:
     read_back: Mapping[str, Observation | RegistryError | None] = executed.read_back
     return read_back.get(name, planned)
+
+
+def new_run() -> str:
+    """The id of a run: short enough to type, long enough not to come twice."""
+    return secrets.token_hex(4)
+
+
+@dataclass
+class Recorded:
+    """An apply that holds the lock of its checkout and is recorded, once there is something to record."""
+
+    run: str
+    who: Actor
+    journal: Journal | None = None
+    settles: tuple[str, ...] = ()
+
+    def begin(self, planned: Planned, settles: tuple[str, ...]) -> None:
+        """Opens the record, where something is to be done, or an earlier run to be settled.
+
+        Raises JournalError: then nothing must be written.
+        """
+        plan = planned.plan
+        if not (settles or any(action.requests for action in plan.actions())):
+            return
+        at = head(planned.project.config.folder)
+        begin = Begin(
+            self.run,
+            self.who,
+            plan.digest,
+            tuple(Written(part.name, part.kind, part.target) for part in plan.registries),
+            None if at is None else at.commit,
+            None if at is None else at.dirty,
+        )
+        self.settles = settles
+        self.journal = Journal.open(planned.project.config.journal, begin)
+
+    def end(self, outcome: Outcome, proofs: Sequence[Proof], code: ExitCode) -> JournalError | None:
+        """Writes the last lines. Why they could not be written, where they could not."""
+        if self.journal is None:
+            return None
+        well = code in (ExitCode.OK, ExitCode.REFUSED)
+        last = End(int(code), outcome.interrupted, self.settles if well else ())
+        try:
+            if proofs:
+                self.journal.proofs(proofs)
+            self.journal.end(last)
+        except JournalError as error:
+            return error
+        return None
+
+    def fail(self, error: ReconcilerError) -> None:
+        """The last line of a run that an error ended before anything was written."""
+        if self.journal is not None and not isinstance(error, InternalError):
+            with contextlib.suppress(JournalError):
+                self.journal.end(
+                    End(int(error.exit_code), isinstance(error, Interrupted), error=error.message)
+                )
+
+    def close(self) -> None:
+        if self.journal is not None:
+            self.journal.close()
+
+
+@contextmanager
+def recorded(config: LoadedConfig) -> Iterator[Recorded]:
+    """Holds the lock of the checkout. Raises LockedError where another apply does."""
+    one = Recorded(new_run(), actor(os.environ))
+    with only_one(config.folder, one.who, one.run):
+        try:
+            yield one
+        except ReconcilerError as error:
+            one.fail(error)
+            raise
+        finally:
+            one.close()

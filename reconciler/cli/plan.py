@@ -11,6 +11,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import OutputError, paint, write
 from reconciler.cli.logs import level_of, set_up_logging
+from reconciler.cli.past import with_past
 from reconciler.cli.run import Asked, load, read_and_plan
 from reconciler.outcome import plan_exit_code
 from reconciler.planner import Selection
@@ -47,7 +48,7 @@ def command(
     set_up_logging(level_of(verbose))
     selection = Selection(only, without)
     asked = Asked(registries, selection, resend, all_usages=usages)
-    plan = read_and_plan(load(config_path), asked, run=asyncio.run).plan
+    plan = with_past(read_and_plan(load(config_path), asked, run=asyncio.run), asked).planned.plan
     code = plan_exit_code(plan, changes_count=exit_code)
     document = render(plan_document(plan, code)) if out is not None or output == "json" else ""
     if out is not None:

@@ -13,13 +13,13 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 
 from reconciler.errors import RegistryError
-from reconciler.executor.registry import Key, RegistryRun, Stop, Target
+from reconciler.executor.registry import Key, Record, RegistryRun, Stop, Target, Unrecorded
 from reconciler.outcome import ActionResult, Outcome, Status, result_of
 from reconciler.plan import Action, Plan
 from reconciler.registries.interface import Observation
 from reconciler.secrets import SecretStore
 
-__all__ = ["Executed", "ReadBack", "Stop", "Target", "execute"]
+__all__ = ["Executed", "ReadBack", "Record", "Stop", "Target", "execute"]
 
 ReadBack = Observation | RegistryError | None
 """What a registry held after its writes, why that could not be read, or None: cut off by a second signal."""
@@ -40,14 +40,16 @@ async def execute(
     *,
     stop: Stop | None = None,
     on_result: Callable[[ActionResult], None] = lambda _: None,
+    record: Record | None = None,
 ) -> Executed:
     """Does what ``plan`` says, against ``targets`` by registry name.
 
-    Raises SecretError before anything is written.
+    Nothing is sent before ``record`` holds that it is about to be. Where that fails, calls in flight are
+    finished, and nothing else begins. Raises SecretError before anything is written.
     """
-    stop = stop or Stop()
+    stop, record = stop or Stop(), record or Unrecorded()
     runs = [
-        RegistryRun(part, targets[part.name], stop, on_result, secrets)
+        RegistryRun(part, targets[part.name], stop, on_result, secrets, record)
         for part in plan.registries
         if any(action.requests for action in part.actions)
     ]
@@ -62,10 +64,13 @@ async def execute(
         if as_planned:
             await _write(runs, stop)
     results = {key: result for run in runs for key, result in run.results.items()}
-    rest: tuple[Status, str] = ("skipped", "interrupted")
+    rest: tuple[Status, str] = ("skipped", "interrupted" if stop.failure is None else stop.failure.message)
     if not as_planned:
         rest = ("stale", "not tried, because something else that this plan rests on has changed")
-    outcome = Outcome(tuple(_settled(action, results, rest) for action in plan.actions()), stop.requested)
+    outcome = Outcome(tuple(_settled(action, results, rest) for action in plan.actions()), stop.interrupted)
+    for result in outcome.results:
+        if result.status != "unchanged" and (result.registry, result.key) not in results:
+            record.result(result)
     return Executed(outcome, {run.part.name: run.read_back for run in runs if run.has_written})
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, Protocol
 
 from reconciler.destinations import destinations
-from reconciler.errors import InternalError, RegistryError
+from reconciler.errors import InternalError, JournalError, RegistryError
 from reconciler.executor import timing
 from reconciler.executor.action import ActionRun, create_edits, gone
 from reconciler.executor.live import Known, Live
@@ -44,6 +44,18 @@ class Stop:
     """Set by a signal: calls in flight, and the rest of their actions, are finished; nothing else begins."""
 
     requested: bool = False
+    failure: JournalError | None = None
+    """Why nothing else begins, where it was no signal."""
+
+    def halt(self, failure: JournalError) -> None:
+        """Stops as a signal would."""
+        self.requested = True
+        self.failure = failure
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal has stopped it."""
+        return self.requested and self.failure is None
 
     async def comes_within(self, seconds: float) -> bool:
         """Waits, but not longer than until a stop is requested. Whether it is."""
@@ -54,6 +66,54 @@ class Stop:
                 break
             await asyncio.sleep(min(left, timing.STOP_SECONDS))
         return self.requested
+
+
+class Record(Protocol):
+    """Where a run is recorded; journal.writing.Journal is one."""
+
+    async def intend(self, actions: Sequence[Action]) -> None:
+        """Returns when it is on the disk that ``actions`` are about to be sent. Raises JournalError."""
+        ...
+
+    def result(self, result: ActionResult) -> None:
+        """What became of an action; a later one of the same action counts. Waits for nothing."""
+        ...
+
+    def check(self) -> None:
+        """Raises JournalError where something could not be recorded."""
+        ...
+
+
+class Unrecorded:
+    """The record of a run that keeps none."""
+
+    async def intend(self, actions: Sequence[Action]) -> None:
+        pass
+
+    def result(self, result: ActionResult) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+
+class _Announced:
+    """Sees to it that actions are recorded, some together, before the first of them is sent."""
+
+    def __init__(self, record: Record, actions: Sequence[Action], concurrency: int) -> None:
+        self._record = record
+        self._actions = actions
+        self._size = max(timing.ANNOUNCED_TOGETHER, 4 * concurrency)
+        self._next = 0
+        self._lock = asyncio.Lock()
+
+    async def reach(self, number: int) -> None:
+        """Returns when the action with that number is on the disk. Raises JournalError."""
+        async with self._lock:
+            while self._next <= number:
+                await self._record.intend(self._actions[self._next : self._next + self._size])
+                self._next += self._size
+        self._record.check()
 
 
 Key = tuple[str, str]
@@ -69,6 +129,7 @@ class RegistryRun:
     stop: Stop
     on_result: Callable[[ActionResult], None]
     store: SecretStore
+    record: Record = field(default_factory=Unrecorded)
     actions: list[Action] = field(init=False)
     live: Live = field(init=False)
     results: dict[Key, ActionResult] = field(default_factory=dict)
@@ -201,17 +262,18 @@ class RegistryRun:
 
     async def _write(self) -> None:
         self.finished = {action.key: asyncio.Event() for action in self.actions}
-        queue = iter(self.actions)
+        announced = _Announced(self.record, self.actions, self.target.connection.concurrency)
+        queue = iter(enumerate(self.actions))
 
         async def worker() -> None:
-            for action in queue:
-                await self._one(action)
+            for number, action in queue:
+                await self._one(action, partial(announced.reach, number))
 
         await asyncio.gather(
             *(worker() for _ in range(min(self.target.connection.concurrency, len(self.actions))))
         )
 
-    async def _one(self, action: Action) -> None:
+    async def _one(self, action: Action, announce: Callable[[], Awaitable[None]]) -> None:
         try:
             blocked = await self._blocked_by(action)
             if self.stop.requested:
@@ -221,11 +283,19 @@ class RegistryRun:
             elif blocked is not None:
                 reason = f"'{blocked}', which comes first, was not done"
                 self._finish(result_of(action, "skipped", reason=reason))
-            else:
+            elif await self._announced(announce):
                 self._finish(await self._run_action(action))
                 self.in_flight.pop(action.key, None)
         finally:
             self.finished[action.key].set()
+
+    async def _announced(self, announce: Callable[[], Awaitable[None]]) -> bool:
+        """Whether an action may begin: it is on the disk that it does, and no stop came meanwhile."""
+        try:
+            await announce()
+        except JournalError as error:
+            self.stop.halt(error)
+        return not self.stop.requested
 
     async def _run_action(self, action: Action) -> ActionResult:
         try:
@@ -291,6 +361,7 @@ class RegistryRun:
 
     def _take(self, result: ActionResult) -> None:
         self.results[result.registry, result.key] = result
+        self.record.result(result)
 
 
 def in_order(actions: Sequence[Action]) -> list[Action]:
