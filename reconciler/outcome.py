@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from reconciler.errors import ExitCode
-from reconciler.plan import Action, Failure, Operation, Plan, RegistryPlan, key_of
+from reconciler.plan import Action, Failure, Operation, Plan, RegistryPlan, canonical, key_of
 
 Status = Literal["done", "unchanged", "refused", "failed", "unproven", "skipped", "stale"]
 
@@ -46,10 +46,14 @@ def result_of(action: Action, status: Status, **more: Any) -> ActionResult:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Every action's result, in the order of the plan; ``interrupted`` by a signal."""
+    """Every action's result, in the order of the plan; ``interrupted`` by a signal.
+
+    ``unexpected`` says that another plan than this one was expected, so that nothing was tried.
+    """
 
     results: tuple[ActionResult, ...]
     interrupted: bool = False
+    unexpected: str | None = None
 
     def count(self, status: Status) -> int:
         return sum(result.status == status for result in self.results)
@@ -61,12 +65,16 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Left:
-    """What a new plan would still do, or refuse: one action and the fields that it is about."""
+    """What a new plan would still do, or refuse: one action and the fields that it is about.
+
+    ``again`` are those of the fields that this run has just set to what the new plan asks for once more.
+    """
 
     resource: str
     name: str
     operation: Operation
     fields: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
 
     @property
     def key(self) -> str:
@@ -92,26 +100,51 @@ class Proof:
         return self.read in ("again", "before") and self.failure is None
 
 
-def proof_of(part: RegistryPlan, read: Literal["again", "before"]) -> Proof:
-    """The proof of a registry from its part of a new plan."""
-    left = tuple(
-        Left(
-            action.resource,
-            action.name,
-            action.operation,
-            tuple(change.path for change in action.changes),
-        )
-        for action in part.actions
-        if action.operation != "none"
-    )
-    return Proof(part.name, read, part.failure, left)
+def proof_of(
+    part: RegistryPlan, read: Literal["again", "before"], outcome: Outcome, executed: Sequence[Action]
+) -> Proof:
+    """The proof of a registry from its part of a new plan. ``executed`` are the actions that had the
+    ``outcome``."""
+    done = {
+        result.key for result in outcome.results if (result.registry, result.status) == (part.name, "done")
+    }
+    was_set = {
+        action.key: {(change.path, canonical(change.wire_desired)) for change in action.changes}
+        for action in executed
+        if action.registry == part.name and action.key in done
+    }
+
+    def left(action: Action) -> Left:
+        before = was_set.get(action.key, set())
+        again = (c.path for c in action.changes if (c.path, canonical(c.wire_desired)) in before)
+        fields = tuple(change.path for change in action.changes)
+        return Left(action.resource, action.name, action.operation, fields, tuple(again))
+
+    rest = tuple(left(action) for action in part.actions if action.operation != "none")
+    return Proof(part.name, read, part.failure, rest)
 
 
-def is_proven(outcome: Outcome, proofs: Sequence[Proof]) -> bool:
-    """Whether every registry that was written to shows what was done, and a new plan would leave it."""
-    left = {(proof.registry, each.key) for proof in proofs for each in proof.left}
-    done = {(result.registry, result.key) for result in outcome.results if result.status == "done"}
-    return left.isdisjoint(done) and all(proof.is_known or proof.read == "before" for proof in proofs)
+def is_proven(proofs: Sequence[Proof]) -> bool:
+    """Whether every registry that was written to shows what was done, so that a new plan does not ask for
+    it once more."""
+    once_more = any(each.again for proof in proofs for each in proof.left)
+    return not once_more and all(proof.is_known or proof.read == "before" for proof in proofs)
+
+
+def settled(action: Action, status: Status, reason: str) -> ActionResult:
+    """The result of an action that nobody tried: ``status``, unless there was nothing to try."""
+    if action.operation == "none":
+        return result_of(action, "unchanged")
+    if action.operation == "refused":
+        return result_of(action, "refused", reason=action.refusals[0].message)
+    return result_of(action, status, reason=reason)
+
+
+def not_expected(plan: Plan, digest: str) -> Outcome:
+    """The outcome where ``plan`` was made, and the plan with ``digest`` was expected: nothing was tried."""
+    reason = f"the digest of this plan is {plan.digest}, and {digest} was expected"
+    results = tuple(settled(action, "stale", "not the plan that was expected") for action in plan.actions())
+    return Outcome(results, unexpected=reason)
 
 
 def plan_exit_code(plan: Plan, *, changes_count: bool) -> ExitCode:
@@ -136,14 +169,13 @@ def apply_exit_code(
     left = any(result.status in ("failed", "unproven", "skipped") for result in outcome.results)
     stale = outcome.count("stale") > 0
     if outcome.count("unproven") or (
-        outcome.written
-        and (left or stale or plan.failed or outcome.interrupted or not is_proven(outcome, proofs))
+        outcome.written and (left or stale or plan.failed or outcome.interrupted or not is_proven(proofs))
     ):
         return ExitCode.PARTIAL
     if outcome.interrupted:
         return signal
     if left or plan.failed:
         return ExitCode.ERROR
-    if stale:
+    if stale or outcome.unexpected is not None:
         return ExitCode.STALE
     return ExitCode.REFUSED if plan.actions("refused") else ExitCode.OK

@@ -8,21 +8,25 @@ vocabulary and units; requests hold what goes on the wire.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import simplejson
 
 from reconciler import __version__
-from reconciler.money import Price, amount_text
+from reconciler.money import Price, amount_text, parse_unit
 from reconciler.registries.codecs import Json, Unreadable
 from reconciler.registries.rows import Contradiction, Edit
 from reconciler.secrets import SecretRef
 
 FORMAT = 1
 """The version of the document; a reader refuses one that it does not know."""
+
+_DIGITS: Final = 300
+_EXACT: Final = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX)
 
 JsonValue = Any
 Operation = Literal["create", "update", "none", "refused"]
@@ -50,6 +54,13 @@ class Shown:
 
     form: Literal["value", "unset", "price", "secret", "unreadable"]
     value: JsonValue = None
+
+    @property
+    def price(self) -> Price | None:
+        """The price that it is, if it is one."""
+        if self.form != "price":
+            return None
+        return Price(Decimal(self.value["amount"]), self.value["currency"], parse_unit(self.value["per"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +120,14 @@ class PlannedRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Basis:
+    """A wire path that an update rests on, with a short digest of its live value."""
+
+    path: tuple[str, ...]
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unmanaged:
     """A field that is set live and that the manifest leaves out; it stays. ``clearable``: null clears it."""
 
@@ -122,8 +141,9 @@ class Action:
     """What shall happen to one resource in one registry.
 
     ``id`` is the live object's, or the one that a create sends; ``rests_on`` the fingerprint of what was
-    read; ``hints`` say how the manifest is better written; ``used_by`` are those that are known to use it;
-    ``after`` the keys (``Model/support-mini``) of the actions in this registry that come first.
+    read, and ``basis`` its parts; ``hints`` say how the manifest is better written; ``used_by`` are those
+    that are known to use it; ``after`` the keys (``Model/support-mini``) of the actions in this registry
+    that come first.
     """
 
     registry: str
@@ -143,6 +163,7 @@ class Action:
     used_by: tuple[str, ...] = ()
     after: tuple[str, ...] = ()
     rests_on: str = ""
+    basis: tuple[Basis, ...] = ()
     digest: str = ""
 
     @property
@@ -189,6 +210,7 @@ class Failure:
 class RegistryPlan:
     """One registry's part. With ``failure`` it could not be read, and ``actions`` is empty.
 
+    ``account`` is whose registry it is, where what was read from it tells.
     ``vendor_owned`` counts the vendor's own models that no manifest names; ``users_are`` is what the
     ``used_by`` of its actions are (`deployment`); ``warnings`` are about what could not be read.
     """
@@ -201,8 +223,31 @@ class RegistryPlan:
     not_held: tuple[NotHeld, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     vendor_owned: int = 0
+    account: str | None = None
     users_are: str = ""
     warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """When a plan was made (ISO 8601, UTC), and from which git commit.
+
+    ``commit`` is None outside of git; ``dirty``: the folder held what no commit has.
+    """
+
+    at: str
+    commit: str | None = None
+    dirty: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a plan was asked for; everything where nothing is given. The words are those of the options."""
+
+    registries: tuple[str, ...] = ()
+    only: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
+    resend: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +257,8 @@ class Plan:
     registries: tuple[RegistryPlan, ...]
     digest: str
     notes: tuple[str, ...] = ()
+    made: Made | None = None
+    scope: Scope = Scope()
     apiVersion: Literal["reconciler/v1"] = "reconciler/v1"  # noqa: N815 - the field's name is given
     kind: Literal["Plan"] = "Plan"
     format: int = FORMAT
@@ -258,13 +305,25 @@ def shown(value: Any) -> Shown:
 
 
 def canonical(value: Any) -> str:
-    """JSON with sorted keys and exact numbers: what digests are taken of."""
+    """JSON with sorted keys and exact numbers."""
     return simplejson.dumps(value, use_decimal=True, sort_keys=True, separators=(",", ":"), default=str)
 
 
 def digest_of(*parts: Any) -> str:
-    """A digest over JSON values; the same on any machine."""
-    return hashlib.sha256(canonical(parts).encode()).hexdigest()
+    """A digest over JSON values; the same on any machine. Numbers count by their value, however written."""
+    return hashlib.sha256(canonical(_by_value(parts)).encode()).hexdigest()
+
+
+def _by_value(value: Any) -> Any:
+    """``value`` with one spelling for each number: 1, 1.0 and 1e0 are one."""
+    if isinstance(value, Mapping):
+        return {key: _by_value(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_by_value(item) for item in value]
+    if isinstance(value, Decimal) and value.is_finite():
+        whole = value == value.to_integral_value() and value.adjusted() < _DIGITS
+        return int(value) if whole else value.normalize(_EXACT)
+    return value
 
 
 def plan_digest(registries: Iterable[RegistryPlan]) -> str:
@@ -276,7 +335,7 @@ def plan_digest(registries: Iterable[RegistryPlan]) -> str:
 
 
 @cache
-def adapter() -> Any:
+def plan_type() -> Any:
     """pydantic's reader and writer of plan documents; late, because building it takes a while."""
     from pydantic import TypeAdapter  # noqa: PLC0415
 

@@ -8,12 +8,11 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import simplejson
-
 from reconciler.desired import Desired
 from reconciler.destinations import destinations
 from reconciler.diff import compare, creation, readable_points, unmanaged
 from reconciler.errors import InternalError, ReconcilerError, RegistryError, UsageError
+from reconciler.fingerprints import basis, declared_paths, fingerprint, surroundings
 from reconciler.guards import (
     Acknowledged,
     Case,
@@ -29,9 +28,10 @@ from reconciler.guards import (
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.load import Manifest
 from reconciler.manifests.problems import did_you_mean, dotted
-from reconciler.matching import Found, Match, Missing, Nearness, Unclear, left_alone, match_all, wanted_key
+from reconciler.matching import Found, Match, Missing, Unclear, left_alone, match_all, wanted_key
 from reconciler.plan import (
     Action,
+    Change,
     Failure,
     LeftAlone,
     NotHeld,
@@ -41,7 +41,6 @@ from reconciler.plan import (
     PlanPlace,
     Refusal,
     RegistryPlan,
-    canonical,
     digest_of,
     key_of,
     plan_digest,
@@ -124,14 +123,15 @@ def failure_of(error: ReconcilerError) -> Failure:
 def _with_accounts(
     config: LoadedConfig, plans: Sequence[RegistryPlan], observed: Mapping[str, Observation | RegistryError]
 ) -> list[RegistryPlan]:
-    """``plans``, with a warning where two servers of a kind answer for one account: it may be one system
-    under two addresses, and both would make everything."""
+    """``plans`` with their accounts, and with a warning where two servers of a kind answer for one account:
+    it may be one system under two addresses, and both would make everything."""
     first: dict[tuple[str, str], str] = {}
     warned = []
     for plan in plans:
         found = observed[plan.name]
         live = found.objects if isinstance(found, Observation) else ()
         account = KINDS[plan.kind].account(live) if config.value.registries[plan.name].url else None
+        plan = replace(plan, account=account)  # noqa: PLW2901
         other = plan.name if account is None else first.setdefault((plan.kind, account), plan.name)
         if other != plan.name:
             text = f"it answers as {account}, as '{other}' does: if they are one system, keep one of them"
@@ -317,6 +317,7 @@ class _RegistryPlanner:
             notes=(*_adoption(table, match), *difference.notes),
             hints=desired.hints,
         )
+        declared = declared_paths(desired)
         refusals = [
             *difference.refusals,
             *self._secret_refusals(desired, table, difference.edits, match.live.raw),
@@ -327,7 +328,8 @@ class _RegistryPlanner:
             return action if table.identity.client_chosen else replace(action, notes=())
 
         blanks = tuple(_blanks(desired, table, self.nulls[table.variant])) if difference.edits else ()
-        action = replace(action, notes=(*action.notes, *blanks))
+        rests = basis(table, difference.edits, match.live, declared)
+        action = replace(action, notes=(*action.notes, *blanks), basis=rests)
 
         def guarded(case: Case) -> list[Refusal]:
             return self._price_guards(case, desired, table, match.live.raw)
@@ -338,7 +340,7 @@ class _RegistryPlanner:
             guards=guarded,
             refusals=refusals,
             requests=_requests(table, table.update, difference.edits),
-            rests_on=fingerprint(table, difference.edits, match.live),
+            rests_on=fingerprint(table, difference.edits, match.live, declared),
         )
 
     def _price_guards(
@@ -451,8 +453,12 @@ class _RegistryPlanner:
             [self.name, self.entry.kind, self.target],
             [action.resource, action.variant, action.id or action.name],
             operation,
-            [[change.path, change.wire_live, change.wire_desired] for change in action.changes],
-            [_edit_json(edit) for request in requests for edit in request.edits],
+            # In an order of their own: that of the manifest's keys means nothing.
+            sorted(
+                ([change.path, change.wire_live, change.wire_desired] for change in action.changes),
+                key=_first,
+            ),
+            sorted((_edit_json(edit) for request in requests for edit in request.edits), key=_first),
             rests_on if digested is None else digested,
         )
         case = Case(self.acknowledged, self.name, action.name, digest)
@@ -465,6 +471,14 @@ class _RegistryPlanner:
             rests_on=rests_on,
             digest=digest,
         )
+
+
+def _first(parts: list[Any]) -> Any:
+    return parts[0]
+
+
+def _change_json(change: Change) -> list[Any]:
+    return [change.path, change.wire_live, change.wire_desired]
 
 
 def _edit_json(edit: PlannedEdit) -> list[Any]:
@@ -627,31 +641,6 @@ def _held_back(actions: Sequence[Action]) -> list[Action]:
 
 def _key(desired: Desired) -> str:
     return key_of(desired.manifest.resource, desired.name)
-
-
-def fingerprint(table: Table, edits: Sequence[Edit], live: LiveObject) -> str:
-    """The digest of what an update rests on: the fields that it changes as they are live, and every
-    container that its request replaces whole."""
-    call = table.update
-    touched = {edit.path[0] for edit in edits if table.row_at(edit.path).switch is None}
-    names = [name for name in live.raw if name not in table.made] if call.whole and touched else call.replaces
-    containers = {name: live.raw.get(name) for name in names if call.whole or name in touched}
-    wires = {edit.path: dig(live.raw, table.shown_at(edit.path)) for edit in edits}
-    fields = {".".join(path): None if wire is ABSENT else wire for path, wire in wires.items()}
-    return digest_of(live.id, fields, containers)
-
-
-def surroundings(near: Collection[Nearness]) -> str:
-    """What a create rests on: the live objects that it is like; empty where there is none."""
-    return canonical(sorted(near)) if near else ""
-
-
-def planned_near(rests_on: str) -> frozenset[Nearness]:
-    """What `surroundings` was made of; nothing where the text is no such thing."""
-    try:
-        return frozenset((str(identity), str(what)) for identity, what in simplejson.loads(rests_on or "[]"))
-    except (TypeError, ValueError):
-        return frozenset()
 
 
 def _unexplained(table: Table, missing: Sequence[Path], refusals: Sequence[Refusal]) -> list[Path]:

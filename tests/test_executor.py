@@ -38,9 +38,9 @@ from tenacity import wait_none
 from reconciler.errors import ExitCode, InternalError, ReconcilerError, SecretError, Unreachable
 from reconciler.executor import Stop, Target, execute, timing
 from reconciler.executor.live import Live
+from reconciler.fingerprints import basis, fingerprint
 from reconciler.outcome import ActionResult, Outcome, apply_exit_code
 from reconciler.plan import Plan, PlannedEdit, PlannedRequest
-from reconciler.planner import fingerprint
 from reconciler.registries import talk
 from reconciler.registries.interface import Observation
 from reconciler.registries.orq import client
@@ -472,7 +472,7 @@ def test_an_update_that_was_lost_while_somebody_else_changed_the_model_is_unprov
 
     ran = applied(house, live_model(), prepare=faulty("PATCH", lost))
     assert (ran.status(), ran.code, ran.server.count("PATCH")) == ("unproven", 4, 1)
-    assert ran.only.reason == "'support-mini' has changed since the plan was made"
+    assert ran.only.reason == "'support-mini' has changed since the plan was made: display_name"
     assert ran.server.stored("support-mini")["display_name"] == "Theirs"
 
 
@@ -496,7 +496,8 @@ def test_a_lost_update_of_what_never_reads_back_is_unproven(house: House) -> Non
             action = one(plan)
             request = replace(action.requests[0], edits=(edit,))
             rests_on = fingerprint(GENERIC, [edit.edit()], live_object(live_model()))
-            action = replace(action, requests=(request,), rests_on=rests_on)
+            rests = basis(GENERIC, [edit.edit()], live_object(live_model()))
+            action = replace(action, requests=(request,), rests_on=rests_on, basis=rests)
             plan = replace(plan, registries=(replace(plan.registries[0], actions=(action,)),))
             server.fails("PATCH", resets())
             return Ran(server, plan, await house.execute(plan))

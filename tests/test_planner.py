@@ -14,9 +14,10 @@ from house import House, manifest, observation, one, run, spec
 from orq_server import OrqServer, live_model, orq
 
 from reconciler.errors import UnexpectedAnswer, UsageError
+from reconciler.fingerprints import planned_near
 from reconciler.outcome import plan_exit_code
-from reconciler.plan import Action, Plan, PlannedEdit, adapter
-from reconciler.planner import Selection, planned_near
+from reconciler.plan import Action, Plan, PlannedEdit, plan_type
+from reconciler.planner import Selection
 from reconciler.registries.interface import Reader
 from reconciler.registries.orq.client import OrqReader
 
@@ -419,7 +420,7 @@ def test_a_plan_document_reads_back_as_the_same_plan_with_exact_numbers(house: H
     plan = full_plan(house)
     assert {action.operation for action in plan.actions()} == {"create", "update", "refused"}
     text = document(plan)
-    again = adapter().validate_python(simplejson.loads(text, use_decimal=True))
+    again = plan_type().validate_python(simplejson.loads(text, use_decimal=True))
     assert again == plan
     assert document(again) == text
     [price] = [edit for edit in one(again).requests[0].edits if edit.path == ("input_cost",)]

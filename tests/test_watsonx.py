@@ -30,7 +30,7 @@ from reconciler.embedded import Options
 from reconciler.errors import InputError
 from reconciler.executor import Target, execute
 from reconciler.importing import choose, import_objects
-from reconciler.plan import adapter
+from reconciler.plan import plan_type
 from reconciler.registries.interface import Observation
 from reconciler.registries.watsonx.fields import SERVER_TAGS
 from reconciler.registries.watsonx.kind import WATSONX
@@ -372,12 +372,12 @@ def test_credentials_in_live_hooks_are_carried_and_never_shown(house: House) -> 
     hooks = [{"id": "x", "credentials": {"apiKey": "planted-live-1"}, "token": "planted-live-2"}]
     house.there(provider_config={"beforeRequestHooks": hooks, "api_key": "live"})
     plan = house.plan(manifest())
-    assert "planted" not in adapter().dump_json(plan).decode()
+    assert "planted" not in plan_type().dump_json(plan).decode()
     assert "planted" not in plan_text(plan, verbose=True)
     house.execute(plan)
     assert house.only()["provider_config"]["beforeRequestHooks"] == hooks
     plan = house.plan(manifest(native=native(provider_config={"beforeRequestHooks": [{"id": "y"}]})))
-    assert "planted" not in adapter().dump_json(plan).decode()
+    assert "planted" not in plan_type().dump_json(plan).decode()
     assert "planted" not in plan_text(plan, verbose=True)
 
 
@@ -885,7 +885,7 @@ def test_no_secret_is_in_a_plan_or_an_outcome(house: House) -> None:
     house.wire.fails("POST", says(422, {"detail": "sk-planted-text-1 is no key"}))
     plan = house.plan(manifest())
     outcome = house.execute(plan)
-    assert "planted" not in adapter().dump_json(plan).decode()
+    assert "planted" not in plan_type().dump_json(plan).decode()
     assert "planted" not in plan_text(plan, verbose=True) + outcome_text(plan, outcome, verbose=True)
     assert "[secret KEY] is no key" in outcome_text(plan, outcome)
 
@@ -917,7 +917,7 @@ def test_credentials_in_lists_pairs_and_texts_are_in_no_plan(house: House) -> No
     }
     plan = house.plan(manifest(native=native(provider_config=declared, config={"metadata": {}})))
     assert len(changed(only_action(plan))) >= 5
-    assert "planted" not in adapter().dump_json(plan).decode()
+    assert "planted" not in plan_type().dump_json(plan).decode()
     assert "planted" not in plan_text(plan, verbose=True)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import signal
 import sys
 from pathlib import Path
@@ -11,17 +12,20 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.applying import Recorded, proofs_of, recorded
-from reconciler.cli.console import Interrupted, StdoutError, paint, say, write
+from reconciler.cli.console import Interrupted, StdoutError, paint, say, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
 from reconciler.cli.progress import Progress
-from reconciler.cli.run import Asked, Planned, load, read_and_plan
+from reconciler.cli.run import Asked, Planned, Project, load, read_and_plan, read_for
+from reconciler.delta import Delta, delta
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.executor import Executed, Stop, Target, execute
-from reconciler.outcome import ActionResult, Outcome, apply_exit_code
+from reconciler.outcome import ActionResult, Outcome, apply_exit_code, not_expected
 from reconciler.plan import Plan
+from reconciler.planfile import hold_against, load_plan
 from reconciler.planner import Selection
 from reconciler.registries.interface import Connection, Observation
+from reconciler.report.delta import delta_text
 from reconciler.report.documents import apply_document, render
 from reconciler.report.proof import proof_text
 from reconciler.report.text import outcome_text, plan_text, totals
@@ -35,11 +39,21 @@ class Declined(ReconcilerError):
 
 
 @click.command()
+@click.argument("plan_file", required=False, type=click.Path(path_type=Path), metavar="[PLAN_FILE]")
 @options.common
 @options.selection
 @options.resend
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
+@click.option(
+    "--expect",
+    metavar="DIGEST",
+    help="Go on only if the plan has this digest, as `plan` printed it; else exit with 5.",
+)
+@click.option(
+    "--skip-stale", is_flag=True, help="Where something has moved since the plan, apply what still holds."
+)
 def command(
+    plan_file: Path | None,
     config_path: Path,
     output: str,
     verbose: int,
@@ -48,42 +62,96 @@ def command(
     without: tuple[str, ...],
     resend: tuple[str, ...],
     yes: bool,
+    expect: str | None,
+    skip_stale: bool,
 ) -> int:
-    """Make only the calls that are needed. Shows the plan that it executes, and asks first."""
+    """Make only the calls that are needed. Shows the plan that it executes, and asks first.
+
+    PLAN_FILE is a plan that `plan --out` wrote: exactly it is executed, or, where something that it rests on
+    has moved, nothing.
+    """
     set_up_logging(level_of(verbose))
+    asked_for = Asked(registries, Selection(only, without), resend)
+    saved = _saved(plan_file, asked_for)
+    _check_expected(expect)
     project = load(config_path)
     text = output == "text"
     signals = _Signals()
     # One loop reads and writes, so that both keep one pace. It stands still while the question is asked.
     with recorded(project.config) as record, asyncio.Runner() as runner:
-        asked_for = Asked(registries, Selection(only, without), resend)
-        past = with_past(read_and_plan(project, asked_for, run=runner.run), asked_for, applying=True)
-        planned = past.planned
-        plan = planned.plan
+        planned = _planned(project, saved, asked_for, plan_file, runner)
+        past = with_past(planned, applying=True)
+        planned, plan = past.planned, past.planned.plan
         if text:
             write(plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
         todo = bool(plan.actions("create", "update"))
-        asked = todo and not yes
-        if asked:
-            _ask(plan, shown=text and sys.stdout.isatty())
-        record.begin(planned, past.settles)
-        executed = _execute(runner, planned, signals, record, asked=asked)
-        outcome, proofs = executed.outcome, proofs_of(planned, asked_for, executed)
+        moved = None
+        if expect is not None and plan.digest != expect:
+            executed = Executed(not_expected(plan, expect))
+        else:
+            asked = todo and not yes
+            if asked:
+                _ask(plan, shown=text and sys.stdout.isatty())
+            record.begin(planned, past.settles)
+            executed = _execute(runner, planned, signals, record, asked=asked, skip_stale=skip_stale)
+            moved = _delta(planned, executed.outcome, runner)
+        outcome, proofs = executed.outcome, proofs_of(planned, executed)
         code = apply_exit_code(plan, outcome, proofs, signal=signals.received)
         unrecorded = record.end(outcome, proofs, code)
     if unrecorded is not None:
         say(f"error: {unrecorded.message}; what this run did is in this report alone")
         code = ExitCode.PARTIAL if outcome.written else code
-    run = record.run if record.journal is not None else None
     if not text:
-        document = apply_document(plan, outcome, code, proofs=proofs, run=run)
+        document = apply_document(plan, outcome, code, moved, proofs=proofs, run=record.known_as)
         return _report(render(document), outcome, code)
-    if todo or plan.failed:
+    if todo or plan.failed or outcome.unexpected is not None:
         colours = paint(sys.stdout)
+        told = "" if moved is None else f"\n{delta_text(moved, paint=colours)}\n"
         done = outcome_text(plan, outcome, verbose=verbose > 0, paint=colours)
-        parts = [done, proof_text(proofs, paint=colours)]
-        return _report("\n".join(["", *filter(None, parts)]), outcome, code)
+        shown = "\n".join(filter(None, [done, proof_text(proofs, paint=colours)]))
+        return _report(f"{told}\n{shown}", outcome, code)
     return int(code)
+
+
+def _saved(plan_file: Path | None, asked: Asked) -> Plan | None:
+    """The plan in the file.
+
+    Raises PlanFileError, and UsageError where the command line asks for something besides.
+    """
+    if plan_file is None:
+        return None
+    if asked != Asked((), Selection()):
+        hint = "choose when you plan, or leave out the file"
+        raise UsageError("a plan file says itself what to do; nothing can be chosen from it", hint=hint)
+    return load_plan(plan_file, shown_path(plan_file))
+
+
+def _check_expected(digest: str | None) -> None:
+    if digest is not None and not re.fullmatch("[0-9a-f]{64}", digest):
+        raise UsageError("--expect: a digest is 64 hexadecimal digits, as `plan` prints it")
+
+
+def _planned(
+    project: Project, saved: Plan | None, asked: Asked, plan_file: Path | None, runner: asyncio.Runner
+) -> Planned:
+    """A new plan, or the saved one with what its registries hold now."""
+    if saved is None:
+        return read_and_plan(project, asked, run=runner.run)
+    hold_against(saved, project.config, shown_path(plan_file or Path()))
+    return read_for(project, saved, run=runner.run)
+
+
+def _delta(planned: Planned, outcome: Outcome, runner: asyncio.Runner) -> Delta | None:
+    """What a new plan says of the one that was executed, where something had moved; else None."""
+    if not outcome.count("stale") or outcome.interrupted:
+        return None
+    scope = planned.plan.scope
+    asked = Asked(
+        scope.registries or tuple(part.name for part in planned.plan.registries),
+        Selection(scope.only, scope.without),
+        scope.resend,
+    )
+    return delta(planned.plan, read_and_plan(planned.project, asked, run=runner.run).plan)
 
 
 def _ask(plan: Plan, *, shown: bool) -> None:
@@ -130,7 +198,13 @@ def _targets(planned: Planned, *, asked: bool) -> dict[str, Target]:
 
 
 def _execute(
-    runner: asyncio.Runner, planned: Planned, signals: _Signals, record: Recorded, *, asked: bool
+    runner: asyncio.Runner,
+    planned: Planned,
+    signals: _Signals,
+    record: Recorded,
+    *,
+    asked: bool,
+    skip_stale: bool,
 ) -> Executed:
     plan = planned.plan
 
@@ -144,7 +218,13 @@ def _execute(
             store = SecretStore(planned.project.config.secret_rules())
             targets = _targets(planned, asked=asked)
             return await execute(
-                plan, targets, store, stop=signals.stop, on_result=finished, record=record.journal
+                plan,
+                targets,
+                store,
+                stop=signals.stop,
+                skip_stale=skip_stale,
+                on_result=finished,
+                record=record.journal,
             )
 
     try:

@@ -8,35 +8,29 @@ import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Literal
 
 from reconciler.cli.console import Interrupted
-from reconciler.cli.run import Asked, Planned
+from reconciler.cli.run import Planned, planned_anew
 from reconciler.errors import ExitCode, InternalError, JournalError, ReconcilerError, RegistryError
 from reconciler.executor import Executed
-from reconciler.git import head
 from reconciler.journal.actor import actor
 from reconciler.journal.lock import only_one
 from reconciler.journal.records import Actor, Begin, End, Written
 from reconciler.journal.writing import Journal
 from reconciler.manifests.config import LoadedConfig
 from reconciler.outcome import Outcome, Proof, proof_of
-from reconciler.planner import failure_of, make_plan
+from reconciler.planner import failure_of
 from reconciler.registries.interface import Observation
 
 
-def proofs_of(planned: Planned, asked: Asked, executed: Executed) -> tuple[Proof, ...]:
+def proofs_of(planned: Planned, executed: Executed) -> tuple[Proof, ...]:
     """What every registry of the run shows now, and what a new plan would do there; nothing where nothing was
     written. Reads nothing: the executor has read each registry after its writes."""
     if not executed.read_back:
         return ()
     observed = {name: _seen(executed, name, found) for name, found in planned.observed.items()}
-    again = make_plan(
-        planned.project.config,
-        planned.project.desired,
-        {name: found for name, found in observed.items() if found is not None},
-        selection=asked.selection,
-        acknowledged=planned.project.acknowledged,
-    )
+    again = planned_anew(planned, {name: found for name, found in observed.items() if found is not None})
     parts = {part.name: part for part in again.registries}
 
     def proofs() -> Iterator[Proof]:
@@ -46,7 +40,8 @@ def proofs_of(planned: Planned, asked: Asked, executed: Executed) -> tuple[Proof
             elif name in executed.read_back and isinstance(found, RegistryError):
                 yield Proof(name, "failed", failure_of(found))
             else:
-                yield proof_of(parts[name], "again" if name in executed.read_back else "before")
+                read: Literal["again", "before"] = "again" if name in executed.read_back else "before"
+                yield proof_of(parts[name], read, executed.outcome, planned.plan.actions())
 
     return tuple(proofs())
 
@@ -72,6 +67,11 @@ class Recorded:
     journal: Journal | None = None
     settles: tuple[str, ...] = ()
 
+    @property
+    def known_as(self) -> str | None:
+        """The id of the run in the journal, where it has a record there."""
+        return None if self.journal is None else self.run
+
     def begin(self, planned: Planned, settles: tuple[str, ...]) -> None:
         """Opens the record, where something is to be done, or an earlier run to be settled.
 
@@ -80,14 +80,13 @@ class Recorded:
         plan = planned.plan
         if not (settles or any(action.requests for action in plan.actions())):
             return
-        at = head(planned.project.config.folder)
         begin = Begin(
             self.run,
             self.who,
             plan.digest,
             tuple(Written(part.name, part.kind, part.target) for part in plan.registries),
-            None if at is None else at.commit,
-            None if at is None else at.dirty,
+            plan.made.commit if plan.made else None,
+            plan.made.dirty if plan.made else None,
         )
         self.settles = settles
         self.journal = Journal.open(planned.project.config.journal, begin)

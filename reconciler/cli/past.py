@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
-from reconciler.cli.run import Asked, Planned
+from reconciler.cli.run import Planned, planned_anew
 from reconciler.connect import kind_of
 from reconciler.errors import JournalError
 from reconciler.journal.actor import is_ci
@@ -36,7 +36,7 @@ class Past:
     settles: tuple[str, ...] = ()
 
 
-def with_past(planned: Planned, asked: Asked, *, applying: bool = False) -> Past:
+def with_past(planned: Planned, *, applying: bool = False) -> Past:
     """``planned`` with notes. ``applying``: the lock is ours, so that no other run is under way here.
 
     What cannot be read of the journal is a note, too: it is a help, never a condition.
@@ -47,7 +47,7 @@ def with_past(planned: Planned, asked: Asked, *, applying: bool = False) -> Past
         notes = _without(planned) if applying and is_ci(os.environ) else ()
         return Past(_noted(planned, notes))
     try:
-        told, settles = _unended(folder, planned, asked, applying=applying)
+        told, settles = _unended(folder, planned, applying=applying)
         plan = _with_loops(folder, planned)
     except JournalError as error:
         return Past(_noted(planned, [error.message]))
@@ -68,23 +68,24 @@ def _without(planned: Planned) -> list[str]:
     return [f"{text}the plan shows what differs"]
 
 
-def _unended(
-    folder: Folder, planned: Planned, asked: Asked, *, applying: bool
-) -> tuple[list[str], tuple[str, ...]]:
+def _unended(folder: Folder, planned: Planned, *, applying: bool) -> tuple[list[str], tuple[str, ...]]:
     """What runs that did not end have left behind, and those of them whose traces have all been looked at."""
     runs = folder.unended(NEWEST)
     notes: list[str] = []
     settles: list[str] = []
     held_by = running(planned.project.config.folder) if runs and not applying else None
     declared = {(one.registry, key_of(one.manifest.resource, one.name)) for one in planned.project.desired}
-    whole = not (asked.registries or asked.selection.only or asked.selection.without)
+    # A saved plan tells what was so when it was made.
+    now = planned_anew(planned, planned.observed) if runs else planned.plan
+    scope = planned.plan.scope
+    whole = not (scope.registries or scope.only or scope.without)
     for run in runs:
         if held_by is not None and held_by.run == run.id:
             notes.append(f"an apply is under way from this checkout: {held_by}, run {run.id}")
             continue
-        left = aftermath(run, planned.plan, declared=declared)
+        left = aftermath(run, now, declared=declared)
         notes += left.notes
-        if left.is_whole or (whole and not planned.plan.failed):
+        if left.is_whole or (whole and not now.failed):
             settles.append(run.id)
     return notes, tuple(settles)
 

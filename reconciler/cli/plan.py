@@ -4,27 +4,76 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import textwrap
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import click
 
 from reconciler.cli import options
-from reconciler.cli.console import OutputError, paint, write
+from reconciler.cli.console import OutputError, paint, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
-from reconciler.cli.run import Asked, load, read_and_plan
+from reconciler.cli.run import Asked, Project, load, read_and_plan
+from reconciler.costs.count import count_costs
+from reconciler.costs.quantities import BY_NAME
+from reconciler.costs.usage import FLAG, UsageFile, columns_of, read_usage
+from reconciler.errors import UsageError
 from reconciler.outcome import plan_exit_code
 from reconciler.planner import Selection
+from reconciler.report.costs import costs_text
 from reconciler.report.documents import plan_document, render
 from reconciler.report.text import plan_text
 
+_EPILOG = f"""\b
+Columns of a file of usage:
+  model       the manifest's name
+  month       2026-10, or a day of it; rows of one month are summed
+  registry    may be left out: the usage then counts for each registry
+  and any of  {", ".join(list(BY_NAME)[:3])},
+{textwrap.fill(", ".join(list(BY_NAME)[3:]), 76, initial_indent=" " * 14, subsequent_indent=" " * 14)}
+Each counts what is billed at its own price: input_tokens are those billed at
+the input price; those that came from the cache are cache_read_tokens alone."""
 
-@click.command()
+
+class _Command(click.Command):
+    """Tells two options apart whose names are alike: one takes a file, the other tells of deployments."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.UsageError as error:
+            files = [word for word in given if word.lower().endswith(".csv")]
+            if isinstance(error, click.BadOptionUsage) and error.option_name == "--usage":
+                text = "--usage needs a CSV file; --usages, which tells who uses the models, takes none"
+                raise click.UsageError(text, ctx) from None
+            if "--usages" in given and files and "unexpected extra argument" in error.message:
+                text = f"--usages tells who uses the models, and takes no file: --usage {files[0]}"
+                raise click.UsageError(text, ctx) from None
+            raise
+
+
+@click.command(cls=_Command, epilog=_EPILOG)
 @options.common
 @options.selection
 @options.resend
 @click.option(
     "--usages", is_flag=True, help="Also tell who uses the models that do not change, where that is known."
+)
+@click.option(
+    "--usage",
+    "usage_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="CSV",
+    help="Also count what each change of a price would have cost at the usage in this file.",
+)
+@click.option(
+    FLAG,
+    "usage_columns",
+    multiple=True,
+    metavar="NAME=COLUMN",
+    help="What the file calls one of the columns below; may be repeated.",
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 2 where there are changes.")
 @click.option(
@@ -41,6 +90,8 @@ def command(
     without: tuple[str, ...],
     resend: tuple[str, ...],
     usages: bool,
+    usage_path: Path | None,
+    usage_columns: tuple[str, ...],
     exit_code: bool,
     out: Path | None,
 ) -> int:
@@ -48,13 +99,35 @@ def command(
     set_up_logging(level_of(verbose))
     selection = Selection(only, without)
     asked = Asked(registries, selection, resend, all_usages=usages)
-    plan = with_past(read_and_plan(load(config_path), asked, run=asyncio.run), asked).planned.plan
+    columns = columns_of(usage_columns)
+    if columns and usage_path is None:
+        raise UsageError(
+            f"{FLAG} says how to read a file of usage, and there is none", hint="give --usage CSV"
+        )
+    project = load(config_path)
+    # Before any registry is asked: a mistake in the file is found at once.
+    usage = _usage(project, usage_path, columns) if usage_path is not None else None
+    plan = with_past(read_and_plan(project, asked, run=asyncio.run)).planned.plan
     code = plan_exit_code(plan, changes_count=exit_code)
-    document = render(plan_document(plan, code)) if out is not None or output == "json" else ""
+    costs = count_costs(plan, usage, _held(project)) if usage is not None else None
+    document = render(plan_document(plan, code, costs)) if out is not None or output == "json" else ""
     if out is not None:
         _save(document, out)
-    write(document if output == "json" else plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
+    if output == "json":
+        write(document)
+        return int(code)
+    text = plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout))
+    write(text if costs is None else f"{text}\n\n{costs_text(costs, paint=paint(sys.stdout))}")
     return int(code)
+
+
+def _usage(project: Project, path: Path, columns: Mapping[str, str]) -> UsageFile:
+    return read_usage(path, shown_path(path), columns=columns, registries=project.config.value.registries)
+
+
+def _held(project: Project) -> dict[str, Collection[str]]:
+    """The registries of every manifest of a model."""
+    return {each.name: each.registries for each in project.manifests if each.resource == "Model"}
 
 
 def _save(document: str, path: Path) -> None:

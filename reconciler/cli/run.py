@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,12 +21,15 @@ from reconciler.errors import (
     StorageError,
     UsageError,
 )
+from reconciler.git import head
 from reconciler.guards import FILE, Acknowledged, load_acknowledgements
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.load import Manifest, but_for, load_manifests
 from reconciler.manifests.problems import did_you_mean
-from reconciler.plan import Plan
+from reconciler.plan import Made, Plan, Scope
+from reconciler.planfile import PlanFileError
 from reconciler.planner import Selection, make_plan
+from reconciler.registries import KINDS
 from reconciler.registries.interface import Connection, Observation, Reader, Usages
 from reconciler.report.values import counted
 
@@ -119,6 +123,48 @@ def read_and_plan(
         all_usages=asked.all_usages,
         resend=asked.resend,
     )
+    scope = Scope(tuple(asked.registries), asked.selection.only, asked.selection.without, tuple(asked.resend))
+    return Planned(project, reached, observed, replace(plan, made=_made(project), scope=scope))
+
+
+def planned_anew(planned: Planned, observed: Mapping[str, Observation | RegistryError]) -> Plan:
+    """What a plan of the same scope would be, were it made on ``observed``."""
+    scope = planned.plan.scope
+    return make_plan(
+        planned.project.config,
+        planned.project.desired,
+        observed,
+        selection=Selection(scope.only, scope.without),
+        acknowledged=planned.project.acknowledged,
+    )
+
+
+def _made(project: Project) -> Made:
+    """Now, and from what git has checked out."""
+    at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    folder = project.config.folder
+    known = head(folder, Path(project.config.file).name, FILE, project.config.value.manifests)
+    return Made(at, *(known or (None, None)))
+
+
+def read_for(
+    project: Project, plan: Plan, *, run: Callable[[Coroutine[Any, Any, Observed]], Observed]
+) -> Planned:
+    """Reads the registries of a plan that was made before, as far as they could be read then.
+
+    Raises PlanFileError where one of them is somebody else's than the plan says.
+    """
+    parts = [part for part in plan.registries if part.failure is None]
+    reached = connections(project, [part.name for part in parts])
+    with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
+        observed = run(observe(project, reached))
+    for part in parts:
+        found = observed[part.name]
+        if isinstance(found, Observation) and project.config.value.registries[part.name].url:
+            account = KINDS[part.kind].account(found.objects)
+            if None not in (account, part.account) and account != part.account:
+                message = f"{part.name}: it answers as {account}; the plan was made for {part.account}"
+                raise PlanFileError(message, hint="see whose token this is, or plan again")
     return Planned(project, reached, observed, plan)
 
 

@@ -10,12 +10,12 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from reconciler.errors import RegistryError
-from reconciler.executor.registry import Key, Record, RegistryRun, Stop, Target, Unrecorded
-from reconciler.outcome import ActionResult, Outcome, Status, result_of
-from reconciler.plan import Action, Plan
+from reconciler.executor.registry import Record, RegistryRun, Stop, Target, Unrecorded
+from reconciler.outcome import ActionResult, Outcome, Status, settled
+from reconciler.plan import Plan
 from reconciler.registries.interface import Observation
 from reconciler.secrets import SecretStore
 
@@ -30,7 +30,7 @@ class Executed:
     """What became of a plan; ``read_back`` is of every registry in which something was written."""
 
     outcome: Outcome
-    read_back: Mapping[str, ReadBack]
+    read_back: Mapping[str, ReadBack] = field(default_factory=dict)
 
 
 async def execute(
@@ -39,13 +39,17 @@ async def execute(
     secrets: SecretStore,
     *,
     stop: Stop | None = None,
+    skip_stale: bool = False,
     on_result: Callable[[ActionResult], None] = lambda _: None,
     record: Record | None = None,
 ) -> Executed:
     """Does what ``plan`` says, against ``targets`` by registry name.
 
+    Where anything has moved since the plan, nothing is written; with ``skip_stale``, all that still holds.
     Nothing is sent before ``record`` holds that it is about to be. Where that fails, calls in flight are
-    finished, and nothing else begins. Raises SecretError before anything is written.
+    finished, and nothing else begins.
+
+    Raises SecretError before anything is written.
     """
     stop, record = stop or Stop(), record or Unrecorded()
     runs = [
@@ -60,18 +64,21 @@ async def execute(
         for run in runs:
             run.resolve_secrets()
         checked = [run.check() for run in runs]
-        as_planned = all(checked)
+        as_planned = skip_stale or all(checked)
         if as_planned:
             await _write(runs, stop)
     results = {key: result for run in runs for key, result in run.results.items()}
     rest: tuple[Status, str] = ("skipped", "interrupted" if stop.failure is None else stop.failure.message)
     if not as_planned:
         rest = ("stale", "not tried, because something else that this plan rests on has changed")
-    outcome = Outcome(tuple(_settled(action, results, rest) for action in plan.actions()), stop.interrupted)
-    for result in outcome.results:
+    every = tuple(
+        results.get((action.registry, action.key)) or settled(action, *rest) for action in plan.actions()
+    )
+    for result in every:
         if result.status != "unchanged" and (result.registry, result.key) not in results:
             record.result(result)
-    return Executed(outcome, {run.part.name: run.read_back for run in runs if run.has_written})
+    read_back = {run.part.name: run.read_back for run in runs if run.has_written}
+    return Executed(Outcome(every, stop.interrupted), read_back)
 
 
 async def _write(runs: Sequence[RegistryRun], stop: Stop) -> None:
@@ -82,13 +89,3 @@ async def _write(runs: Sequence[RegistryRun], stop: Stop) -> None:
             raise
         for run in runs:
             run.abandon()
-
-
-def _settled(action: Action, results: Mapping[Key, ActionResult], rest: tuple[Status, str]) -> ActionResult:
-    """The result of one action of the plan, also where nobody tried it."""
-    if action.operation == "none":
-        return result_of(action, "unchanged")
-    if action.operation == "refused":
-        return result_of(action, "refused", reason=action.refusals[0].message)
-    status, reason = rest
-    return results.get((action.registry, action.key)) or result_of(action, status, reason=reason)

@@ -19,11 +19,12 @@ from reconciler.errors import (
 from reconciler.executor import timing
 from reconciler.executor.live import Known
 from reconciler.executor.proof import not_held, not_stored
+from reconciler.fingerprints import fingerprint
 from reconciler.manifests.concealing import holds_one
 from reconciler.matching import shows
 from reconciler.outcome import ActionResult, Status, result_of
 from reconciler.plan import Action, PlannedRequest
-from reconciler.planner import failure_of, fingerprint
+from reconciler.planner import failure_of
 from reconciler.registries.codecs import json_of
 from reconciler.registries.interface import Answer, LiveObject, OutgoingRequest, Ref
 from reconciler.registries.rows import ABSENT, Edit, Path, Table, dig
@@ -168,7 +169,7 @@ class _RequestRun:
         except RegistryError as error:
             self.of.registry.failed = error
             raise _Ended("unproven" if self.lost else "skipped", error.message, error) from None
-        why = self.of.registry.moved(self.of.action, known) if self.first else None
+        why = self.of.registry.moved(self.of.action, known, writing=True) if self.first else None
         if why is not None:
             raise _Ended("unproven" if self.lost else "stale", why, self.lost)
         if self.lost is None:

@@ -18,10 +18,11 @@ from reconciler.executor import timing
 from reconciler.executor.action import ActionRun, create_edits, gone
 from reconciler.executor.live import Known, Live
 from reconciler.executor.proof import Shown, edits_of
+from reconciler.fingerprints import basis, fingerprint, moved_paths, paths_of, planned_near
 from reconciler.matching import natural_key, shows
 from reconciler.outcome import ActionResult, Status, result_of
 from reconciler.plan import Action, Failure, RegistryPlan
-from reconciler.planner import failure_of, fingerprint, planned_near
+from reconciler.planner import failure_of
 from reconciler.registries.interface import Connection, Kind, Observation, Ref
 from reconciler.registries.rows import Edit, Table, dig
 from reconciler.registries.wire import body_bytes
@@ -214,8 +215,11 @@ class RegistryRun:
                 self._finish(result_of(action, "stale", reason=why))
         return not any(why for _, why in moved)
 
-    def moved(self, action: Action, known: Known) -> str | None:
-        """Why ``action`` rests on something that is no longer so, or None."""
+    def moved(self, action: Action, known: Known, *, writing: bool = False) -> str | None:
+        """Why ``action`` rests on something that is no longer so, or None.
+
+        While a run is ``writing``, only what the action's own request would overwrite counts.
+        """
         table = self.table(action)
         if action.operation == "create":
             there = bool(action.id) and known.named(table, action.id or "")
@@ -223,9 +227,16 @@ class RegistryRun:
         live = known.get((action.resource, action.id or ""))
         if live is None:
             return gone(action.id)
-        if fingerprint(table, edits_of(action), live) != action.rests_on:
-            return f"'{live.names[0]}' has changed since the plan was made"
-        return None
+        edits = edits_of(action)
+        declared = paths_of(action.basis)
+        if fingerprint(table, edits, live, declared) == action.rests_on:
+            return None
+        moved = set(moved_paths(action.basis, basis(table, edits, live, declared)))
+        if writing:
+            # What a run has done already may show in another object, as what that one inherits.
+            moved &= paths_of(basis(table, edits, live))
+        names = ", ".join(".".join(path) for path in sorted(moved))
+        return f"'{live.names[0]}' has changed since the plan was made: {names}" if moved else None
 
     def _beside(self, table: Table, action: Action) -> str | None:
         """Why a create would stand beside a model that the plan did not see, or None."""
@@ -275,6 +286,8 @@ class RegistryRun:
 
     async def _one(self, action: Action, announce: Callable[[], Awaitable[None]]) -> None:
         try:
+            if (self.part.name, action.key) in self.results:
+                return  # it is stale
             blocked = await self._blocked_by(action)
             if self.stop.requested:
                 return

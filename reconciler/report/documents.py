@@ -11,9 +11,12 @@ from typing import Any, Final
 import simplejson
 
 from reconciler.capabilities import KindSupport
+from reconciler.costs.count import Costs
+from reconciler.delta import Delta
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError
 from reconciler.outcome import Outcome, Proof
 from reconciler.plan import Plan
+from reconciler.planfile import sealed
 from reconciler.report.problems import SourceLine, problems_json
 from reconciler.report.registries import RegistryState
 
@@ -41,18 +44,26 @@ def _escaped(found: re.Match[str]) -> str:
     return json.dumps(found[0])[1:-1]
 
 
-def plan_document(plan: Plan, code: ExitCode) -> dict[str, Any]:
-    """The plan document: schemas/plan.schema.json describes it."""
+def plan_document(plan: Plan, code: ExitCode, costs: Costs | None = None) -> dict[str, Any]:
+    """The plan document: schemas/plan.schema.json describes it. ``costs``: where usage was given."""
     head = {"apiVersion": plan.apiVersion, "kind": plan.kind, "exit_code": int(code)}
-    return head | dataclasses.asdict(plan)
+    counted = {} if costs is None else {"costs": dataclasses.asdict(costs)}
+    return sealed(head | dataclasses.asdict(plan) | counted)
 
 
 def apply_document(
-    plan: Plan, outcome: Outcome, code: ExitCode, *, proofs: Sequence[Proof] = (), run: str | None = None
+    plan: Plan,
+    outcome: Outcome,
+    code: ExitCode,
+    delta: Delta | None = None,
+    *,
+    proofs: Sequence[Proof] = (),
+    run: str | None = None,
 ) -> dict[str, Any]:
     """What apply ends with: the plan that it executed, what became of it, and what one more read showed.
 
-    ``run`` is the id of the record of it in the journal, where there is one.
+    ``delta``: what a new plan says of this one, where something moved. ``run`` is the id of the record of
+    it in the journal, where there is one.
     """
     return {
         "apiVersion": API_VERSION,
@@ -62,6 +73,7 @@ def apply_document(
         "plan": dataclasses.asdict(plan),
         "outcome": dataclasses.asdict(outcome),
         "proof": [dataclasses.asdict(proof) for proof in proofs],
+        "delta": None if delta is None else dataclasses.asdict(delta),
     }
 
 

@@ -28,6 +28,16 @@ def plan_text(plan: Plan, *, verbose: bool = False, paint: Paint = plain) -> str
     return "\n".join(lines)
 
 
+def made_text(plan: Plan) -> str:
+    """When, from which commit and by which version a plan was made, in one line."""
+    made = plan.made
+    if made is None:
+        return f"Made by reconciler {safe(plan.tool)}."
+    commit = f"commit {safe(made.commit[:12])}" if made.commit else "no git commit"
+    dirty = " with changes that are not committed" if made.dirty else ""
+    return f"Made {safe(made.at)} from {commit}{dirty}, by reconciler {safe(plan.tool)}."
+
+
 def totals(plan: Plan) -> str:
     """One line that counts what would happen."""
     counts = Counter(action.operation for action in plan.actions())
@@ -219,7 +229,9 @@ def outcome_text(plan: Plan, outcome: Outcome, *, verbose: bool = False, paint: 
     parts = [f"{counts[status]} {status}" for status in get_args(Status) if counts[status]]
     head = "Interrupted" if outcome.interrupted else "Apply"
     lines.append(paint(" ".join([f"{head}: {', '.join(parts) or 'nothing to do'}.", *_unread(plan)]), "bold"))
-    if any(_is_bad(result) for result in outcome.results):
+    if outcome.unexpected is not None:
+        lines.append(f"Nothing was written: {outcome.unexpected}.")
+    elif any(_is_bad(result) for result in outcome.results):
         kept = "What is done stays done" if outcome.written else "Nothing was written"
         lines.append(f"{kept}; plan again to see what is left.")
     return "\n".join(lines)

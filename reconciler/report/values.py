@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from decimal import Decimal
 from itertools import takewhile
 from typing import Final
 
-from reconciler.money import Price, change_in_percent, parse_unit
+from reconciler.money import Price, change_in_percent
 from reconciler.plan import Change, Shown, canonical
 from reconciler.report.safe import safe
 
@@ -57,8 +56,8 @@ def _text(value: Shown) -> str:
 def change_text(change: Change) -> str:
     """``live -> desired`` with the unit once where both have the same, and the difference in percent."""
     live, desired = change.live, change.desired
-    if live.form == "price" and desired.form == "price":
-        return _price_change(live, desired)
+    if live.price is not None and desired.price is not None:
+        return _price_change(live, desired, live.price, desired.price)
     before, after = _text(live), _text(desired)
     if "value" == live.form == desired.form and max(len(before), len(after)) > LONGEST:
         before, after = _where_they_differ(before, after)
@@ -83,8 +82,7 @@ def _alike(one: str, other: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def _price_change(live: Shown, desired: Shown) -> str:
-    before, after = _price(live), _price(desired)
+def _price_change(live: Shown, desired: Shown, before: Price, after: Price) -> str:
     percent = None
     if before.currency == after.currency and before.unit == after.unit:
         percent = change_in_percent(before.amount, after.amount)
@@ -93,7 +91,3 @@ def _price_change(live: Shown, desired: Shown) -> str:
         amounts = f"{live.value['amount']} -> {desired.value['amount']}"
         return f"{amounts} {after.currency} / {after.unit}{suffix}"
     return f"{value_text(live)} -> {value_text(desired)}{suffix}"
-
-
-def _price(value: Shown) -> Price:
-    return Price(Decimal(value.value["amount"]), value.value["currency"], parse_unit(value.value["per"]))

@@ -9,8 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
+from reconciler.costs.count import Costs
 from reconciler.plan import FORMAT
-from reconciler.schemas.tidy import Schema, ordered
+from reconciler.schemas.tidy import Schema, ordered, tidy
 
 FAILURE: Final = {
     "code": "A stable word for programs.",
@@ -27,14 +30,28 @@ _FIELDS: Final = {
         "kind": "The kind of document.",
         "format": "The version of this document; it grows when a field changes its meaning.",
         "tool": "The version of reconciler that made the plan.",
+        "made": "When and from which commit it was made; null where that is not known.",
+        "scope": "What the run was asked for; everything where nothing is given.",
         "registries": "Every registry of the run, in the order of reconciler.yaml.",
         "digest": "The hash of the sorted digests of all actions: two plans with one digest do the same.",
         "notes": "Remarks about the whole run.",
+    },
+    "Made": {
+        "at": "The time, in UTC.",
+        "commit": "The git commit of the folder; null outside of git.",
+        "dirty": "Whether the folder held what no commit has; null outside of git.",
+    },
+    "Scope": {
+        "registries": "--registry",
+        "only": "--only",
+        "without": "--except",
+        "resend": "--resend",
     },
     "RegistryPlan": {
         "name": "Its name in reconciler.yaml.",
         "kind": "The adapter that speaks to it.",
         "target": "Its address, or the file of an embedded registry.",
+        "account": "Whose registry it is, where what was read from it tells; else null.",
         "failure": "Why it could not be read; null if it was.",
         "actions": "One for every manifest that names this registry.",
         "not_held": "Declared fields for which this kind has no place.",
@@ -61,6 +78,7 @@ _FIELDS: Final = {
         "used_by": "Who is known to use the live object, as far as the registry tells.",
         "after": "The keys (`Provider/house-vllm`) of the actions that come first.",
         "rests_on": "The fingerprint of what was read; apply refuses to write when it has moved.",
+        "basis": "What of it an update rests on: each wire path with a short digest of its live value.",
         "digest": "The hash of what the action does or refuses; empty where it does nothing.",
     },
     "Change": {
@@ -102,6 +120,10 @@ _FIELDS: Final = {
         "line": "Counts from 1.",
         "column": "Counts from 1, in characters.",
     },
+    "Basis": {
+        "path": "The keys that lead to the value in the live object.",
+        "digest": "A short digest of the value; never the value.",
+    },
     "Unmanaged": {
         "path": "The field, as in the manifest.",
         "live": "What the registry holds.",
@@ -121,6 +143,61 @@ _FIELDS: Final = {
     "Failure": FAILURE,
 }
 
+_COSTS: Final = {
+    "Costs": {
+        "usage": "The file of usage, as it was named to the run.",
+        "months": "The months that it has, as 2026-10.",
+        "by_registry": "Whether its rows name registries; if not, the usage counts for each of them.",
+        "registries": "Every registry of the run, in the order of reconciler.yaml.",
+        "unmatched": "The models that the file names and no manifest has, or none for that registry.",
+        "ignored_columns": "The columns of the file that mean nothing here.",
+    },
+    "RegistryCosts": {
+        "name": "Its name in reconciler.yaml.",
+        "changes": "The price changes that could be counted.",
+        "totals": "One for each currency, without what is refused.",
+        "unknown": "What could not be counted, and is in no total.",
+    },
+    "PriceCost": {
+        "model": "The manifest's name.",
+        "path": "The field, as in the manifest.",
+        "quantity": "The name of the column that counts it.",
+        "currency": "Of all its amounts.",
+        "refused": "Whether the plan refuses the change, so that no total counts it.",
+        "months": "The months of the file that have a number for it.",
+        "used": "The sum over the months.",
+        "cost": "The sum over the months.",
+    },
+    "MonthCost": {
+        "month": "As 2026-10.",
+        "used": "How much of it the file has, as a decimal number.",
+        "cost": "What that costs.",
+    },
+    "TotalCost": {
+        "currency": "Of all its amounts.",
+        "months": "Every month with a counted change.",
+        "cost": "The sum over the months.",
+        "mean": "The sum, divided by the number of months of the file.",
+    },
+    "MonthTotal": {"month": "As 2026-10.", "cost": "The sum over the counted changes."},
+    "Amounts": {
+        "before": "At the live price.",
+        "after": "At the declared price.",
+        "difference": "After less before; negative where it becomes cheaper.",
+    },
+    "UnknownCost": {
+        "model": "The manifest's name; null where it is about the whole registry.",
+        "path": "The field; null where it is about the whole model.",
+        "reason": "A stable word for programs.",
+        "message": "Why it is unknown.",
+        "months": "The months of the file that have no number for it, where that is the reason.",
+    },
+    "Unmatched": {
+        "model": "What the file calls it.",
+        "registry": "The registry of its rows; null where rows name none.",
+    },
+}
+
 
 def complete_plan(schema: Schema) -> Schema:
     """Explains every field, and says that every one is there."""
@@ -130,6 +207,19 @@ def complete_plan(schema: Schema) -> Schema:
     schema["properties"]["exit_code"] = {
         "description": "What the run ended with; not there where the plan stands in another document.",
         "type": "integer",
+    }
+    costs = tidy(TypeAdapter(Costs).json_schema(mode="serialization"))
+    describe(costs, "Costs", _COSTS)
+    schema["$defs"] |= costs.pop("$defs") | {"Costs": ordered(costs)}
+    schema["properties"]["costs"] = {
+        "description": "What the price changes would have cost; only there with `--usage`.",
+        "$ref": "#/$defs/Costs",
+    }
+    schema["properties"]["integrity"] = {
+        "description": "A hash over all the rest, so that an edited file is noticed; no signature. "
+        "Not there where the plan stands in another document.",
+        "type": "string",
+        "pattern": "^[0-9a-f]{64}$",
     }
     return schema
 
