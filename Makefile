@@ -24,7 +24,7 @@ demo: $(READY) ## plan, apply, an empty second plan, an edit and its plan, on th
 	@PATH="$(CURDIR)/$(BIN):$$PATH" bash examples/demo.sh
 
 test: $(READY) ## all tests
-	$(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
 check: lint types contracts stale ## everything that CI checks besides tests and demo
 

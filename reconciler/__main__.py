@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 
 
 def main() -> None:
     """Runs the command line and ends the process with its exit code."""
+    # A short run makes little garbage; to look for it after every 700 objects takes a tenth of the time.
+    gc.set_threshold(20_000, 10, 10)
     try:
         from reconciler.cli.app import run  # noqa: PLC0415 - so that importing the package stays cheap
 

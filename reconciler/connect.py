@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from reconciler.manifests.config import AuthEntry, LoadedConfig
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Connection, Kind
-from reconciler.secrets import EnvSource, TokenExchange
+from reconciler.secrets import EnvSource, SecretSource, TokenExchange
 
 if TYPE_CHECKING:
     import httpx
@@ -21,19 +21,18 @@ _UNLIMITED = 600_000  # requests per minute; a file on this machine needs no pac
 def connect(config: LoadedConfig, registry: str, environment: Mapping[str, str]) -> Connection:
     """The connection to one registry.
 
-    Raises SecretError where its token or API key is not set, StorageError where an embedded one's file
+    Raises SecretError where its token or API key cannot be read, StorageError where an embedded one's file
     cannot be used.
     """
     from reconciler.http import AccessToken, Pace  # noqa: PLC0415 - only a run that talks to a registry needs it
 
     entry = config.value.registries[registry]
     wire = in_process(config.database(registry), probe=entry.probe is not False) if entry.embedded else None
+    source = config.credential(registry)
     token = (
-        EnvSource(entry.token.env).read(f"the token of registry '{registry}'", environment)
-        if entry.token
-        else None
+        source.read(f"the token of registry '{registry}'", environment) if source and entry.token else None
     )
-    exchange = _exchange(entry.auth, registry, environment) if entry.auth else None
+    exchange = _exchange(entry.auth, source, registry, environment) if source and entry.auth else None
     default = _UNLIMITED if entry.embedded else kind_of(config, registry).requests_per_minute
     per_minute = entry.requests_per_minute or default
     return Connection(
@@ -48,10 +47,12 @@ def connect(config: LoadedConfig, registry: str, environment: Mapping[str, str])
     )
 
 
-def _exchange(auth: AuthEntry, registry: str, environment: Mapping[str, str]) -> TokenExchange:
+def _exchange(
+    auth: AuthEntry, source: SecretSource, registry: str, environment: Mapping[str, str]
+) -> TokenExchange:
     """The name of the key tells where it comes from: a refusal repeats it."""
-    env = auth.ibm_api_key.env
-    key = EnvSource(env).read(f"{env}, the API key of registry '{registry}'", environment)
+    where = source.env if isinstance(source, EnvSource) else f"'{source.file}'"
+    key = source.read(f"{where}, the API key of registry '{registry}'", environment)
     url, form = auth.asked
     return TokenExchange(key, url, form)
 

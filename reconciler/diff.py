@@ -14,11 +14,12 @@ from reconciler.manifests.problems import dotted
 from reconciler.money import PER_1M_TOKENS, InexactPrice, Price, Unit
 from reconciler.plan import Change, PlanPlace, Refusal, Shown, Unmanaged, shown
 from reconciler.registries.addresses import upstreams
-from reconciler.registries.codecs import Json, Tree, Unreadable, Value
+from reconciler.registries.codecs import Json, Money, Tree, Unreadable, Value
 from reconciler.registries.interface import LiveObject
 from reconciler.registries.rows import (
     ABSENT,
     Clear,
+    Contradiction,
     Created,
     Declared,
     Echo,
@@ -88,7 +89,7 @@ def compare(
     ]
     for path, item, there, value in differing:
         changes.append(_change(desired, path, item, there, value, raw=raw))
-        problem = _why_not(table, item, path, value, raw)
+        problem = _why_not(table, item, path, value, raw) or _other_currency(table, path, there, value)
         if problem is not None:
             refusals.append(problem)
             continue
@@ -265,6 +266,31 @@ def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[s
         fix = "write a value, or leave the field out"
         return Refusal("cannot-express", f"{name}: {table.title} has no way to clear it", fix, (name,))
     return None
+
+
+def _other_currency(table: Table, path: Path, there: Value, value: Value) -> Refusal | None:
+    """An amount that is sent would be taken for one in the currency that the object is in."""
+    if not isinstance(there, Price) or not isinstance(value, Price) or there.currency == value.currency:
+        return None
+    message = (
+        f"{dotted(path)}: is in {there.currency} there, not in {value.currency}, and no update of "
+        f"{table.title} sets the currency"
+    )
+    fix = "leave the prices out for this registry, or make a new model and retire this one"
+    return Refusal("cannot-express", message, fix, (dotted(path),))
+
+
+def contradictions(desired: Desired, table: Table, live: LiveObject) -> Iterator[str]:
+    """What the price fields of a live object say against each other, of prices that are not declared:
+    a declared one is a change."""
+    declared = {item.points[0].path for item, _ in desired.fields.values()}
+    for row in table.rows:
+        if len(row.points) == 1 or row.portable is None or row.points[0].path in declared:
+            continue
+        item = table.find(row.portable) if isinstance(row.codec, Money) else None
+        value = item.read(live.raw) if item is not None else None
+        if isinstance(value, Contradiction):
+            yield f"{dotted(row.portable)} {value}"
 
 
 def _change(

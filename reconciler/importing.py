@@ -220,7 +220,7 @@ def _drafts(
         names[resource].add(name.casefold())
     tokens = [entry.token for entry in config.value.registries.values() if entry.token]
     known = [*tokens, *config.value.secrets.values()]
-    secrets = {*config.value.secrets, *(source.env for source in known), *used}
+    secrets = {*config.value.secrets, *(source.env for source in known if source.env), *used}
     bases = {(live.resource, name): live for live in observation.objects for name in live.names}
     wanted = [(live, tables[live.variant], _name_of(live, tables[live.variant])) for live in objects]
     for live, table, name in sorted(wanted, key=lambda each: each[2] != each[0].names[0]):
@@ -656,7 +656,10 @@ class _Trial:
     def _with_stubs(self, drafts: Collection[_Draft]) -> LoadedConfig:
         """The configuration once the secrets of all drafts are filled in."""
         stubs = [stub for draft in drafts for stub in draft.stubs(self.config, self.registry)]
-        entries = {stub.name: SecretEntry(env=stub.name, hosts=list(stub.hosts)) for stub in stubs}
+        entries = {
+            stub.name: SecretEntry.model_validate({"env": stub.name, "hosts": list(stub.hosts)})
+            for stub in stubs
+        }
         secrets = {**self.config.value.secrets, **entries}
         return replace(self.config, value=self.config.value.model_copy(update={"secrets": secrets}))
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from reconciler.desired import Desired
 from reconciler.destinations import destinations
-from reconciler.diff import compare, creation, readable_points, unmanaged
+from reconciler.diff import compare, contradictions, creation, readable_points, unmanaged
 from reconciler.errors import InternalError, ReconcilerError, RegistryError, UsageError
 from reconciler.fingerprints import basis, declared_paths, fingerprint, surroundings
 from reconciler.guards import (
@@ -308,13 +308,14 @@ class _RegistryPlanner:
     ) -> Action:
         unseen = self.unseen[table.variant]
         difference = compare(desired, table, match.live, unseen=unseen, resend=self.resend)
+        at_odds = tuple(contradictions(desired, table, match.live))
         action = replace(
             base,
             id=match.live.id,
             changes=difference.changes,
             unverified=difference.unverified,
             unmanaged=tuple(unmanaged(desired, table, match.live)),
-            notes=(*_adoption(table, match), *difference.notes),
+            notes=(*_adoption(table, match), *at_odds, *difference.notes),
             hints=desired.hints,
         )
         declared = declared_paths(desired)
@@ -325,7 +326,7 @@ class _RegistryPlanner:
         ]
         if not difference.changes and not refusals:
             # Where the server makes the ids, what a model is found by is no news of every plan.
-            return action if table.identity.client_chosen else replace(action, notes=())
+            return action if table.identity.client_chosen else replace(action, notes=at_odds)
 
         blanks = tuple(_blanks(desired, table, self.nulls[table.variant])) if difference.edits else ()
         rests = basis(table, difference.edits, match.live, declared)

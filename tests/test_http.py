@@ -517,23 +517,24 @@ async def test_a_read_gives_up_after_its_tries(case: str) -> None:
 @pytest.mark.parametrize("act", [stays_silent, drips(200)])
 @story
 async def test_a_read_ends_with_its_deadline(act: Act) -> None:
-    async with serving(act) as server, opened(server.origin, timeout=0.15, read_attempts=2) as transport:
-        begin = asyncio.get_running_loop().time()
+    waits = Waits()
+    options = {"timeout": 0.3, "read_attempts": 2, "waits": waits}
+    async with serving(act) as server, opened(server.origin, **options) as transport, asyncio.timeout(40):
         assert type(await failure_of(transport.read("GET", "/"))) is Unreachable
-        assert asyncio.get_running_loop().time() - begin < 1.5
-    assert len(server.seen) == 2
+    assert len(waits.slept) == 1
+    assert len(server.seen) <= 2  # a machine that is busy may not even connect in a third of the time
 
 
 @story
 async def test_a_clear_no_stays_clear_when_its_body_drips() -> None:
-    async with serving(drips(400)) as server, opened(server.origin, timeout=0.15) as transport:
+    async with serving(drips(400)) as server, opened(server.origin, timeout=0.6) as transport:
         assert type(await failure_of(transport.write("POST", "/", b"{}"))) is Rejected
 
 
 @story
 async def test_a_transport_goes_on_after_a_fault() -> None:
     acts = (says(400), resets, stays_silent, says(200, [1]))
-    async with serving(*acts) as server, opened(server.origin, concurrency=1, timeout=0.2) as transport:
+    async with serving(*acts) as server, opened(server.origin, concurrency=1, timeout=0.6) as transport:
         for _ in range(3):
             await failure_of(transport.write("POST", "/", b"{}"))
         assert (await transport.read("GET", "/")).data == [1]
@@ -553,7 +554,8 @@ UNCLEAR = {
 @pytest.mark.parametrize("case", UNCLEAR)
 @story
 async def test_a_write_without_a_clear_answer_is_sent_once_and_its_outcome_unknown(case: str) -> None:
-    async with serving(UNCLEAR[case]) as server, opened(server.origin, timeout=0.2) as transport:
+    timeout = 0.6 if case in ("no answer in time", "answer drips") else 30.0
+    async with serving(UNCLEAR[case]) as server, opened(server.origin, timeout=timeout) as transport:
         error = await failure_of(transport.write("POST", "/models", b"{}"))
     assert type(error) is UnknownOutcome
     assert "may have taken effect" in error.message
@@ -1075,9 +1077,15 @@ async def test_calls_one_after_the_other_share_a_connection() -> None:
 
 @story
 async def test_the_connection_used_last_is_used_next() -> None:
+    answered = 0
+
     async def answers_late(seen: Seen, writer: asyncio.StreamWriter) -> None:
-        await asyncio.sleep(0.1 if seen.target == "/late" else 0.02)
+        nonlocal answered
+        if seen.target == "/late":
+            await until(lambda: answered == 2)
+            await asyncio.sleep(0.05)
         await says(200, [1])(seen, writer)
+        answered += 1
 
     async with serving(answers_late) as server, opened(server.origin) as transport:
         await asyncio.gather(*(transport.read("GET", path) for path in ("/a", "/late", "/b")))
@@ -1114,7 +1122,7 @@ async def test_an_interrupt_hangs_up_and_leaves_nothing_open() -> None:
             reading.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await reading
-        await asyncio.wait_for(server.hung_up.wait(), 2)
+        await asyncio.wait_for(server.hung_up.wait(), 30)
     gc.collect()  # an open socket would warn here, and warnings are errors
 
 

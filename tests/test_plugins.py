@@ -9,13 +9,14 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 from shelf_server import Shelf, shelf
 
+from reconciler.cli.app import run
 from reconciler.errors import PluginError
 from reconciler.registries import BUILT_IN, KINDS
 from reconciler.registries.consistency import mistakes
@@ -99,12 +100,16 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return work / "site"
 
 
-class Place:
-    """A folder of manifests for Shelf, and the command line in a process of its own."""
+Ran = tuple[int, str, str]
+"""The exit code of a run, and what it wrote to stdout and stderr."""
 
-    def __init__(self, folder: Path, site: Path, server: Shelf) -> None:
-        self.folder, self.site, self.server = folder, site, server
-        (folder / "models").mkdir()
+
+class Place:
+    """A folder of manifests for Shelf, and a command line that finds what is in the folder ``site``."""
+
+    def __init__(self, folder: Path, site: Path, server: Shelf, ran: Callable[..., Ran]) -> None:
+        self.folder, self.site, self.server, self.ran = folder, site, server, ran
+        (folder / "models").mkdir(parents=True)
         self.config(CONFIG.format(url=server.url))
         self.model(MODEL)
 
@@ -115,39 +120,80 @@ class Place:
         (self.folder / "models" / "all.yaml").write_text(text)
 
     def run(self, *arguments: str, code: int = 0) -> str:
-        path = os.pathsep.join([str(self.site), str(ROOT)])
-        environment = {"PYTHONPATH": path, "SHELF_TOKEN": self.server.token, "UPSTREAM_KEY": SECRET}
-        process = subprocess.run(
-            [sys.executable, "-m", "reconciler", *arguments],
-            cwd=self.folder,
-            env={**os.environ, **environment},
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert process.returncode == code, process.stdout + process.stderr
-        assert SECRET not in process.stdout + process.stderr
-        assert "Traceback" not in process.stderr
-        return process.stdout or process.stderr
+        environment = {"SHELF_TOKEN": self.server.token, "UPSTREAM_KEY": SECRET}
+        ended, out, err = self.ran(self.folder, self.site, environment, arguments)
+        assert ended == code, out + err
+        assert SECRET not in out + err
+        assert "Traceback" not in err
+        return out or err
 
     def document(self, *arguments: str, code: int = 0) -> Any:
         return json.loads(self.run(*arguments, "-o", "json", code=code))
 
 
+def in_a_process(folder: Path, site: Path, environment: Mapping[str, str], arguments: Sequence[str]) -> Ran:
+    path = os.pathsep.join([str(site), str(ROOT)])
+    process = subprocess.run(
+        [sys.executable, "-m", "reconciler", *arguments],
+        cwd=folder,
+        env={**os.environ, **environment, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return process.returncode, process.stdout, process.stderr
+
+
+def _look_anew() -> None:
+    """What is installed is looked up again, as every process does."""
+    vars(KINDS).pop("_plugins", None)
+    vars(KINDS)["_loaded"] = {}
+
+
 @pytest.fixture
-def place(tmp_path: Path, installed: Path) -> Iterator[Place]:
-    with shelf() as server:
-        yield Place(tmp_path, installed, server)
+def here(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Iterator[Callable[..., Ran]]:
+    """Runs the command line in this process, as if it had just started."""
+
+    def ran(folder: Path, site: Path, environment: Mapping[str, str], arguments: Sequence[str]) -> Ran:
+        _look_anew()
+        with monkeypatch.context() as patch:
+            patch.chdir(folder)
+            for one in reversed(str(site).split(os.pathsep)):
+                patch.syspath_prepend(one)
+            for name, text in environment.items():
+                patch.setenv(name, text)
+            capsys.readouterr()
+            return run(arguments), *capsys.readouterr()
+
+    yield ran
+    _look_anew()
 
 
-def test_from_validate_to_an_empty_second_plan(place: Place) -> None:
-    assert place.run("validate") == "1 model for 1 registry: no mistakes.\n"
-    assert place.server.seen == []
-    assert "+ support-mini" in place.run("plan")
-    assert place.server.written == []
-    assert place.document("apply", "--yes")["outcome"]["results"][0]["status"] == "done"
-    assert place.server.written == [
+@pytest.fixture
+def server() -> Iterator[Shelf]:
+    with shelf() as running:
+        yield running
+
+
+@pytest.fixture
+def place(tmp_path: Path, installed: Path, server: Shelf, here: Callable[..., Ran]) -> Place:
+    return Place(tmp_path / "project", installed, server, here)
+
+
+@pytest.fixture
+def apart(tmp_path: Path, installed: Path, server: Shelf) -> Place:
+    """Every run is a process of its own."""
+    return Place(tmp_path / "project", installed, server, in_a_process)
+
+
+def test_from_validate_to_an_empty_second_plan(apart: Place) -> None:
+    assert apart.run("validate") == "1 model for 1 registry: no mistakes.\n"
+    assert apart.server.seen == []
+    assert "+ support-mini" in apart.run("plan")
+    assert apart.server.written == []
+    assert apart.document("apply", "--yes")["outcome"]["results"][0]["status"] == "done"
+    assert apart.server.written == [
         (
             "POST",
             "/api/models",
@@ -166,7 +212,7 @@ def test_from_validate_to_an_empty_second_plan(place: Place) -> None:
             },
         )
     ]
-    [part] = place.document("plan")["registries"]
+    [part] = apart.document("plan")["registries"]
     assert [action["operation"] for action in part["actions"]] == ["none"]
     assert [(each["path"], each["names"]) for each in part["not_held"]] == [("developer", ["support-mini"])]
 
@@ -440,23 +486,23 @@ def _forgotten() -> Iterator[None]:
             del sys.modules[name]
 
 
-def test_a_broken_plugin_ends_the_run_that_asks_for_it_and_no_other(tmp_path: Path) -> None:
-    folder, site = tmp_path / "project", tmp_path / "site"
-    folder.mkdir()
+def test_a_broken_plugin_ends_the_run_that_asks_for_it_and_no_other(
+    tmp_path: Path, server: Shelf, here: Callable[..., Ran]
+) -> None:
+    site = tmp_path / "site"
     site.mkdir()
     put(site, {"acme": "acme_gone:KIND"})
-    with shelf() as server:
-        place = Place(folder, site, server)
-        place.config(CONFIG.format(url=server.url).replace("kind: shelf", "kind: acme"))
-        for line in (("validate",), ("plan",), ("apply", "--yes"), ("registries",)):
-            text = place.run(*line, code=1)
-            assert "entry point acme = acme_gone:KIND of acme-adapter 1.2: ModuleNotFoundError" in text
-        assert place.document("plan", code=1)["error"]["code"] == "plugin"
-        put(site, {"orq": "acme_gone:KIND"}, dist="usurper")  # told of whenever one looks for plugins
-        assert "comes with reconciler itself" in place.run("validate", code=1)
-        place.config(CONFIG.format(url=server.url).replace("kind: shelf", "kind: orq"))
-        place.model(MODEL.replace("  native: {shelf: {tags: [support, mini]}}\n", ""))
-        assert "no mistakes" in place.run("validate")
+    place = Place(tmp_path / "project", site, server, here)
+    place.config(CONFIG.format(url=server.url).replace("kind: shelf", "kind: acme"))
+    for line in (("validate",), ("plan",), ("apply", "--yes"), ("registries",)):
+        text = place.run(*line, code=1)
+        assert "entry point acme = acme_gone:KIND of acme-adapter 1.2: ModuleNotFoundError" in text
+    assert place.document("plan", code=1)["error"]["code"] == "plugin"
+    put(site, {"orq": "acme_gone:KIND"}, dist="usurper")  # told of whenever one looks for plugins
+    assert "comes with reconciler itself" in place.run("validate", code=1)
+    place.config(CONFIG.format(url=server.url).replace("kind: shelf", "kind: orq"))
+    place.model(MODEL.replace("  native: {shelf: {tags: [support, mini]}}\n", ""))
+    assert "no mistakes" in place.run("validate")
 
 
 # --- the built-in ones ------------------------------------------------------------------------------

@@ -60,6 +60,14 @@ SLIPS = {
     "cents per token written as USD per token": pricing(
         "token", input=Decimal("0.000015"), output=Decimal("0.00006")
     ),
+    # hermes-agent#112018: a session of $2.90 stored as one of $2.58 M, so nearly 10^6 and other digits.
+    "nearly a million times": pricing(input=Decimal(133448), output=Decimal(533793)),
+    # microsoft/autogen#3165: a price per 1M where a table per 1K is asked for, and per token in it.
+    "per token written as per 1K": pricing("1K tokens", input=Decimal("1.5e-7"), output=Decimal("6e-7")),
+    "per 1M written as per 1K, other digits": pricing(input=Decimal(140), output=Decimal(560)),
+    "USD for cents": pricing(input=Decimal(15), output=Decimal(60)),
+    "cents for USD": pricing(input=Decimal("0.0015"), output=Decimal("0.006")),
+    "a hundred thousand times": pricing(input=Decimal("1.5e-6"), output=Decimal("6e-6")),
     "not the same digits": pricing(input=Decimal("143.7"), output=Decimal(590)),
     # Respan's pages until March 2026 show 0.025 for a GPT-4-like model in a field per 1M.
     "the vendor's old examples": pricing(input=Decimal("0.00025"), output=Decimal("0.001")),
@@ -94,6 +102,26 @@ def test_the_readings_stand_side_by_side(house: House) -> None:
 def test_a_slip_in_the_registrys_own_field_is_one_too(house: House) -> None:
     house.manifests = [manifest(pricing=None, native={"orq": {"input_cost": Decimal("0.15")}})]
     assert "unit-slip" in refused(one(house.plan([live()])))
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes"),
+    [
+        # Respan: Create a custom model, example until March 2026: 0.025 where the June page has 2.5.
+        ("2.5", "0.025"),
+        # The same field with what GPT-4 costs per 1M.
+        ("30", "0.03"),
+        # Orq: SDK sample of updateOpenaiLike, 0.002 per 1K tokens, in a field per 1M, and the other way.
+        ("2", "0.002"),
+        ("2", "2000"),
+        # BerriAI/litellm#38167: $15,000 instead of $0.15.
+        ("0.15", "15000"),
+    ],
+)
+def test_the_slips_of_vendors_pages_and_catalogues_are_caught(was: str, becomes: str) -> None:
+    name = ("pricing", "input")
+    move = Moved(name, name, usd(was), usd(becomes), PER_1M_TOKENS)
+    assert codes(move, {name: move.after}) == ["unit-slip"]
 
 
 # ---- a create has no price to compare with
@@ -136,7 +164,8 @@ def test_eight_models_of_one_type_are_a_range_of_their_own(house: House) -> None
 def test_a_price_that_becomes_zero_is_refused_and_one_that_was_zero_is_not(house: House) -> None:
     house.manifests = [manifest(pricing=pricing(input=0, output=Decimal("0.60")))]
     assert refused(one(house.plan([live()]))) == {
-        "price-zero": "pricing.input: 0.15 USD / 1M tokens would become free"
+        "price-zero": "pricing.input: 0.15 USD / 1M tokens -> 0.00 USD / 1M tokens looks like a unit slip "
+        "or a lost number: 0.00 reads as free of charge; 0.15 USD / 1M tokens would be as usual"
     }
     assert one(house.plan([live(input="0")])).operation == "none"
     house.manifests = [manifest(pricing=pricing(input=Decimal("0.15"), output=Decimal("0.60")))]
@@ -166,6 +195,93 @@ def test_a_team_sets_how_far_a_price_may_move(house: House) -> None:
     house.manifests = [manifest(pricing=pricing(input=Decimal("0.20"), output=Decimal("0.60")))]
     [refusal] = one(house.plan([live()])).refusals
     assert "(+33%) is more than the 25% that a price may rise (reconciler.yaml:1:" in refusal.message
+
+
+@pytest.mark.parametrize(
+    ("declared", "live_prices", "code", "readings"),
+    [
+        (
+            pricing("1M tokens", input=Decimal("0.15"), output=Decimal("0.10")),
+            ("0.00015", "0.0006"),
+            "price-order",
+            "0.10 reads as 0.10 USD / 1M tokens; 0.15 USD / 1M tokens would be as usual",
+        ),
+        (
+            pricing("1M tokens", input=Decimal("0.15"), output=Decimal("0.60"), cache_read=Decimal("0.30")),
+            ("0.00015", "0.0006"),
+            "price-order",
+            "0.30 reads as 0.30 USD / 1M tokens; 0.15 USD / 1M tokens would be as usual",
+        ),
+        (
+            pricing("1M tokens", input=Decimal(10), output=Decimal("0.60")),
+            ("0.00015", "0.0006"),
+            "price-order",
+            "10.00 reads as 10.00 USD / 1M tokens; had 10.00 cents / 1M tokens been meant, it would be "
+            "0.10 USD / 1M tokens",
+        ),
+        (
+            pricing("1M tokens", input=Decimal("0.15"), output=0),
+            ("0.00015", "0.0006"),
+            "price-zero",
+            "0.00 reads as free of charge; 0.60 USD / 1M tokens would be as usual",
+        ),
+    ],
+)
+def test_every_refusal_of_a_slip_says_so_with_both_readings_and_the_lines_that_let_it_through(
+    house: House, declared: dict[str, Any], live_prices: tuple[str, str], code: str, readings: str
+) -> None:
+    house.manifests = [manifest(pricing=declared)]
+    [refusal] = one(house.plan([live(*live_prices)])).refusals
+    assert refusal.code == code
+    assert "looks like a unit slip" in refusal.message
+    assert refusal.message.endswith(readings)
+    assert refusal.acknowledge is not None
+    assert f"guard: {code}" in refusal.acknowledge
+
+
+# ---- currencies and contradictions
+
+
+def test_a_live_price_in_another_currency_is_never_taken_for_ours(house: House) -> None:
+    euros = live_model(input_currency="EUR", output_currency="EUR")
+    house.manifests = [manifest()]
+    [refusal, _] = one(house.plan([euros])).refusals
+    assert refusal.code == "cannot-express"
+    assert refusal.message.startswith("pricing.input: is in EUR there, not in USD, and no update of ")
+    house.manifests = [manifest(pricing=None)]
+    assert one(house.plan([euros])).operation == "none"
+
+
+def test_a_live_price_in_another_currency_is_compared_with_no_limit_and_no_slip(house: House) -> None:
+    house.guards = {"price_change": {"rise": "1%", "fall": "1%"}}
+    house.manifests = [manifest(pricing=pricing(input=Decimal(15), output=Decimal(60)))]
+    euros = live_model(input_currency="EUR", output_currency="eur")
+    assert {each.code for each in one(house.plan([euros])).refusals} == {"cannot-express"}
+
+
+def test_a_price_in_metadata_is_in_the_currency_of_its_model(house: House) -> None:
+    declared = {"unit": "1M tokens", "currency": "USD", "cache_read": Decimal("0.075")}
+    house.manifests = [manifest(pricing=declared)]
+    document = live_model(input_currency="EUR")
+    document["metadata"]["million_tokens_cache_read_cost"] = Decimal("0.075")
+    [refusal] = one(house.plan([document])).refusals
+    assert refusal.message.startswith("pricing.cache_read: is in EUR there")
+    document["input_currency"] = "USD"
+    assert one(house.plan([document])).operation == "none"
+
+
+def test_prices_that_contradict_each_other_are_told_of_also_where_none_is_declared(house: House) -> None:
+    house.manifests = [manifest(pricing=None)]
+    document = live_model()
+    document["metadata"]["million_tokens_output_cost"] = Decimal(600)
+    action = one(house.plan([document]))
+    assert action.operation == "none"
+    assert action.notes == (
+        "pricing.output contradicts itself: output_cost is 0.0006 USD / 1K tokens, "
+        "metadata.million_tokens_output_cost is 600.00 USD / 1M tokens",
+    )
+    document["metadata"]["million_tokens_output_cost"] = Decimal("0.6")
+    assert one(house.plan([document])).notes == ()
 
 
 # ---- the way through

@@ -58,8 +58,18 @@ def test_an_address_that_cannot_be_called() -> None:
     )
 
 
+@pytest.mark.parametrize("host", ["10.0.0.7", "llm.example.com", "127.0.0.1.example.com"])
+def test_a_key_does_not_go_in_clear_to_another_machine(host: str) -> None:
+    _, failure = failed(target(f"http://{host}/v1"), hosts=host)
+    assert failure == Failure(
+        "secret",
+        "HOUSE: http:// would send it in clear",
+        "use https:// in spec.endpoint.base_url, or set `insecure_http: true` on this secret",
+    )
+
+
 def test_where_a_redirect_leads_may_be_no_address() -> None:
-    answer = Answer(302, httpx.Headers({"location": "http://a:b/"}), b"", None)
+    answer = Answer(302, httpx.Headers(), b"", None, location="http://a:b/")
     sight = read_list(answer, Voice(URL), model="llama")
     assert sight == Sight(
         "unknown", "302 Found: it redirects to an address that is none, which is not followed", 302

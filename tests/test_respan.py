@@ -17,7 +17,6 @@ from embedded.client import Client
 from house import run
 from orq_server import Exchange
 from respan_server import NOT_FOUND, RespanServer, live_model, live_provider, respan
-from tenacity import wait_none
 
 from reconciler.cli.app import run as run_command
 from reconciler.cli.run import Project, connections, load, observe
@@ -105,7 +104,7 @@ class Site:
 
 @pytest.fixture
 def build(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], no_pauses: None
 ) -> Iterator[Callable[[str], Site]]:
     """Makes a site whose registry is `in-process` or on a `socket`."""
     path = tmp_path / "project"
@@ -114,8 +113,6 @@ def build(
     monkeypatch.setenv("TOKEN", TOKEN)
     monkeypatch.setenv("UPSTREAM_KEY", KEY)
     monkeypatch.setenv("OTHER_KEY", OTHER)
-    monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
-    monkeypatch.setattr("reconciler.executor.timing.PAUSES", (0.0, 0.0, 0.0))
     database = path / "registry.db"
     with ExitStack() as stack:
 
@@ -573,7 +570,7 @@ class Steps:
 
 
 @pytest.fixture
-def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, no_pauses: None) -> Folder:
     monkeypatch.chdir(tmp_path)
     return Folder(tmp_path)
 

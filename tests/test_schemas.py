@@ -202,7 +202,9 @@ def test_a_plan_with_refusals(folder: Path, capsys: pytest.CaptureFixture[str]) 
     assert operations(plan(capsys, 3)) == {"create", "refused"}
 
 
-def test_a_plan_of_a_registry_that_does_not_answer(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_plan_of_a_registry_that_does_not_answer(
+    folder: Path, capsys: pytest.CaptureFixture[str], no_pauses: None
+) -> None:
     (folder / "reconciler.yaml").write_text(
         "{apiVersion: reconciler/v1, kind: Config, default_registries: [live],"
         " registries: {live: {kind: orq, url: 'http://127.0.0.1:9'}}}"

@@ -204,7 +204,7 @@ def test_a_hand_edit_of_an_undeclared_field_between_plan_and_write_stops_it(hous
     house.call("PUT", f"/models/{identity}", edited)
     result = only_result(house.execute(plan))
     assert (result.status, house.wire.bodies("PUT")) == ("stale", [])
-    assert result.reason == f"'{NAME}' has changed since the plan was made"
+    assert result.reason.startswith(f"'{NAME}' has changed since the plan was made: ")
 
 
 @pytest.mark.parametrize(

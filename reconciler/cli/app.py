@@ -1,7 +1,7 @@
 """The command line: which commands there are, and how every run ends.
 
-A run ends in one place: whatever happened becomes one exit code and, with ``-o json``, one document on
-stdout. No traceback is ever shown; a bug leaves a report that can be pasted.
+A run ends in one place: whatever happened becomes one exit code and, with ``-o json`` or ``-o markdown``, one
+document on stdout. No traceback is ever shown; a bug leaves a report that can be pasted.
 """
 
 from __future__ import annotations
@@ -90,10 +90,10 @@ def app() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command. Returns the exit code; prints every failure where it belongs."""
-    json_wanted = _wants_json(arguments)
+    output = _output_of(arguments)
     with _Signals() as signals:
         try:
-            return _main(arguments, json_wanted=json_wanted)
+            return _main(arguments, output)
         except KeyboardInterrupt:
             from reconciler.cli.console import Interrupted
 
@@ -104,13 +104,13 @@ def run(arguments: Sequence[str]) -> int:
             failure = error
         except Exception as error:  # noqa: BLE001 - the last resort, so that nobody sees a traceback
             failure = _bug(error)
-        return _fail(failure, json_wanted=json_wanted)
+        return _fail(failure, output)
 
 
-def _main(arguments: Sequence[str], *, json_wanted: bool) -> int:
+def _main(arguments: Sequence[str], output: str) -> int:
     from reconciler.cli.console import StdoutError, set_up_streams
 
-    set_up_streams(json_wanted=json_wanted)
+    set_up_streams(utf8=output in {"json", "markdown"})
     try:
         with app.make_context("reconciler", list(arguments) or ["--help"]) as context:
             result = app.invoke(context)
@@ -149,20 +149,20 @@ def _path(error: click.ClickException) -> list[str]:
     return [f"{word} " for word in words]
 
 
-_JSON: Final = re.compile(r"(?:--output=|-v*o=?)(?P<joined>.+)|(?P<apart>--output|-v*o)")
+_OUTPUT: Final = re.compile(r"(?:--output=|-v*o=?)(?P<joined>.+)|(?P<apart>--output|-v*o)")
 
 
-def _wants_json(arguments: Sequence[str]) -> bool:
-    """Whether `-o json` was asked for, also on a command line that is wrong elsewhere."""
+def _output_of(arguments: Sequence[str]) -> str:
+    """What `-o` asks for, also on a command line that is wrong elsewhere."""
     wanted = ""
     for argument, following in pairwise([*arguments, ""]):
-        found = _JSON.fullmatch(argument)
+        found = _OUTPUT.fullmatch(argument)
         if found is not None:
             wanted = found["joined"] or following
-    return wanted == "json"
+    return wanted
 
 
-def _fail(error: ReconcilerError, *, json_wanted: bool) -> int:
+def _fail(error: ReconcilerError, output: str) -> int:
     from reconciler.cli.console import SourceLines, StdoutError, paint, say, write
     from reconciler.errors import InputError
     from reconciler.report.problems import failure_text, problems_text
@@ -172,11 +172,18 @@ def _fail(error: ReconcilerError, *, json_wanted: bool) -> int:
         if not error.silent:
             say(failure_text(error, paint=colour))
         return int(error.exit_code)
-    if json_wanted:
+    document = ""
+    if output == "json":
         from reconciler.report.documents import error_document, render
 
+        document = render(error_document(error, error.exit_code, source))
+    elif output == "markdown":
+        from reconciler.report.markdown import error_markdown
+
+        document = error_markdown(error)
+    if document:
         with contextlib.suppress(StdoutError):
-            write(render(error_document(error, error.exit_code, source)))
+            write(document)
     if isinstance(error, InputError):
         say(problems_text(error.problems, source, paint=colour))
     say(failure_text(error, paint=colour))

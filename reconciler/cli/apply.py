@@ -16,7 +16,7 @@ from reconciler.cli.console import Interrupted, StdoutError, paint, say, shown_p
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
 from reconciler.cli.progress import Progress
-from reconciler.cli.run import Asked, Planned, Project, load, read_and_plan, read_for
+from reconciler.cli.run import Asked, Planned, Project, load, read_and_plan, read_for, show_command
 from reconciler.delta import Delta, delta
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.executor import Executed, Stop, Target, execute
@@ -27,6 +27,7 @@ from reconciler.planner import Selection
 from reconciler.registries.interface import Connection, Observation
 from reconciler.report.delta import delta_text
 from reconciler.report.documents import apply_document, render
+from reconciler.report.markdown import COMMENT, outcome_markdown
 from reconciler.report.proof import proof_text
 from reconciler.report.text import outcome_text, plan_text, totals
 from reconciler.secrets import SecretStore
@@ -101,9 +102,14 @@ def command(
     if unrecorded is not None:
         say(f"error: {unrecorded.message}; what this run did is in this report alone")
         code = ExitCode.PARTIAL if outcome.written else code
-    if not text:
+    if output == "json":
         document = apply_document(plan, outcome, code, moved, proofs=proofs, run=record.known_as)
         return _report(render(document), outcome, code)
+    if output == "markdown":
+        file = {} if plan_file is None else {"artefact": plan_file.name}
+        again = asked_for.command(config_path) if plan_file is None else show_command(plan_file)
+        told = outcome_markdown(plan, outcome, moved, proofs=proofs, limit=COMMENT, command=again, **file)
+        return _report(told, outcome, code)
     if todo or plan.failed or outcome.unexpected is not None:
         colours = paint(sys.stdout)
         told = "" if moved is None else f"\n{delta_text(moved, paint=colours)}\n"

@@ -68,12 +68,13 @@ class Interrupted(ReconcilerError):
         self.exit_code = exit_code
 
 
-def set_up_streams(*, json_wanted: bool) -> None:
-    """No character may end a run: what a terminal's encoding lacks is written out. JSON is always UTF-8."""
+def set_up_streams(*, utf8: bool) -> None:
+    """No character may end a run: what a terminal's encoding lacks is written out. A document is
+    UTF-8 everywhere."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-    if json_wanted and isinstance(sys.stdout, io.TextIOWrapper):
+    if utf8 and isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8")
 
 

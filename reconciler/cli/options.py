@@ -26,6 +26,14 @@ output = click.option(
     show_default=True,
     help="json: one document on stdout, in every ending.",
 )
+report_output = click.option(
+    "-o",
+    "--output",
+    type=click.Choice(["text", "json", "markdown"]),
+    default="text",
+    show_default=True,
+    help="json: one document on stdout, in every ending; markdown: likewise, to be posted as a comment.",
+)
 
 
 def verbose(shows: str = "wire values and unmanaged fields") -> Callable[[F], F]:
@@ -69,4 +77,4 @@ def selection(function: F) -> F:
 
 def common(function: F) -> F:
     """--config, --output and --verbose, of a command that plans."""
-    return config(output(verbose()(function)))
+    return config(report_output(verbose()(function)))

@@ -23,6 +23,7 @@ from reconciler.outcome import plan_exit_code
 from reconciler.planner import Selection
 from reconciler.report.costs import costs_text
 from reconciler.report.documents import plan_document, render
+from reconciler.report.markdown import COMMENT, plan_markdown
 from reconciler.report.text import plan_text
 
 _EPILOG = f"""\b
@@ -115,6 +116,11 @@ def command(
         _save(document, out)
     if output == "json":
         write(document)
+        return int(code)
+    if output == "markdown":
+        artefact = None if out is None else out.name
+        command = asked.command(config_path)
+        write(plan_markdown(plan, costs, limit=COMMENT, artefact=artefact, command=command))
         return int(code)
     text = plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout))
     write(text if costs is None else f"{text}\n\n{costs_text(costs, paint=paint(sys.stdout))}")

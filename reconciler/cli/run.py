@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
+import shlex
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -97,6 +98,24 @@ class Asked:
     selection: Selection
     resend: Sequence[str] = ()
     all_usages: bool = False
+
+    def command(self, config_path: Path) -> str:
+        """The command line that plans the same."""
+        config = shown_path(config_path)
+        options = [
+            *([] if config == "reconciler.yaml" else ["--config", config]),
+            *(word for name in self.registries for word in ("--registry", name)),
+            *(word for pattern in self.selection.only for word in ("--only", pattern)),
+            *(word for pattern in self.selection.without for word in ("--except", pattern)),
+            *(word for path in self.resend for word in ("--resend", path)),
+            *(["--usages"] if self.all_usages else []),
+        ]
+        return shlex.join(["reconciler", "plan", *options])
+
+
+def show_command(plan_file: Path) -> str:
+    """The command line that shows a saved plan."""
+    return shlex.join(["reconciler", "show", shown_path(plan_file)])
 
 
 def read_and_plan(

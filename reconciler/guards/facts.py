@@ -19,7 +19,7 @@ _DIGITS: Final = Context(prec=40)
 @dataclass(frozen=True, slots=True)
 class Moved:
     """A price that an action changes. ``path`` is where the manifest writes it, ``name`` its portable path,
-    ``unit`` what the manifest's number is per; ``before`` is None where none is live."""
+    ``unit`` what the manifest's number is per; ``before`` is None where none is live in the same currency."""
 
     path: Path
     name: Path
@@ -38,7 +38,7 @@ def moved_prices(desired: Desired, table: Table, raw: Mapping[str, Any]) -> Iter
             continue
         before = item.read(raw) if raw else None
         if before != after:
-            known = before if isinstance(before, Price) else None
+            known = before if isinstance(before, Price) and before.currency == after.currency else None
             yield Moved(path, table.portable_name(item), known, after, _unit(desired, path, item, after))
 
 

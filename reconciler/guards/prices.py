@@ -90,23 +90,27 @@ def _slip(case: Case, move: Moved) -> Refusal | None:
 def _zero(case: Case, move: Moved) -> Refusal | None:
     if move.after.amount or move.before is None or not move.before.amount:
         return None
-    message = f"{dotted(move.path)}: {_text(move.before, move.unit)} would become free"
-    return _refused(case, "price-zero", move, message)
+    was = _text(move.before, move.unit)
+    change = f"{was} -> {_text(move.after, move.unit)} looks like a unit slip or a lost number"
+    readings = f"{amount_text(move.after.amount)} reads as free of charge; {was} would be as usual"
+    return _refused(case, "price-zero", move, f"{dotted(move.path)}: {change}: {readings}")
 
 
 def _order(case: Case, move: Moved, in_force: Mapping[Path, Price]) -> Refusal | None:
     first = in_force.get(INPUT)
     if first is None or not first.amount or move.name not in (INPUT, OUTPUT, CACHE_READ):
         return None
-    output, cached = in_force.get(OUTPUT), in_force.get(CACHE_READ)
+    alike = {name: price for name, price in in_force.items() if _comparable(price, first)}
+    output, cached = alike.get(OUTPUT), alike.get(CACHE_READ)
     if output is not None and output.amount and _ratio(output, first) < 1 and move.name != CACHE_READ:
-        pair = f"output {_text(output, move.unit)} is below input {_text(first, move.unit)}"
+        other, how = output, f"output {_text(output, move.unit)} is below"
     elif cached is not None and _ratio(cached, first) > 1 and move.name != OUTPUT:
-        pair = f"cache_read {_text(cached, move.unit)} is above input {_text(first, move.unit)}"
+        other, how = cached, f"cache_read {_text(cached, move.unit)} is above"
     else:
         return None
-    message = f"{dotted(move.path)}: {pair}, which looks like a unit slip in one of them"
-    return _refused(case, "price-order", move, message)
+    pair = f"{how} input {_text(first, move.unit)}, which looks like a unit slip in one of them"
+    readings = _readings(move, other if move.name == INPUT else first)
+    return _refused(case, "price-order", move, f"{dotted(move.path)}: {pair}: {readings}")
 
 
 def _range(case: Case, move: Moved, peers: Peers, model_type: str | None) -> Refusal | None:

@@ -22,6 +22,9 @@ _DEEPEST = 64
 """Lists and objects inside each other. What walks an answer later on calls itself as often."""
 _TOO_DEEP = "it is nested too deeply"
 
+_MOST_VALUES = 4_000_000
+"""Values in one answer, by its commas and brackets. Two bytes can make an object that takes a hundred."""
+
 
 @dataclass(frozen=True, slots=True)
 class Reply:
@@ -36,6 +39,8 @@ class Reply:
     data: Any = field(repr=False)
     request_id: str | None
     empty: bool = False
+    size: int = field(default=0, compare=False)
+    """Bytes of the body."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,8 @@ class Answer:
     headers: httpx.Headers = field(repr=False)
     body: bytes = field(repr=False)
     flaw: Flaw | None
+    location: str | None = field(default=None, repr=False)
+    """Where a redirect leads, as it was sent."""
 
     @property
     def is_success(self) -> bool:
@@ -90,7 +97,8 @@ async def receive(response: httpx.Response, *, limit: int, deadline: float) -> A
         flaw = Flaw(f"the answer is larger than {limit} bytes", passing=False)
     except zlib.error:
         flaw = Flaw("the answer cannot be decompressed", passing=False)
-    return Answer(response.status_code, response.headers, bytes(body), flaw if success else None)
+    location = response.extensions.get("location")
+    return Answer(response.status_code, response.headers, bytes(body), flaw if success else None, location)
 
 
 async def _unpacked(response: httpx.Response, room: int) -> AsyncIterator[bytes]:
@@ -117,6 +125,8 @@ def decode(body: bytes) -> Any:
 
     Raises ValueError, whose text never repeats the body.
     """
+    if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+        raise ValueError("it has too many values")
     text = body.decode("utf-8-sig")
     if not text.strip():
         return None

@@ -104,10 +104,21 @@ class Clients:
             timeout=self._timeout,
             limits=httpx.Limits(max_connections=1, keepalive_expiry=_KEEP_IDLE),
             follow_redirects=False,
+            event_hooks={"response": [_put_location_aside]},
             trust_env=not self._base.is_loopback,
             verify=verify,
             transport=transport,
         )
+
+
+async def _put_location_aside(response: httpx.Response) -> None:
+    """httpx reads where a redirect leads also where it shall not follow, and fails on what is no address.
+
+    A failure would hide that an answer came, and a write that was answered must not count as not sent.
+    """
+    location = response.headers.pop("location", None)
+    if location is not None:
+        response.extensions["location"] = location
 
 
 @lru_cache(maxsize=4)

@@ -56,13 +56,14 @@ _NOT_SENT = (
     httpx.ProxyError,  # the proxy refused the tunnel
     httpx.InvalidURL,  # longer than httpx sends
 )
-# A raw OSError: TLS that broke later on. A UnicodeError: httpx reads where a redirect leads, and fails on it.
-SEND_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError)
+# A raw OSError: TLS that broke later on.
+SEND_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError)
 """What an exchange without an answer can end in."""
 
 _REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id", "cf-ray")
 _LONGEST_EXCERPT = 200
 _LONGEST_DETAIL = 100
+_A_DAY = 86_400.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,9 +161,15 @@ class Judge:
             data = decode(answer.body)
         except ValueError as error:
             # Never an excerpt: the body of a success may hold what the registry keeps secret.
-            kind = self._clean(call, answer.headers.get("content-type", "none"), _LONGEST_DETAIL)
+            media = answer.headers.get("content-type", "")
+            kind = self._clean(call, media or "none", _LONGEST_DETAIL)
+            if is_page(answer.body.decode("utf-8", "replace"), media):
+                return self._unusable(
+                    call, answer, f"the answer is a page of HTML, not JSON (content type {kind})"
+                )
             return self._unusable(call, answer, f"the answer is not JSON ({error}; content type {kind})")
-        return Reply(answer.status, data, self._request_id(call, answer), empty=not answer.body.strip())
+        empty, size = not answer.body.strip(), len(answer.body)
+        return Reply(answer.status, data, self._request_id(call, answer), empty=empty, size=size)
 
     def _redirect(self, call: Call, answer: Answer) -> Failed:
         what = self._redirection(call, answer)
@@ -172,13 +179,13 @@ class Judge:
         return Failed(self._error(UnexpectedAnswer, call, answer, what, hint=self._wrong_url()))
 
     def _redirection(self, call: Call, answer: Answer) -> str:
-        location = answer.headers.get("location")
+        location = answer.location
         if location is None:
             return "an answer that we do not know"
         try:
             origin, same = redirect_target(call.address, location)
-        except httpx.InvalidURL:
-            origin, same = "an address that is not valid", False
+        except (httpx.InvalidURL, ValueError):  # ValueError: a host that no name lookup takes
+            return "redirected to an address that is not valid; not followed, and nothing was sent there"
         if same:
             return "redirected to another path of the same origin; not followed"
         origin = self._clean(call, origin, _LONGEST_DETAIL)
@@ -191,7 +198,8 @@ class Judge:
             return Failed(self._error(RateLimited, call, answer, words), repeat=True, wait=wait)
         asked = "waiting does not lift this limit"
         if wait != float("inf"):
-            asked = f"asks for a wait of {wait:.0f} s, and we wait {self.longest_wait:.0f} s at most"
+            told = f"{wait:.0f} s" if wait < _A_DAY else "more than a day"
+            asked = f"asks for a wait of {told}, and we wait {self.longest_wait:.0f} s at most"
         return Failed(self._error(RateLimited, call, answer, f"{asked}: {words}"))
 
     def _broken(self, call: Call, answer: Answer) -> Failed:

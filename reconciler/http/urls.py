@@ -81,12 +81,18 @@ class BaseUrl:
         return self.text + path
 
     @property
+    def is_plain(self) -> bool:
+        """Whether it is http://, so that everybody on the way can read what is sent."""
+        return self.text.startswith("http://")
+
+    @property
     def is_loopback(self) -> bool:
         """Whether the address never leaves this machine."""
-        if self.host == "localhost" or self.host.endswith(".localhost"):
+        host = self.host.rstrip(".")
+        if host == "localhost" or host.endswith(".localhost"):
             return True
         try:
-            return ipaddress.ip_address(self.host).is_loopback
+            return ipaddress.ip_address(host).is_loopback
         except ValueError:
             return False
 

@@ -7,15 +7,17 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Annotated, Any, Final, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
 from reconciler.errors import InputError, Place, Problem
+from reconciler.manifests.concealing import reads_like_one
 from reconciler.manifests.fields import (
     LITERAL,
     BaseUrl,
@@ -27,10 +29,10 @@ from reconciler.manifests.fields import (
     failure,
     matching,
 )
-from reconciler.manifests.problems import did_you_mean, validate
+from reconciler.manifests.problems import did_you_mean, dotted, validate
 from reconciler.manifests.vocabulary import HOST
 from reconciler.manifests.yamltree import Document, Limits, locate, parse
-from reconciler.secrets import EnvSource, SecretRule
+from reconciler.secrets import EnvSource, FileSource, SecretRule, SecretSource, confined
 
 EnvName = Annotated[
     str,
@@ -58,8 +60,12 @@ LocalPath = Annotated[
 ]
 
 
-class FromEnv(Strict):
-    """A secret in an environment variable."""
+class SecretFrom(Strict):
+    """Where a secret comes from: an environment variable or a file."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"oneOf": [{"required": ["env"]}, {"required": ["file"]}]},
+    )
 
     @model_validator(mode="before")
     @classmethod
@@ -68,19 +74,40 @@ class FromEnv(Strict):
             raise failure(
                 LITERAL,
                 "a secret is never written in this file",
-                "write {env: NAME}, the variable that holds it",
+                "write {env: NAME}, the variable that holds it, or {file: PATH}",
             )
         return value
 
-    env: EnvName = Field(description="The variable's name, never its value.")
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.env is None) == (self.file is None):
+            hint = "keep one of them" if self.env else "add the name of the variable as `env`"
+            raise failure("secret-source", "a secret comes from either `env` or `file`", hint)
+        return self
+
+    env: Omittable[EnvName] = Field(None, description="The variable's name, never its value.")
+    file: Omittable[LocalPath] = Field(
+        None,
+        description="A file that holds it, relative to reconciler.yaml and inside one of `secret_folders`.",
+        examples=["/run/secrets/orq-token"],
+    )
+
+    @property
+    def key(self) -> str:
+        """The field that says where it comes from."""
+        return "file" if self.env is None else "env"
 
 
-class SecretEntry(FromEnv):
+class SecretEntry(SecretFrom):
     """A secret that manifests may name, and the hosts that it may reach."""
 
     hosts: Annotated[list[Host], Field(min_length=1)] = Field(
         description="The upstream hosts that it may be used for; "
         "the registry's own host where a manifest names no upstream."
+    )
+    insecure_http: bool = Field(
+        default=False,
+        description="Allow `reconciler probe` to send it over http:// to a host other than this machine.",
     )
 
 
@@ -94,7 +121,7 @@ IBM_TOKEN_URLS: Final = {
 class AuthEntry(Strict):
     """An API key that is exchanged for access tokens, which end after a while and are renewed."""
 
-    ibm_api_key: FromEnv = Field(
+    ibm_api_key: SecretFrom = Field(
         description="Where the IBM API key comes from; it goes to `token_url` alone."
     )
     token_url: Omittable[BaseUrl] = Field(
@@ -134,7 +161,7 @@ class RegistryEntry(Strict):
         "model of it, as Orq does; true if left out. Only for `embedded`.",
         examples=[False],
     )
-    token: Omittable[FromEnv] = Field(
+    token: Omittable[SecretFrom] = Field(
         None,
         description="Where the bearer token comes from; only for `url`.",
         examples=[{"env": "ORQ_API_KEY"}],
@@ -177,18 +204,18 @@ class RegistryEntry(Strict):
 
     @property
     def credential(self) -> Credential | None:
-        """The environment variable that lets us in."""
+        """The secret that lets us in."""
         if self.token:
-            return Credential(self.token.env, "token", ("token", "env"))
+            return Credential(self.token, "token", ("token",))
         if self.auth:
-            return Credential(self.auth.ibm_api_key.env, "API key", ("auth", "ibm_api_key", "env"))
+            return Credential(self.auth.ibm_api_key, "API key", ("auth", "ibm_api_key"))
         return None
 
 
 class Credential(NamedTuple):
-    """An environment variable, what it holds, and where an entry names it."""
+    """Where a secret comes from, what it is, and where an entry says so."""
 
-    env: str
+    source: SecretFrom
     what: str
     path: tuple[str, ...]
 
@@ -229,6 +256,11 @@ class Config(Strict):
     secrets: dict[SecretName, SecretEntry] = Field(
         default_factory=dict, description="All that manifests may name, and where each may go."
     )
+    secret_folders: Omittable[Annotated[list[LocalPath], Field(min_length=1)]] = Field(
+        None,
+        description="The folders that a secret's `file` may be in; none if left out.",
+        examples=[["/run/secrets"]],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -258,9 +290,28 @@ class LoadedConfig:
     def place(self, *path: str | int, key: bool = False) -> Place:
         return locate(self.document, path, key=key)
 
+    def source(self, given: SecretFrom, *path: str) -> SecretSource:
+        """Where to read the secret that ``given`` at ``path`` speaks of."""
+        if given.env is not None:
+            return EnvSource(given.env)
+        file = given.file or ""
+        folders = tuple(self._absolute(folder) for folder in self.value.secret_folders or ())
+        return FileSource(file, self._absolute(file), folders, str(self.place(*path, "file")))
+
+    def credential(self, registry: str) -> SecretSource | None:
+        """Where to read what lets us into ``registry``; None where nothing does."""
+        found = self.value.registries[registry].credential
+        return self.source(found.source, "registries", registry, *found.path) if found else None
+
+    def _absolute(self, path: str) -> Path:
+        # Not resolved: `a/../b` is another place than `b` where `a` is a link.
+        return self.folder.absolute() / path
+
     def secret_rules(self) -> Mapping[str, SecretRule]:
         return {
-            name: SecretRule(name, EnvSource(entry.env), frozenset(entry.hosts))
+            name: SecretRule(
+                name, self.source(entry, "secrets", name), frozenset(entry.hosts), entry.insecure_http
+            )
             for name, entry in self.value.secrets.items()
         }
 
@@ -308,6 +359,7 @@ def _cross_checks(config: LoadedConfig) -> Iterator[Problem]:
             yield Problem("url", "the host is not an address", place, hint, ".".join(("registries", *path)))
     yield from _same_system(config, addresses)
     yield from _plain_http(config, addresses)
+    yield from _secret_files(config)
     yield from _token_as_secret(config)
     for index, name in enumerate(config.value.default_registries or ()):
         if name not in config.value.registries:
@@ -378,7 +430,7 @@ def _same_system(config: LoadedConfig, addresses: Mapping[_AddressPath, _Address
             _, host, port, path = addresses[name, "url"]
             # http and https, each on its own port, are one server. The token counts too: in many
             # registries it is the token that says which workspace is meant.
-            target: Any = (entry.kind, host, port, path, entry.credential and entry.credential.env)
+            target: Any = (entry.kind, host, port, path, _read_from(config.credential(name)))
         elif entry.embedded:
             # Kinds keep apart what they hold in one file.
             target = (entry.kind, config.database(name).resolve())
@@ -419,20 +471,63 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+def _secret_files(config: LoadedConfig) -> Iterator[Problem]:
+    """Files outside of the folders that are allowed. One that is not there may still come."""
+    for path, given in _sources(config):
+        source = config.source(given, *path)
+        if not isinstance(source, FileSource):
+            continue
+        place, field = config.place(*path, "file"), dotted((*path, "file"))
+        if "/" not in source.file and reads_like_one(source.file):
+            message = "the path of a file stands here, never the secret itself"
+            yield Problem(LITERAL, message, place, "write {env: NAME} or {file: PATH}", field)
+        elif not source.folders:
+            hint = "list the folder in `secret_folders` of reconciler.yaml"
+            yield Problem("secret-file", "no folder is allowed to hold secrets", place, hint, field)
+        elif confined(source.path, source.folders) is None:
+            folders = ", ".join(config.value.secret_folders or ())
+            yield Problem(
+                "secret-file",
+                f"'{source.file}' is in none of the `secret_folders`",
+                place,
+                f"they are {folders}; '..' and links count as where they lead",
+                field,
+                (config.place("secret_folders", key=True),),
+            )
+
+
+def _sources(config: LoadedConfig) -> Iterator[tuple[tuple[str, ...], SecretFrom]]:
+    """Every secret of reconciler.yaml, and where it stands."""
+    for name, entry in config.value.registries.items():
+        if entry.credential:
+            yield ("registries", name, *entry.credential.path), entry.credential.source
+    for name, secret in config.value.secrets.items():
+        yield ("secrets", name), secret
+
+
+def _read_from(source: SecretSource | None) -> tuple[str, str] | None:
+    """What is one for two sources that give the same secret."""
+    if isinstance(source, FileSource):
+        return "file", os.path.realpath(source.path)
+    return ("env", source.env) if source else None
+
+
 def _token_as_secret(config: LoadedConfig) -> Iterator[Problem]:
     used = {
-        entry.credential.env: (name, entry.credential)
+        _read_from(config.credential(name)): (name, entry.credential)
         for name, entry in config.value.registries.items()
         if entry.credential
     }
     for name, entry in config.value.secrets.items():
-        if entry.env in used:
-            registry, credential = used[entry.env]
+        found = used.get(_read_from(config.source(entry, "secrets", name)))
+        if found is not None:
+            registry, credential = found
+            shown = entry.env or f"'{entry.file}'"
             yield Problem(
                 "token-as-secret",
-                f"{entry.env} is the {credential.what} of registry '{registry}'; no manifest may name it",
-                config.place("secrets", name, "env"),
-                "use another variable",
-                f"secrets.{name}.env",
-                (config.place("registries", registry, *credential.path),),
+                f"{shown} is the {credential.what} of registry '{registry}'; no manifest may name it",
+                config.place("secrets", name, entry.key),
+                f"use another {'variable' if entry.env else 'file'}",
+                f"secrets.{name}.{entry.key}",
+                (config.place("registries", registry, *credential.path, credential.source.key),),
             )

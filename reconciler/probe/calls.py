@@ -105,7 +105,14 @@ def _key(target: Target, secrets: SecretStore) -> Secret | None:
     """Raises SecretError: not allowed for this host, or not set."""
     if target.api_key is None:
         return None
-    return secrets.resolve(target.api_key, destinations([target.base_url], None))
+    resolved = secrets.resolve(target.api_key, destinations([target.base_url], None))
+    base = BaseUrl.parse(target.base_url, registry=target.base_url)
+    if base.is_plain and not base.is_loopback and not secrets.rules[target.api_key.name].insecure_http:
+        raise SecretError(
+            f"{target.api_key.name}: http:// would send it in clear",
+            hint="use https:// in spec.endpoint.base_url, or set `insecure_http: true` on this secret",
+        )
+    return resolved
 
 
 def _probed(target: Target, failure: Failure | None, rows: Sequence[Row] = (), requests: int = 0) -> Probed:
@@ -311,4 +318,5 @@ async def _beginning(response: httpx.Response, deadline: float) -> Answer:
         flaw = Flaw("no event came in time", passing=True)
     except (httpx.HTTPError, OSError):
         flaw = Flaw("the answer broke off", passing=True)
-    return Answer(response.status_code, response.headers, bytes(lines), flaw)
+    location = response.extensions.get("location")
+    return Answer(response.status_code, response.headers, bytes(lines), flaw, location)

@@ -235,7 +235,7 @@ def _unknown(reply: Reply, voice: Voice, what: str) -> Sight:
 
 
 def _redirect(answer: Answer, base_url: str) -> str:
-    location = answer.headers.get("location", "")
+    location = answer.location
     try:
         where = redirect_target(base_url, location)[0] if location else "nowhere"
     except (httpx.InvalidURL, UnicodeError):

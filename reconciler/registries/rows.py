@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Any, Final
 
 from reconciler.errors import InternalError
+from reconciler.money import Price
 from reconciler.registries.addresses import upstreams
 from reconciler.registries.codecs import (
     BadValue,
@@ -72,6 +73,8 @@ class Point:
 
     A ``derived`` point is computed by the server from the row's first point: it is sent along only
     where its container is replaced anyway (or the server contradicts itself), so that it is never stale.
+    ``currency`` is where the live object says what a price at this point is in; without it, or where nothing
+    stands there, it is in the codec's.
     """
 
     path: Path
@@ -80,6 +83,14 @@ class Point:
     read: bool = True
     derived: bool = False
     codec: Codec | None = None
+    currency: Path | None = None
+
+    def told(self, value: Value, raw: Mapping[str, Any]) -> Value:
+        """A live value as its object means it: a price in the currency that stands beside it."""
+        if self.currency is None or not isinstance(value, Price):
+            return value
+        currency = dig(raw, self.currency)
+        return replace(value, currency=currency.upper()) if isinstance(currency, str) and currency else value
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,7 +242,7 @@ class Field:
             if wire is None and not isinstance(codec, Tree):
                 found.append((point, self.row.absent))  # null is nothing, but for a field that holds any JSON
             elif wire is not ABSENT:
-                value = codec.decode(wire)
+                value = point.told(codec.decode(wire), raw)
                 found.append((point, self.row.absent if value is None else value))
             elif not point.derived:
                 found.append((point, self.row.absent))

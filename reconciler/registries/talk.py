@@ -13,6 +13,12 @@ from reconciler.registries.wire import body_bytes
 
 CHECK_URL: Final = "check `url` in reconciler.yaml"
 
+MOST_PAGES: Final = 2000
+"""Pages of one list; at a hundred models each, more than any team has."""
+
+MOST_BYTES: Final = 256 * 1024 * 1024
+"""Bytes of all pages of one list."""
+
 Explain = Callable[[Any], str | None]
 """The decoded body of an error, whatever it is: the registry's own message, or None."""
 
@@ -78,6 +84,24 @@ async def send(transport: Transport, request: OutgoingRequest, *, safe: str = ""
     body = None if request.body is None else body_bytes(request.body, request.secrets)
     secrets = tuple(request.secrets.values())
     return await transport.write(request.method, path, body, secrets=secrets, patience=request.patience)
+
+
+class Pages:
+    """What has come of one list that is read page by page, so that one without an end is refused."""
+
+    def __init__(self, registry: str, request: str) -> None:
+        self._registry = registry
+        self._request = request
+        self._pages = self._bytes = 0
+
+    def add(self, reply: Reply) -> None:
+        """Raises UnexpectedAnswer for more than MOST_PAGES pages, or MOST_BYTES bytes."""
+        self._pages += 1
+        self._bytes += reply.size
+        if self._pages > MOST_PAGES:
+            raise unexpected(self._registry, self._request, f"its list does not end in {MOST_PAGES} pages")
+        if self._bytes > MOST_BYTES:
+            raise unexpected(self._registry, self._request, f"its list is larger than {MOST_BYTES} bytes")
 
 
 def unexpected(registry: str, request: str, what: str, hint: str = CHECK_URL) -> UnexpectedAnswer:

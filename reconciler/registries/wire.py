@@ -47,7 +47,7 @@ def _object_in(secret: Secret) -> dict[str, Any]:
         return document
     raise SecretError(
         f"{secret.name}: is sent as a JSON object, and its text is no JSON object",
-        hint="set its variable to the whole document, as it was downloaded",
+        hint="its variable or file holds the whole document, as it was downloaded",
     )
 
 

@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 import unicodedata
+from typing import Final
+
+LONGEST: Final = 16_384
+"""Characters of one text; nobody reads more of a name, and a registry may send millions."""
 
 
 def safe(text: object) -> str:
-    """``text`` on one line, with everything written out that a terminal could obey, hide or not encode."""
+    """``text`` on one line, with everything written out that a terminal could obey, hide or not encode.
+
+    What is longer than LONGEST is cut.
+    """
     line = str(text)
+    if len(line) > LONGEST:
+        line = f"{line[:LONGEST]}…"
     return line if line.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in line)
 
 

@@ -55,7 +55,7 @@ def totals(plan: Plan) -> str:
         text = f"No changes: {of('none')} as declared."
     else:
         text = "No changes: no manifest is for these registries."
-    return " ".join([text, *_unread(plan)])
+    return " ".join([text, *unread(plan)])
 
 
 def _of_each(resources: Iterable[str]) -> str:
@@ -68,12 +68,12 @@ def _of_each(resources: Iterable[str]) -> str:
     )
 
 
-def _known(resource: str, name: str) -> str:
+def known_as(resource: str, name: str) -> str:
     """The name, and before it what it is, unless it is a model: two resources may have one name."""
     return safe(name) if resource == "Model" else f"{resource.lower()} {safe(name)}"
 
 
-def _unread(plan: Plan) -> list[str]:
+def unread(plan: Plan) -> list[str]:
     count = sum(registry.failure is not None for registry in plan.registries)
     return [f"{counted(count, 'registry', 'registries')} could not be read."] if count else []
 
@@ -97,9 +97,9 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
         yield paint("  no manifest is for this registry", "dim")
     for warning in registry.warnings:
         yield paint(f"  warning: {safe(warning)}", "refuse")
-    yield from _not_held(registry)
-    yield from _left_alone(registry, paint)
-    yield from _unverified(registry)
+    yield from not_held(registry)
+    yield from left_alone(registry, paint)
+    yield from unverified(registry)
     unmanaged = [action.resource for action in registry.actions if action.unmanaged]
     if unmanaged and not verbose:
         what = _of_each(unmanaged)
@@ -109,20 +109,20 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
         yield paint(f"{text} and not declared (-v lists them)", "dim")
 
 
-def _not_held(registry: RegistryPlan) -> Iterator[str]:
+def not_held(registry: RegistryPlan) -> Iterator[str]:
     """The fields without a place here, those of the same manifests in one line."""
     alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for held in registry.not_held:
         alike.setdefault((held.resource, held.names), []).append(safe(held.path))
     for (resource, names), paths in sorted(alike.items(), key=lambda entry: -len(entry[0][1])):
-        whose = _names(_known(resource, name) for name in names)
+        whose = names_text(known_as(resource, name) for name in names)
         every = sum(action.resource == resource for action in registry.actions)
         if len(names) == every > 1:
             whose = f"all {every} {resource.lower()}s"
         yield f"  not held: {', '.join(paths)} ({whose})"
 
 
-def _unverified(registry: RegistryPlan) -> Iterator[str]:
+def unverified(registry: RegistryPlan) -> Iterator[str]:
     """The write-only fields of what is there: an edit of one cannot be seen, so it is said."""
     names: dict[str, list[str]] = {}
     for action in registry.actions:
@@ -130,10 +130,10 @@ def _unverified(registry: RegistryPlan) -> Iterator[str]:
         left = action.operation == "none" or (action.operation == "update" and not _replaces(action))
         for path in action.unverified if left else ():
             if path not in sent:
-                names.setdefault(path, []).append(_known(action.resource, action.name))
+                names.setdefault(path, []).append(known_as(action.resource, action.name))
     for path, those in sorted(names.items()):
         what = f"{safe(path)}, which never reads back; only --resend sends it again"
-        yield f"  not verified: {what} ({_names(those)})"
+        yield f"  not verified: {what} ({names_text(those)})"
 
 
 def _replaces(action: Action) -> bool:
@@ -141,7 +141,7 @@ def _replaces(action: Action) -> bool:
     return any(request.method == "PUT" for request in action.requests)
 
 
-def _left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
+def left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
     for resource in sorted({live.resource for live in registry.left_alone}):
         those = [live for live in registry.left_alone if live.resource == resource]
         alike = Counter(live.name for live in those)
@@ -152,7 +152,7 @@ def _left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
             for live in those
         )
         what = counted(len(those), resource.lower(), f"{resource.lower()}s")
-        yield f"  left alone: {what} of yours ({_names(names)})"
+        yield f"  left alone: {what} of yours ({names_text(names)})"
     if registry.vendor_owned:
         yield paint(
             f"  left alone: {counted(registry.vendor_owned, 'built-in model', 'built-in models')}", "dim"
@@ -161,11 +161,11 @@ def _left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
 
 def _action(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> Iterator[str]:
     sign, style = _SIGNS[action.operation]
-    creating = _creates(action)
+    creating = creates(action)
     # What a create is sent as need not be the id that the registry makes.
     word = "as" if creating else "id"
     known = f"  ({word} {safe(action.id)})" if action.id and action.id != action.name else ""
-    yield paint(f"  {sign} {_known(action.resource, action.name)}{known}", style)
+    yield paint(f"  {sign} {known_as(action.resource, action.name)}{known}", style)
     for refusal in action.refusals:
         yield paint(f"      refused ({refusal.code}): {safe(refusal.message)}", "refuse")
         if refusal.fix:
@@ -180,7 +180,7 @@ def _action(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> I
     if action.used_by:
         # At least: a registry tells of some users only, and by a name that may not be the only one.
         users = counted(len(action.used_by), users_are, f"{users_are}s")
-        yield f"      used by at least {users}: {_names(safe(user) for user in action.used_by)}"
+        yield f"      used by at least {users}: {names_text(safe(user) for user in action.used_by)}"
     for change in action.changes:
         yield from _change(change, creating=creating, verbose=verbose, paint=paint)
     shown_paths = {change.path for change in action.changes}
@@ -195,7 +195,7 @@ def _action(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> I
             yield paint(f"      not managed: {safe(field.path)} {stays}", "dim")
 
 
-def _creates(action: Action) -> bool:
+def creates(action: Action) -> bool:
     """Whether it creates something, or would if it were not refused."""
     # A create rests on a list of what it is like, mostly none; an update on a fingerprint.
     refused_create = action.operation == "refused" and action.rests_on[:1] in ("", "[")
@@ -220,28 +220,39 @@ def _change(change: Change, *, creating: bool, verbose: bool, paint: Paint) -> I
 
 def outcome_text(plan: Plan, outcome: Outcome, *, verbose: bool = False, paint: Paint = plain) -> str:
     """What happened: what there is something to say about, then the totals. ``verbose``: every result."""
-    told = [result for result in outcome.results if verbose or _is_bad(result) or result.remarks]
+    told = [result for result in outcome.results if verbose or is_bad(result) or result.remarks]
     made = {(action.registry, action.key): action.id for action in plan.actions("create")}
-    lines = [line for alike in _alike(told) for line in _results(alike, made, paint)]
+    lines = [line for alike in alike_results(told) for line in _results(alike, made, paint)]
     if lines:
         lines.append("")
-    counts = Counter(result.status for result in outcome.results)
-    parts = [f"{counts[status]} {status}" for status in get_args(Status) if counts[status]]
-    head = "Interrupted" if outcome.interrupted else "Apply"
-    lines.append(paint(" ".join([f"{head}: {', '.join(parts) or 'nothing to do'}.", *_unread(plan)]), "bold"))
-    if outcome.unexpected is not None:
-        lines.append(f"Nothing was written: {outcome.unexpected}.")
-    elif any(_is_bad(result) for result in outcome.results):
-        kept = "What is done stays done" if outcome.written else "Nothing was written"
-        lines.append(f"{kept}; plan again to see what is left.")
+    lines.append(paint(outcome_totals(plan, outcome), "bold"))
+    lines += what_is_left(outcome)
     return "\n".join(lines)
 
 
-def _is_bad(result: ActionResult) -> bool:
+def outcome_totals(plan: Plan, outcome: Outcome) -> str:
+    """One line that counts what happened."""
+    counts = Counter(result.status for result in outcome.results)
+    parts = [f"{counts[status]} {status}" for status in get_args(Status) if counts[status]]
+    head = "Interrupted" if outcome.interrupted else "Apply"
+    return " ".join([f"{head}: {', '.join(parts) or 'nothing to do'}.", *unread(plan)])
+
+
+def what_is_left(outcome: Outcome) -> list[str]:
+    """What to do after a run that did not do everything; empty after any other."""
+    if outcome.unexpected is not None:
+        return [f"Nothing was written: {outcome.unexpected}."]
+    if not any(is_bad(result) for result in outcome.results):
+        return []
+    kept = "What is done stays done" if outcome.written else "Nothing was written"
+    return [f"{kept}; plan again to see what is left."]
+
+
+def is_bad(result: ActionResult) -> bool:
     return result.status in ("failed", "unproven", "skipped", "stale")
 
 
-def _alike(results: Iterable[ActionResult]) -> Iterable[list[ActionResult]]:
+def alike_results(results: Iterable[ActionResult]) -> Iterable[list[ActionResult]]:
     """Results that say the same, together: an interrupted run has thousands of them."""
     groups: dict[object, list[ActionResult]] = {}
     for result in results:
@@ -258,15 +269,15 @@ def _results(
     ``made``: what each create is sent as.
     """
     first = alike[0]
-    style = "add" if first.status == "done" else "error" if _is_bad(first) else "dim"
+    style = "add" if first.status == "done" else "error" if is_bad(first) else "dim"
     if len(alike) == 1:
         sent_as = first.status != "done" and made.get((first.registry, first.key)) == first.id
         word = "as" if sent_as else "id"
         known = f" ({word} {safe(first.id)})" if first.id and first.id != first.name else ""
-        name = _known(first.resource, first.name)
+        name = known_as(first.resource, first.name)
         yield paint(f"{first.registry}: {name}{known}: {first.status}", style)
     else:
-        names = _names(_known(result.resource, result.name) for result in alike)
+        names = names_text(known_as(result.resource, result.name) for result in alike)
         yield paint(f"{first.registry}: {len(alike)} {first.status}: {names}", style)
     if first.reason:
         yield f"    {safe(first.reason.removeprefix(f'{first.registry}: '))}"
@@ -292,7 +303,7 @@ def failure_lines(
         yield f"{indent}  {safe(failure.hint)}"
 
 
-def _names(names: Iterable[str]) -> str:
+def names_text(names: Iterable[str]) -> str:
     """The first of ``names``, which are safe already, and how many more there are."""
     every = list(names)
     rest = len(every) - NAMES_SHOWN

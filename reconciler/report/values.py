@@ -7,12 +7,13 @@ import re
 from itertools import takewhile
 from typing import Final
 
-from reconciler.money import Price, change_in_percent
+from reconciler.money import Price
 from reconciler.plan import Change, Shown, canonical
 from reconciler.report.safe import safe
+from reconciler.risk import percent
 
 LONGEST: Final = 120
-"""Characters of a value that the text shows; JSON, and -v, have the whole."""
+"""Characters of a value that the text shows; -v has more of it, JSON the whole."""
 
 _CONTEXT: Final = 20
 _NEEDS_QUOTES: Final = re.compile(
@@ -55,13 +56,18 @@ def _text(value: Shown) -> str:
 
 def change_text(change: Change) -> str:
     """``live -> desired`` with the unit once where both have the same, and the difference in percent."""
-    live, desired = change.live, change.desired
-    if live.price is not None and desired.price is not None:
-        return _price_change(live, desired, live.price, desired.price)
-    before, after = _text(live), _text(desired)
-    if "value" == live.form == desired.form and max(len(before), len(after)) > LONGEST:
+    before, after = change.live.price, change.desired.price
+    if before is not None and after is not None:
+        return _price_change(change, before, after)
+    return " -> ".join(both_texts(change))
+
+
+def both_texts(change: Change) -> tuple[str, str]:
+    """What is live and what is declared, each on one line; of long ones, the part where they differ."""
+    before, after = _text(change.live), _text(change.desired)
+    if "value" == change.live.form == change.desired.form and max(len(before), len(after)) > LONGEST:
         before, after = _where_they_differ(before, after)
-    return f"{_cut(before)} -> {_cut(after)}"
+    return _cut(before), _cut(after)
 
 
 def _where_they_differ(before: str, after: str) -> tuple[str, str]:
@@ -82,12 +88,10 @@ def _alike(one: str, other: str) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
-def _price_change(live: Shown, desired: Shown, before: Price, after: Price) -> str:
-    percent = None
+def _price_change(change: Change, before: Price, after: Price) -> str:
+    moved = percent(change)
+    suffix = f" ({moved})" if moved else ""
     if before.currency == after.currency and before.unit == after.unit:
-        percent = change_in_percent(before.amount, after.amount)
-    suffix = f" ({percent})" if percent else ""
-    if before.currency == after.currency and before.unit == after.unit:
-        amounts = f"{live.value['amount']} -> {desired.value['amount']}"
+        amounts = f"{change.live.value['amount']} -> {change.desired.value['amount']}"
         return f"{amounts} {after.currency} / {after.unit}{suffix}"
-    return f"{value_text(live)} -> {value_text(desired)}{suffix}"
+    return f"{value_text(change.live)} -> {value_text(change.desired)}{suffix}"

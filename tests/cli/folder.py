@@ -94,5 +94,5 @@ class Folder:
 
     def process(self, *arguments: str, **options: Any) -> Result:
         with self.start(*arguments, **options) as process:
-            out, err = process.communicate(timeout=30)
+            out, err = process.communicate(timeout=60)
         return Result(process.returncode, out, err)

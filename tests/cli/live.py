@@ -50,6 +50,8 @@ class Live:
     answer: Callable[[Seen], Answer | None] = lambda _seen: None
     write_seconds: float = 0.0
     read_seconds: float = 0.0
+    let_go: threading.Event = field(default_factory=threading.Event)
+    """Ends every wait of an answer at once."""
 
     def seconds(self, seen: Seen) -> float:
         """How long the answer to ``seen`` takes."""
@@ -99,7 +101,7 @@ def live_registry(database: Path, *, token: str | None = None, options: Options 
         seen = Seen(scope["method"], scope["path"], headers, body)
         live.seen.append(seen)
         until = time.monotonic() + live.seconds(seen)
-        while time.monotonic() < until and not server.should_exit:  # noqa: ASYNC110 - set by a thread
+        while time.monotonic() < until and not live.let_go.is_set():  # noqa: ASYNC110 - set by a thread
             await asyncio.sleep(0.01)
         given = live.answer(seen)
         if given is None:
@@ -127,6 +129,7 @@ def live_registry(database: Path, *, token: str | None = None, options: Options 
         live.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
         yield live
     finally:
+        live.let_go.set()
         server.should_exit = True
         thread.join(timeout=10)
         app.state.store.close()

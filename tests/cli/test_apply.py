@@ -28,7 +28,7 @@ def operations(document: dict[str, Any]) -> dict[str, str]:
 
 
 def without_target(value: Any) -> Any:
-    """A document without what names the registry's address, and the ids of requests."""
+    """A document without the registry's address and account, the ids of requests, and the time."""
     if isinstance(value, dict):
         left_out = {"target", "digest", "request_ids", "made", "account", "integrity", "run"}
         return {key: without_target(item) for key, item in value.items() if key not in left_out}

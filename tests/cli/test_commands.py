@@ -91,7 +91,7 @@ def serving(folder: Folder, *arguments: str, **env: str) -> Iterator[str]:
             yield line.removeprefix("listening on ").strip()
         finally:
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=15)
+            out, err = process.communicate(timeout=40)
         assert (process.returncode, out) == (0, "")
         assert err.endswith("stopped\n")
         assert "Traceback" not in err
@@ -126,7 +126,7 @@ def test_serving_without_a_token_to_everybody_is_remarked(folder: Folder) -> Non
         assert process.stdout.readline().startswith("listening on http://0.0.0.0:")
         assert "no token is demanded" in process.stderr.readline()
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=15)
+        process.communicate(timeout=40)
         assert process.returncode == 0
 
 

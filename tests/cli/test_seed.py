@@ -51,7 +51,7 @@ def serving(folder: Folder, *arguments: str, database: str = "served.db") -> Ite
             yield Served(line.removeprefix("listening on ").strip(), remark.strip())
         finally:
             process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=15)
+            out, err = process.communicate(timeout=40)
         assert (process.returncode, out, err) == (0, "", "stopped\n")
 
 

@@ -36,7 +36,7 @@ def loaded(folder: Folder, names: tuple[str, ...], *arguments: str) -> str:
         cwd=folder.path,
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=60,
         check=True,
     )
     return process.stderr.splitlines()[-1]

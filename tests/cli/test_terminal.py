@@ -41,7 +41,7 @@ class Terminal:
     def read(self, until: bytes | None = None) -> bytes:
         """Everything shown up to ``until``, or to the end."""
         while until is None or until not in self.shown:
-            ready, _, _ = select.select([self.master], [], [], 20)
+            ready, _, _ = select.select([self.master], [], [], 40)
             assert ready, self.shown
             try:
                 data = os.read(self.master, 65536)
@@ -61,7 +61,7 @@ class Terminal:
         out = self.process.stdout.read() if self.process.stdout else b""
         if self.process.stdout:
             self.process.stdout.close()
-        code = self.process.wait(timeout=20)
+        code = self.process.wait(timeout=40)
         os.close(self.master)
         return code, shown, out
 

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path as File
-from tempfile import TemporaryDirectory
 
 import httpx
 import pytest
-from tenacity import wait_none
-
-from reconciler.executor import timing
 
 from .cases import IN_PROCESS, SOCKET, multiplied
 from .door import Door, on_a_socket
@@ -36,24 +31,10 @@ def _doors() -> Iterator[dict[str, tuple[Door, str | None]]]:
 
 
 @pytest.fixture(autouse=True)
-def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
-    monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_none())
-    monkeypatch.setattr(timing, "PAUSES", (0.0, 0.0, 0.0))
+def _quick(no_pauses: None, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, text in SECRETS.items():
         monkeypatch.setenv(name, text)
     monkeypatch.setenv("REGISTRY_TOKEN", TOKEN)
-
-
-@pytest.fixture
-def folder(tmp_path: File) -> Iterator[File]:
-    """In memory where the system has a place for it: every commit waits for the disk, a thousand times."""
-    memory = File("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with TemporaryDirectory(prefix="conformance-", dir=memory) as inside:
-        yield File(inside)
 
 
 @pytest.fixture
@@ -71,7 +52,7 @@ Open = Callable[[], Stand]
 
 @pytest.fixture
 def open_stand(
-    folder: File,
+    tmp_path: File,
     variant: Variant,
     subject: Subject,
     way: str,
@@ -86,7 +67,7 @@ def open_stand(
     )
 
     def open_one() -> Stand:
-        inside = folder / str(len(opened))
+        inside = tmp_path / str(len(opened))
         inside.mkdir()
         opened.append(Stand(inside, variant, subject, door, url))
         return opened[-1]

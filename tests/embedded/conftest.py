@@ -1,9 +1,7 @@
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -14,17 +12,6 @@ from .client import Client
 from .upstream import Upstream
 
 Open = Callable[..., Client]
-
-
-@pytest.fixture
-def tmp_path(tmp_path: Path) -> Iterator[Path]:
-    """In memory where the system has a place for it: every commit waits for the disk, a thousand times."""
-    memory = Path("/dev/shm")
-    if not os.access(memory, os.W_OK):
-        yield tmp_path
-        return
-    with TemporaryDirectory(prefix="embedded-", dir=memory) as folder:
-        yield Path(folder)
 
 
 @pytest.fixture

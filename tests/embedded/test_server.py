@@ -43,7 +43,7 @@ def serving(database: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         yield process, process.stdout.readline().strip()
     finally:
         process.kill()
-        process.communicate(timeout=10)
+        process.communicate(timeout=40)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -60,7 +60,7 @@ def test_it_serves_from_ready_to_a_signal_and_returns(database: Path, number: si
             )
             assert too_large.status_code == 413
         process.send_signal(number)
-        out, err = process.communicate(timeout=10)
+        out, err = process.communicate(timeout=40)
         assert (process.returncode, out, err) == (0, "returned\n", "")
     assert not database.with_name("registry.db-wal").exists()
 

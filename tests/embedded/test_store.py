@@ -153,7 +153,7 @@ def test_many_can_make_and_fill_one_database_at_once(open_registry: Open) -> Non
     together = threading.Barrier(6)
 
     def fill(worker: int) -> None:
-        together.wait(timeout=10)
+        together.wait(timeout=60)
         registry = open_registry()
         for number in range(5):
             registry.create(id=f"{worker}-{number}")

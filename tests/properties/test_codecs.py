@@ -103,7 +103,7 @@ each_codec = pytest.mark.parametrize("group", GROUPS, ids=range(len(GROUPS)))
 
 
 @each_codec
-@examples(100)
+@examples(50)
 @given(data=st.data())
 def test_what_was_sent_reads_back(group: str, data: st.DataObject) -> None:
     item = data.draw(st.sampled_from(GROUPS[group]))
@@ -139,7 +139,7 @@ ANYTHING = st.recursive(
 
 
 @each_codec
-@examples(60)
+@examples(40)
 @given(data=st.data())
 def test_any_live_value_can_be_read(group: str, data: st.DataObject) -> None:
     item = data.draw(st.sampled_from(GROUPS[group]))

@@ -68,7 +68,7 @@ def _put(tree: dict[str, Any], path: list[str], value: Any) -> None:
     tree[path[-1]] = value
 
 
-@examples(120)
+@examples(60)
 @given(draft=drafts(), data=st.data())
 def test_what_somebody_changed_is_shown_and_nothing_else(draft: Draft, data: st.DataObject) -> None:
     changeable = [

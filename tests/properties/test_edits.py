@@ -73,7 +73,7 @@ def assert_shows(action: Action, path: Path, also: Collection[Path]) -> None:
     assert bool(action.requests) == (action.operation == "update")
 
 
-@examples(250)
+@examples(120)
 @given(edit=edits())
 def test_one_edit_shows_one_field(edit: tuple[Draft, Path, Any]) -> None:
     draft, path, value = edit
@@ -111,7 +111,7 @@ def test_one_edit_shows_one_field(edit: tuple[Draft, Path, Any]) -> None:
             assert_settled(home)
 
 
-@examples(100)
+@examples(60)
 @given(draft=drafts(), data=st.data())
 def test_a_deleted_line_changes_nothing(draft: Draft, data: st.DataObject) -> None:
     path = data.draw(st.sampled_from(sorted(set(draft.effective) - {UNHELD, PIN})))
@@ -153,7 +153,7 @@ def leaves_something(draft: Draft, path: Path) -> bool:
     )
 
 
-@examples(60)
+@examples(40)
 @given(draft=drafts(), unit=st.sampled_from(list(TOKEN_UNITS)))
 def test_another_unit_moves_every_bare_price_and_nothing_else(draft: Draft, unit: str) -> None:
     with house() as home:

@@ -43,7 +43,7 @@ def settled(model: dict[str, Any]) -> dict[str, Any]:
     return {**kept, "parameters": sorted(items, key=lambda item: str(item["parameter"]))}
 
 
-@examples(120)
+@examples(60)
 @given(drafts())
 def test_a_plan_of_what_is_imported_is_empty_and_misses_nothing(draft: Draft) -> None:
     with house() as home:
@@ -54,7 +54,7 @@ def test_a_plan_of_what_is_imported_is_empty_and_misses_nothing(draft: Draft) ->
         assert [field.path for field in only_action(home.plan()).unmanaged] == []
 
 
-@examples(60)
+@examples(40)
 @given(drafts())
 def test_a_model_is_made_anew_as_it_was(draft: Draft) -> None:
     with house() as home:

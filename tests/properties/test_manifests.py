@@ -9,7 +9,7 @@ from .profile import examples
 from .strategies import Draft, drafts, spoiled
 
 
-@examples(200)
+@examples(80)
 @given(draft=drafts())
 def test_after_an_apply_nothing_is_left_to_do(draft: Draft) -> None:
     with house() as home:
@@ -21,7 +21,7 @@ def test_after_an_apply_nothing_is_left_to_do(draft: Draft) -> None:
         assert_settled(home)
 
 
-@examples(80)
+@examples(40)
 @given(case=spoiled())
 def test_what_cannot_be_taken_is_refused_by_name(case: tuple[Draft, str]) -> None:
     draft, blamed = case

@@ -66,7 +66,7 @@ def wire_of(data: st.DataObject, codec: Any, value: Any) -> Any:
 
 
 @pytest.mark.parametrize("table", FIELDS)
-@examples(400)
+@examples(150)
 @given(data=st.data())
 def test_what_was_sent_reads_back(table: str, data: st.DataObject) -> None:
     item = data.draw(st.sampled_from(FIELDS[table]))

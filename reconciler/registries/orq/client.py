@@ -65,9 +65,11 @@ class OrqReader:
         users: dict[str, dict[str, None]] = {}
         seen: set[str] = set()
         cursor: str | None = None
+        pages = talk.Pages(self.registry, f"GET {_DEPLOYMENTS}")
         while True:
             after = {} if cursor is None else {"starting_after": cursor}
             reply = await self._transport.read("GET", _DEPLOYMENTS, params={"limit": "50", **after})
+            pages.add(reply)
             page = reply.data.get("data") if isinstance(reply.data, Mapping) else None
             if not isinstance(page, list) or not all(_is_deployment(item) for item in page):
                 what = "answered with something that is not a page of deployments"

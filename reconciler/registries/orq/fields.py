@@ -67,6 +67,9 @@ READABLE_CONFIGURATION: Final = frozenset(
 )
 """All that an answer's `configuration` is documented to hold; credentials are never among it."""
 
+CURRENCY: Final = ("input_currency",)
+"""Where a model says what its prices are in; of those in `metadata` no source says otherwise. [?]"""
+
 _NOT_GENERIC: Final = f"'{OPENAI_LIKE}' marks the models of another call, `/v2/models/openai-like`"
 
 _UPSTREAM_KEYS: Final = ("base_url", "endpoint")
@@ -128,7 +131,7 @@ def _metadata_row(key: str, codec: Codec) -> Row:
     return Row(
         portable=PORTABLE_METADATA.get(key),
         native=(("metadata", key),),
-        points=(Point(("metadata", key)),),
+        points=(Point(("metadata", key), currency=CURRENCY if isinstance(codec, Money) else None),),
         codec=codec,
         absent=_absent(codec),
         clear=Clear.OMITTED,
@@ -185,7 +188,11 @@ def _million_row(name: str) -> Row:
 
 def _price_points(name: str) -> tuple[Point, Point]:
     derived = ("metadata", f"million_tokens_{name}_cost")
-    return Point((f"{name}_cost",)), Point(derived, derived=True, codec=Money(PER_1M_TOKENS))
+    currency = (f"{name}_currency",)
+    return (
+        Point((f"{name}_cost",), currency=currency),
+        Point(derived, derived=True, codec=Money(PER_1M_TOKENS), currency=currency),
+    )
 
 
 _BODY_ROWS: Final = (

@@ -24,6 +24,7 @@ from reconciler.registries.codecs import (
     Whole,
 )
 from reconciler.registries.orq.enabling import ENABLED, called
+from reconciler.registries.orq.fields import CURRENCY
 from reconciler.registries.rows import (
     Call,
     Clear,
@@ -73,11 +74,12 @@ def _price(name: str) -> Row:
         update=False,
         derived=True,
         codec=Money(PER_1M_TOKENS),
+        currency=(f"{name}_currency",),
     )
     return Row(
         portable=("pricing", name),
         native=((f"{name}_cost",),),
-        points=(Point((f"{name}_cost",)), derived),
+        points=(Point((f"{name}_cost",), currency=(f"{name}_currency",)), derived),
         codec=Money(PER_1K_TOKENS),
     )
 
@@ -143,7 +145,10 @@ OPENAI_LIKE_TABLE: Final = Table(
         Row(
             portable=("pricing", "image"),
             native=(("cost_per_image",),),
-            points=_sent("cost_per_image", ("metadata", "cost_per_image")),
+            points=(
+                Point(("cost_per_image",), read=False),
+                Point(("metadata", "cost_per_image"), create=False, update=False, currency=CURRENCY),
+            ),
             codec=Money(PER_IMAGE),
             absent=Price(Decimal(0), "USD", PER_IMAGE),
         ),

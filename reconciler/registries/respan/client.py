@@ -84,19 +84,21 @@ class RespanReader:
         ``first`` asks for the first page in another way.
         """
         found: list[Document] = []
-        seen: set[tuple[Any, Any]] = set()
+        seen: set[tuple[str, str]] = set()
+        pages = talk.Pages(self.registry, f"{method} {path}")
         number = 1
         while True:
             asked = {"page": str(number), "page_size": _PAGE_SIZE}
             if first is not None:
                 asked = dict(first) if number == 1 else {**first, **asked}
             reply = await self._transport.read(method, path, params=asked, body=body)
+            pages.add(reply)
             page, more = self._page(reply.data, f"{method} {path}", is_one)
             found += page
             if not more or not page:
                 return found
             names = {
-                (item.get("affiliation_category"), item.get("model_name", item.get("provider_id")))
+                (str(item.get("affiliation_category")), str(item.get("model_name", item.get("provider_id"))))
                 for item in page
             }
             if names <= seen:
