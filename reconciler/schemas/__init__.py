@@ -23,6 +23,7 @@ from reconciler.manifests.provider import Provider
 from reconciler.plan import Plan
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Kind
+from reconciler.schemas.journal import journal_schema
 from reconciler.schemas.native import FREE_VALUES, native_schema
 from reconciler.schemas.plan import complete_plan
 from reconciler.schemas.prices import price_check_schema
@@ -43,6 +44,7 @@ def schemas(kinds: Mapping[str, Kind] = KINDS) -> dict[str, Schema]:
             titled(TypeAdapter(Plan).json_schema(mode="serialization"), "reconciler: a plan document")
         ),
         "probe.schema.json": probe_schema(),
+        "journal.schema.json": journal_schema(),
         "price-check.schema.json": price_check_schema(),
     }
 
