@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reconciler.desired import Desired
@@ -220,6 +220,42 @@ def creation(desired: Desired, table: Table) -> tuple[Difference, Created]:
             unverified.append(dotted(path))
     changes += defaults
     return Difference(tuple(changes), created.edits, (), tuple(unverified)), created
+
+
+def declared_changes(before: Desired, after: Desired) -> tuple[Change, ...]:
+    """Every field that two manifests declare differently, as changes; ``live`` is what was declared before.
+
+    Values are compared in their normal forms: another spelling of a number or a unit is no change.
+    """
+    changes = []
+    for path in dict.fromkeys([*before.fields, *after.fields]):
+        old, new = before.fields.get(path), after.fields.get(path)
+        given = new or old
+        assert given is not None
+        item = given[0]
+        there, value = (None if one is None else one[1] for one in (old, new))
+        if there == value and (old is None) == (new is None):
+            continue
+        change = _change(after if new is not None else before, path, item, there, value, raw={})
+        closed = _is_closed(item)
+        wire = None if there is None or closed else _open(item, _wire(item, there))
+        notes = [] if change.note is None else [change.note]
+        if new is None:
+            notes.append("declared no more: what is live stays")
+        elif value is None and there is None:
+            notes.append("declared as null: what is live is cleared")
+        unit = after.units.get(path) or before.units.get(path)
+        changes.append(
+            replace(
+                change,
+                live=_shown(item, there, unit),
+                desired=_shown(item, value, unit),
+                place=None if new is None else change.place,
+                wire_live=wire,
+                note="; ".join(notes) or None,
+            )
+        )
+    return tuple(changes)
 
 
 def unmanaged(desired: Desired, table: Table, live: LiveObject) -> Iterator[Unmanaged]:

@@ -1,12 +1,37 @@
-"""What git knows of a folder, asked of the git program; nothing where there is none, or no repository."""
+"""What git knows: commits, and the files of a revision without checking it out.
+
+Asks the git program. Nothing that the repository configures is run, nothing is fetched, nothing is locked.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from reconciler.errors import ReconcilerError
+
 _SECONDS: Final = 20.0
+_LINK: Final = "120000"
+_FILES: Final = frozenset({"100644", "100755"})
+
+
+class GitError(ReconcilerError):
+    """git is not there, there is no repository, or it has no such revision."""
+
+    code = "git"
+
+
+@dataclass(frozen=True, slots=True)
+class Blob:
+    """A file in a revision: the name of its contents, and its size in bytes. ``link``: it is a link."""
+
+    name: str
+    size: int
+    link: bool = False
 
 
 def head(folder: Path, *paths: str) -> tuple[str, bool] | None:
@@ -15,18 +40,97 @@ def head(folder: Path, *paths: str) -> tuple[str, bool] | None:
     All of ``folder`` where no path is given. None outside of git, before the first commit, and where git
     does not answer.
     """
-    commit = _git(folder, "rev-parse", "--verify", "HEAD^{commit}")
-    status = None if commit is None else _git(folder, "status", "--porcelain", "--", *(paths or (".",)))
-    return None if commit is None or status is None else (commit.strip(), bool(status.strip()))
-
-
-def _git(folder: Path, *words: str) -> str | None:
-    # A commit is only read: no lock is taken, and no program that the repository names is run.
-    command = ["git", "--no-optional-locks", "-c", "core.fsmonitor=false", "-C", str(folder), *words]
     try:
-        done = subprocess.run(  # noqa: S603 - the words are ours
-            command, capture_output=True, timeout=_SECONDS, check=True, text=True, errors="replace"
-        )
-    except (OSError, subprocess.SubprocessError):
+        commit = commit_of(folder, "HEAD")
+        status = _git(folder, "status", "--porcelain", "--", *(paths or (".",)))
+    except GitError:
         return None
-    return done.stdout
+    return commit, bool(status.strip())
+
+
+def commit_of(folder: Path, revision: str) -> str:
+    """The commit that ``revision`` names in the repository around ``folder``. Raises GitError."""
+    try:
+        return _text(
+            _git(folder, "rev-parse", "--verify", "--quiet", "--end-of-options", f"{revision}^{{commit}}")
+        )
+    except GitError:
+        _git(folder, "rev-parse", "--git-dir")  # says that there is no repository, where that is why
+        hint = "a branch, a tag or a commit; in CI, check out with its history (fetch-depth: 0)"
+        raise GitError(f"git knows no revision '{revision}' here", hint=hint) from None
+
+
+def path_in_repository(folder: Path) -> str:
+    """The path of ``folder`` below the top of its repository, with a slash at its end; empty for the top.
+
+    Raises GitError.
+    """
+    return _text(_git(folder, "rev-parse", "--show-prefix"))
+
+
+def files_of(folder: Path, commit: str, path: str) -> dict[str, Blob]:
+    """The files at or below ``path`` (from the top of the repository) in a commit, by their paths.
+
+    What is neither a file nor a link is left out. Raises GitError.
+    """
+    listed = _git(folder, "ls-tree", "-r", "-l", "-z", "--full-tree", commit, "--", path or ".")
+    found: dict[str, Blob] = {}
+    for entry in listed.split(b"\0"):
+        head_, tab, name = entry.partition(b"\t")
+        if tab:
+            mode, _, blob, size = head_.decode("ascii").split()
+            if mode in _FILES or mode == _LINK:
+                found[os.fsdecode(name)] = Blob(blob, int(size), link=mode == _LINK)
+    return found
+
+
+def contents(folder: Path, names: Iterable[str]) -> Iterator[bytes]:
+    """The contents of blobs, in the order of ``names``, from one process. Raises GitError."""
+    wanted = list(names)
+    if not wanted:
+        return
+    process = _open(folder, "cat-file", "--batch", "--buffer")
+    try:
+        answer, _ = process.communicate("".join(f"{name}\n" for name in wanted).encode("ascii"))
+    finally:
+        process.kill()
+    start = 0
+    for name in wanted:
+        end = answer.find(b"\n", start)
+        head_ = answer[start : max(end, start)].split()
+        if len(head_) != 3 or head_[1] != b"blob":
+            raise GitError(
+                f"git cannot read the file {name}", hint="fetch the whole history (fetch-depth: 0)"
+            )
+        size = int(head_[2])
+        yield answer[end + 1 : end + 1 + size]
+        start = end + 2 + size
+
+
+def _git(folder: Path, *words: str) -> bytes:
+    process = _open(folder, *words)
+    try:
+        out, said = process.communicate(timeout=_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        raise GitError(f"git {words[0]} does not end") from None
+    if process.returncode != 0:
+        told = said.decode("utf-8", "replace").strip().removeprefix("fatal: ").splitlines()
+        raise GitError(f"git: {told[0]}" if told else f"git {words[0]} failed")
+    return out
+
+
+def _open(folder: Path, *words: str) -> subprocess.Popen[bytes]:
+    command = ["git", "--no-optional-locks", "--no-replace-objects", "-c", "core.fsmonitor=false"]
+    environment = {**os.environ, "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    pipe = subprocess.PIPE
+    try:
+        return subprocess.Popen(  # noqa: S603 - the words are ours, and a revision never an option
+            [*command, "-C", str(folder), *words], stdin=pipe, stdout=pipe, stderr=pipe, env=environment
+        )
+    except OSError as error:
+        raise GitError(f"git cannot be run: {error.strerror}", hint="install git") from None
+
+
+def _text(answer: bytes) -> str:
+    return os.fsdecode(answer).strip("\n")

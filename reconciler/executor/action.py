@@ -224,7 +224,8 @@ class _RequestRun:
 
     async def _send(self) -> Answer:
         raw = self.before.raw if self.before else {}
-        secrets = self.of.registry.secrets(self.table, self.edits, raw)
+        own = self.of.registry.secrets(self.table, self.edits, raw)
+        secrets = {**self.of.registry.resolved, **own}
         own_id = None if self.creating else self.of.id
         body = self.table.body(self.call, self.edits, raw, own_id)
         patience = max(timing.TURN_SECONDS, timing.FRESH_SECONDS - self.live.age())

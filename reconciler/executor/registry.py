@@ -140,6 +140,8 @@ class RegistryRun:
     own: set[Ref] = field(init=False)
     own_keys: dict[tuple[str, ...], str] = field(default_factory=dict)
     before: frozenset[Ref] = frozenset()
+    resolved: dict[SecretRef, Secret] = field(default_factory=dict)
+    """Every secret of this registry's requests: an answer may show one that another request has sent."""
     read_back: Observation | RegistryError | None = None
 
     def __post_init__(self) -> None:
@@ -170,6 +172,7 @@ class RegistryRun:
                 for edit in edits:
                     if edit.secret is not None:
                         body_bytes({"secret": table.secret_form(edit)}, found)
+                self.resolved |= found
 
     def secrets(self, table: Table, edits: Sequence[Edit], raw: Mapping[str, Any]) -> dict[SecretRef, Secret]:
         """The secrets of ``edits``, for the hosts that the object then names. Raises SecretError."""

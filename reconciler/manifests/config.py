@@ -331,6 +331,14 @@ def load_config(path: Path, shown_as: str) -> LoadedConfig:
     if len(data) > Limits().file_bytes:
         message = f"the file has more than {Limits().file_bytes:,} bytes"
         raise InputError([Problem("file-too-large", message, Place(shown_as))])
+    return read_config(data, shown_as, path.parent)
+
+
+def read_config(data: bytes, shown_as: str, folder: Path) -> LoadedConfig:
+    """Checks the text of a reconciler.yaml that stands in ``folder``.
+
+    Raises InputError with every mistake.
+    """
     documents, problems = parse(data, shown_as)
     if not problems and len(documents) != 1:
         place = Place(shown_as) if not documents else Place(shown_as, documents[1].line, documents[1].column)
@@ -341,7 +349,7 @@ def load_config(path: Path, shown_as: str) -> LoadedConfig:
     config, problems = validate(Config, documents[0])
     if config is None:
         raise InputError(problems)
-    loaded = LoadedConfig(config, documents[0], path.parent)
+    loaded = LoadedConfig(config, documents[0], folder)
     problems = list(_cross_checks(loaded))
     if problems:
         raise InputError(problems)

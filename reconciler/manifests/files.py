@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from reconciler.errors import Place, Problem
 from reconciler.manifests.yamltree import DEFAULT_LIMITS, Document, Limits, parse
@@ -43,6 +43,11 @@ def load_folder(
         documents += found
         problems += mistakes
     return documents, problems
+
+
+def is_manifest(path: PurePosixPath) -> bool:
+    """Whether a path in the folder of manifests is one that is read: YAML, and nothing on the way hidden."""
+    return path.suffix in _SUFFIXES and not any(part.startswith(".") for part in path.parts)
 
 
 def find_files(folder: Path, *, shown_as: Callable[[Path], str]) -> tuple[list[Path], list[Problem]]:
@@ -138,7 +143,7 @@ def _read(path: Path, name: str, most: int) -> bytes | Problem:
                 return _not_regular(name)
             data = stream.read(most) if status.st_size <= most else b""
             if status.st_size > most or stream.read(1):  # it may have grown
-                return _too_large(name, most)
+                return too_large(name, most)
             return data
     except OSError as error:
         return _unreadable(name, error)
@@ -155,7 +160,7 @@ def _not_regular(name: str) -> Problem:
     return Problem("file-not-regular", message, Place(name), "only ordinary files are read: remove it")
 
 
-def _too_large(name: str, most: int) -> Problem:
+def too_large(name: str, most: int) -> Problem:
     message = f"'{name}' has more than {most:,} bytes"
     return Problem("file-too-large", message, Place(name), "split it into several files")
 

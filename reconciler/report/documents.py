@@ -12,6 +12,7 @@ import simplejson
 
 from reconciler.capabilities import KindSupport
 from reconciler.costs.count import Costs
+from reconciler.declared import Diff
 from reconciler.delta import Delta
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError
 from reconciler.outcome import Outcome, Proof
@@ -49,6 +50,13 @@ def plan_document(plan: Plan, code: ExitCode, costs: Costs | None = None) -> dic
     head = {"apiVersion": plan.apiVersion, "kind": plan.kind, "exit_code": int(code)}
     counted = {} if costs is None else {"costs": dataclasses.asdict(costs)}
     return sealed(head | dataclasses.asdict(plan) | counted)
+
+
+def diff_document(diff: Diff, code: ExitCode) -> dict[str, Any]:
+    """What two revisions declare differently: schemas/diff.schema.json describes it."""
+    return {"apiVersion": diff.apiVersion, "kind": diff.kind, "exit_code": int(code)} | dataclasses.asdict(
+        diff
+    )
 
 
 def apply_document(

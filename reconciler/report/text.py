@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import get_args
 
+from reconciler.declared import RegistryDiff
 from reconciler.outcome import ActionResult, Outcome, Status
 from reconciler.plan import Action, Change, Failure, Plan, RegistryPlan, canonical
 from reconciler.report.paint import Paint, plain
@@ -45,7 +46,7 @@ def totals(plan: Plan) -> str:
         return "No plan: no registry could be read."
 
     def of(operation: str) -> str:
-        return _of_each(action.resource for action in plan.actions() if action.operation == operation)
+        return of_each(action.resource for action in plan.actions() if action.operation == operation)
 
     if counts["create"] or counts["update"] or counts["refused"]:
         parts = [f"{of('create')} to create", f"{of('update')} to update"]
@@ -58,7 +59,7 @@ def totals(plan: Plan) -> str:
     return " ".join([text, *unread(plan)])
 
 
-def _of_each(resources: Iterable[str]) -> str:
+def of_each(resources: Iterable[str]) -> str:
     """How many there are; of what, where not all of them are models."""
     counts = Counter(resources)
     if set(counts) <= {"Model"}:
@@ -89,7 +90,7 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
         registry.actions, key=lambda action: (action.operation == "refused", action.resource == "Model")
     ):
         if action.operation != "none" or verbose or action.notes or action.used_by:
-            yield from _action(action, registry.users_are, verbose=verbose, paint=paint)
+            yield from action_lines(action, registry.users_are, verbose=verbose, paint=paint)
     unchanged = sum(action.operation == "none" for action in registry.actions)
     if unchanged and not verbose:
         yield paint(f"  = {unchanged} unchanged", "dim")
@@ -102,14 +103,14 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
     yield from unverified(registry)
     unmanaged = [action.resource for action in registry.actions if action.unmanaged]
     if unmanaged and not verbose:
-        what = _of_each(unmanaged)
+        what = of_each(unmanaged)
         what = counted(len(unmanaged), "model", "models") if what.isdigit() else what
         has = "has" if len(unmanaged) == 1 else "have"
         text = f"  not managed: {what} {has} fields that are set live"
         yield paint(f"{text} and not declared (-v lists them)", "dim")
 
 
-def not_held(registry: RegistryPlan) -> Iterator[str]:
+def not_held(registry: RegistryPlan | RegistryDiff) -> Iterator[str]:
     """The fields without a place here, those of the same manifests in one line."""
     alike: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for held in registry.not_held:
@@ -159,7 +160,8 @@ def left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
         )
 
 
-def _action(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> Iterator[str]:
+def action_lines(action: Action, users_are: str, *, verbose: bool, paint: Paint) -> Iterator[str]:
+    """One action: its sign and name, why it is refused, what to know, and its changes."""
     sign, style = _SIGNS[action.operation]
     creating = creates(action)
     # What a create is sent as need not be the id that the registry makes.

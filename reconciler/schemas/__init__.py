@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pydantic import TypeAdapter
 
+from reconciler.declared import Diff
 from reconciler.guards import AcknowledgementFile
 from reconciler.manifests.config import Config
 from reconciler.manifests.model import Model
@@ -25,7 +26,7 @@ from reconciler.registries import KINDS
 from reconciler.registries.interface import Kind
 from reconciler.schemas.journal import journal_schema
 from reconciler.schemas.native import FREE_VALUES, native_schema
-from reconciler.schemas.plan import complete_plan
+from reconciler.schemas.plan import complete_diff, complete_plan
 from reconciler.schemas.prices import price_check_schema
 from reconciler.schemas.pricing import PRICE_RULES, complete_prices
 from reconciler.schemas.probe import probe_schema
@@ -42,6 +43,9 @@ def schemas(kinds: Mapping[str, Kind] = KINDS) -> dict[str, Schema]:
         "acknowledgements.schema.json": _acknowledgements_schema(),
         "plan.schema.json": complete_plan(
             titled(TypeAdapter(Plan).json_schema(mode="serialization"), "reconciler: a plan document")
+        ),
+        "diff.schema.json": complete_diff(
+            titled(TypeAdapter(Diff).json_schema(mode="serialization"), "reconciler: a diff document")
         ),
         "probe.schema.json": probe_schema(),
         "journal.schema.json": journal_schema(),

@@ -12,6 +12,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from reconciler.costs.count import Costs
+from reconciler.declared import FORMAT as DIFF_FORMAT
 from reconciler.plan import FORMAT
 from reconciler.schemas.tidy import Schema, ordered, tidy
 
@@ -201,6 +202,33 @@ _COSTS: Final = {
 }
 
 
+_DIFF: Final = {
+    "Diff": {
+        "apiVersion": "The version of all our documents.",
+        "kind": "The kind of document.",
+        "format": "The version of this document; it grows when a field changes its meaning.",
+        "base": "The revision that is compared with.",
+        "head": "The revision that is compared.",
+        "registries": "Every registry for which anything is declared differently.",
+        "notes": "Remarks, such as what cannot be read in the base.",
+    },
+    "Side": {"name": "As it was named to the run.", "commit": "The commit that this is."},
+    "RegistryDiff": {
+        "name": "Its name in reconciler.yaml.",
+        "kind": "The adapter that speaks to it.",
+        "target": "Its address, or the file of an embedded registry.",
+        "actions": "One for every manifest that is new or changed; `live` is what was declared before.",
+        "released": "Manifests that are for this registry no more.",
+        "not_held": "Fields of new and changed manifests for which this kind has no place.",
+    },
+    "Released": {
+        "resource": "The kind of manifest.",
+        "name": "The manifest's name.",
+        "place": "Where it was written in the base.",
+    },
+}
+
+
 def complete_plan(schema: Schema) -> Schema:
     """Explains every field, and says that every one is there."""
     describe(schema, "Plan", _FIELDS)
@@ -223,6 +251,15 @@ def complete_plan(schema: Schema) -> Schema:
         "type": "string",
         "pattern": "^[0-9a-f]{64}$",
     }
+    return schema
+
+
+def complete_diff(schema: Schema) -> Schema:
+    """Explains every field of what two revisions declare differently."""
+    describe(schema, "Diff", _FIELDS | _DIFF)
+    format_ = schema["properties"]["format"]
+    schema["properties"]["format"] = {"description": format_["description"], "const": DIFF_FORMAT}
+    schema["properties"]["exit_code"] = {"description": "What the run ended with.", "type": "integer"}
     return schema
 
 

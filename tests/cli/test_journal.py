@@ -382,7 +382,7 @@ def test_no_secret_is_in_the_journal(
     folder.models(manifest("a", native=key), manifest("b"))
 
     def echo(seen: Any) -> Any:
-        refused = seen.writes and seen.name == "a"
+        refused = seen.writes and seen.name == "b"  # it never got the key
         return (400, {"error": f"no: {planted[0]} {planted[1]}"}) if refused else None
 
     live.answer = echo

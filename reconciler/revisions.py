@@ -1,0 +1,136 @@
+"""What a git revision declares: its reconciler.yaml and its manifests, read from git without a checkout."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from reconciler.desired import Desired, desire_all
+from reconciler.errors import Place, Problem
+from reconciler.git import Blob, GitError, commit_of, contents, files_of, path_in_repository
+from reconciler.manifests.config import LoadedConfig, read_config
+from reconciler.manifests.files import is_manifest, too_large
+from reconciler.manifests.load import but_for, read_documents
+from reconciler.manifests.yamltree import DEFAULT_LIMITS, Document, parse
+
+
+@dataclass(frozen=True, slots=True)
+class Revision:
+    """One revision: its commit, its reconciler.yaml, and its manifest files by their paths from the top."""
+
+    commit: str
+    config: LoadedConfig
+    config_blob: str
+    files: Mapping[str, Blob]
+    folder: Path
+    """Where the repository is asked."""
+    shown: Mapping[str, str]
+    """What messages call each file."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declared:
+    """What some files of a revision declare, and every mistake in them."""
+
+    desired: tuple[Desired, ...]
+    problems: tuple[Problem, ...]
+
+
+def open_revision(config_path: Path, name: str, *, prefixed: bool = False) -> Revision:
+    """The revision ``name`` of the project whose reconciler.yaml is at ``config_path``.
+
+    ``prefixed``: messages name the revision before each file, because the folder may hold another one.
+
+    Raises GitError, and InputError for what is wrong with its reconciler.yaml.
+    """
+    folder = config_path.absolute().parent
+    while not folder.is_dir():  # it may be gone from the working tree
+        folder = folder.parent
+    below = config_path.absolute().relative_to(folder).as_posix()
+    commit = commit_of(folder, name)
+    prefix = path_in_repository(folder)
+    path = f"{prefix}{below}"
+    blob = files_of(folder, commit, path).get(path)
+    if blob is None or blob.link:
+        message = f"{config_path} is not in {name} ({commit[:12]})"
+        raise GitError(message, hint="say where it is with --config FILE")
+    [data] = contents(folder, [blob.name])
+    label = f"{name}:" if prefixed else ""
+    config = read_config(data, f"{label}{config_path.as_posix()}", config_path.parent)
+    root = _joined(PurePosixPath(path).parent, config.value.manifests)
+    found = files_of(folder, commit, root.as_posix() if root.parts else "")
+    files = {
+        name: blob
+        for name, blob in sorted(found.items())
+        if name == root.as_posix() or is_manifest(PurePosixPath(name).relative_to(root))
+    }
+    shown = {name: f"{label}{_shown(name, prefix)}" for name in files}
+    return Revision(commit, config, blob.name, files, folder, shown)
+
+
+def _joined(folder: PurePosixPath, path: str) -> PurePosixPath:
+    """``path`` below ``folder``, without dots. Raises GitError where it leaves the repository."""
+    parts: list[str] = list(folder.parts)
+    for part in PurePosixPath(path).parts:
+        if part == ".." and not parts:
+            raise GitError(f"the folder of manifests, '{path}', is not in the repository")
+        if part == "..":
+            parts.pop()
+        elif part == "/":
+            raise GitError(f"the folder of manifests, '{path}', is not named from reconciler.yaml")
+        else:
+            parts.append(part)
+    return PurePosixPath(*parts)
+
+
+def _shown(path: str, prefix: str) -> str:
+    name = path.removeprefix(prefix)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+
+
+def changed_files(one: Revision, other: Revision) -> tuple[set[str], set[str]]:
+    """The files of each that the other does not have as they are; all where reconciler.yaml differs."""
+    if one.config_blob != other.config_blob:
+        return set(one.files), set(other.files)
+    return (
+        {name for name, blob in one.files.items() if other.files.get(name) != blob},
+        {name for name, blob in other.files.items() if one.files.get(name) != blob},
+    )
+
+
+def declared(revision: Revision, names: Collection[str]) -> Declared:
+    """What the files called ``names`` declare in a revision. Raises GitError."""
+    problems: list[Problem] = []
+    documents: list[Document] = []
+    most = DEFAULT_LIMITS.file_bytes
+    wanted = {name: revision.files[name] for name in sorted(names)}
+    for name, blob in wanted.items():
+        if blob.link and not _leads_to_a_file(revision, name, blob):
+            message = "a link that leads to no file of the folder of manifests"
+            hint = "put the file itself into the folder"
+            problems.append(Problem("link-leaves-folder", message, Place(revision.shown[name]), hint))
+        elif not blob.link and blob.size > most:
+            problems.append(too_large(revision.shown[name], most))
+    read = {name: blob for name, blob in wanted.items() if not blob.link and blob.size <= most}
+    for name, data in zip(
+        read, contents(revision.folder, [blob.name for blob in read.values()]), strict=True
+    ):
+        found, mistakes = parse(data, revision.shown[name])
+        documents += found
+        problems += mistakes
+    loaded = read_documents(revision.config, documents)
+    problems += but_for(problems, loaded.problems)
+    desired, more = desire_all(revision.config, loaded)
+    problems += but_for(problems, more)
+    return Declared(tuple(desired), tuple(problems))
+
+
+def _leads_to_a_file(revision: Revision, name: str, blob: Blob) -> bool:
+    """Whether a link leads to what is read anyway, under its own name."""
+    [target] = contents(revision.folder, [blob.name])
+    try:
+        path = _joined(PurePosixPath(name).parent, target.decode("utf-8")).as_posix()
+    except (GitError, UnicodeDecodeError):
+        return False
+    return path in revision.files or any(other.startswith(f"{path}/") for other in revision.files)
