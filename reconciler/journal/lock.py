@@ -66,7 +66,10 @@ def only_one(checkout: Path, actor: Actor, run: str) -> Iterator[None]:
         raise LockedError(f"another apply runs from this checkout{who}", hint=hint) from None
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise LockedError(f"cannot lock {path}: {reason}") from None
+        hint = (
+            f"apply keeps what it needs in {FOLDER}/ beside reconciler.yaml, and must be able to write there"
+        )
+        raise LockedError(f"cannot lock {path}: {reason}", hint=hint) from None
     try:
         with contextlib.suppress(OSError):  # it is for people only
             _tell(checkout, Holder(actor, now(), run))

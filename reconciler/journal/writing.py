@@ -11,6 +11,7 @@ import contextlib
 import os
 import queue
 import threading
+import time
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import asdict, replace
@@ -26,13 +27,19 @@ from reconciler.plan import Action
 
 SUFFIX: Final = ".jsonl"
 
+_TOGETHER_SECONDS: Final = 0.05
+"""How long a result waits for others, to be synced with them. Nothing else waits for it."""
+
 _Item = tuple[Record | ActionResult | None, Future[None] | None]
 
 
 def line_of(record: Record) -> bytes:
     """``record`` as one line, with the time of now."""
-    timed = replace(record, at=now())
-    text: str = simplejson.dumps(asdict(timed), use_decimal=True, separators=(",", ":"))
+    timed = asdict(replace(record, at=now()))
+    # What a line is stands first, for those who read it with their eyes.
+    text: str = simplejson.dumps(
+        {"record": timed.pop("record"), **timed}, use_decimal=True, separators=(",", ":")
+    )
     return f"{text}\n".encode()
 
 
@@ -108,11 +115,8 @@ class Journal:
     def _work(self) -> None:
         over = False
         while not over:
-            items = [self._queue.get()]
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    items.append(self._queue.get_nowait())
-            over = any(item == (None, None) for item in items)
+            items = self._gathered()
+            over = items[-1] == (None, None)
             if self.failed is None:
                 try:
                     _append(self._descriptor, b"".join(_lines([what for what, _ in items])))
@@ -123,6 +127,17 @@ class Journal:
             for _, future in items:
                 self._tell(future)
         os.close(self._descriptor)
+
+    def _gathered(self) -> list[_Item]:
+        """What is to be written together: all that is there, and results also with those that follow soon."""
+        items = [self._queue.get()]
+        until = time.monotonic() + _TOGETHER_SECONDS
+        with contextlib.suppress(queue.Empty):
+            while isinstance(items[-1][0], ActionResult):
+                items.append(self._queue.get(timeout=max(0.0, until - time.monotonic())))
+            while items[-1] != (None, None):
+                items.append(self._queue.get_nowait())
+        return items
 
     def _tell(self, future: Future[None] | None) -> None:
         if future is None or not future.set_running_or_notify_cancel():

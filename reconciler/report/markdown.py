@@ -106,7 +106,7 @@ def outcome_markdown(
     wrong.sort(key=lambda alike: _WORST_FIRST.index(alike[0].status))
     first += [_went_wrong(alike) for alike in wrong[:NAMES_SHOWN]]
     first += [f"- … and {len(wrong) - NAMES_SHOWN} more reasons below"] if len(wrong) > NAMES_SHOWN else []
-    first += _facts(plan)
+    first += [*_facts(plan), *(f"- note: {prose(note)}" for note in plan.notes)]
     results = {(result.registry, result.key): result for result in outcome.results}
     told = {} if delta is None else {"What moved since the plan was made": delta_text(delta)}
     proof, *rest = proof_text(proofs).split("\n")
