@@ -178,4 +178,5 @@ def apply_exit_code(
         return ExitCode.ERROR
     if stale or outcome.unexpected is not None:
         return ExitCode.STALE
-    return ExitCode.REFUSED if plan.actions("refused") else ExitCode.OK
+    refused = plan.actions("refused") or outcome.count("refused")
+    return ExitCode.REFUSED if refused else ExitCode.OK

@@ -85,12 +85,12 @@ def command(
         planned, plan = past.planned, past.planned.plan
         if text:
             write(plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
-        todo = bool(plan.actions("create", "update"))
+        changes = plan.actions("create", "update")
         moved = None
         if expect is not None and plan.digest != expect:
             executed = Executed(not_expected(plan, expect))
         else:
-            asked = todo and not yes
+            asked = any(action.registry not in plan.held for action in changes) and not yes
             if asked:
                 _ask(plan, shown=text and sys.stdout.isatty())
             record.begin(planned, past.settles)
@@ -110,7 +110,7 @@ def command(
         again = asked_for.command(config_path) if plan_file is None else show_command(plan_file)
         told = outcome_markdown(plan, outcome, moved, proofs=proofs, limit=COMMENT, command=again, **file)
         return _report(told, outcome, code)
-    if todo or plan.failed or outcome.unexpected is not None:
+    if changes or plan.failed or outcome.unexpected is not None:
         colours = paint(sys.stdout)
         told = "" if moved is None else f"\n{delta_text(moved, paint=colours)}\n"
         done = outcome_text(plan, outcome, verbose=verbose > 0, paint=colours)

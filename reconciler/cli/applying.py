@@ -78,7 +78,9 @@ class Recorded:
         Raises JournalError: then nothing must be written.
         """
         plan = planned.plan
-        if not (settles or any(action.requests for action in plan.actions())):
+        if not (
+            settles or any(action.requests and action.registry not in plan.held for action in plan.actions())
+        ):
             return
         begin = Begin(
             self.run,

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from reconciler.errors import RegistryError
 from reconciler.executor.registry import Record, RegistryRun, Stop, Target, Unrecorded
 from reconciler.outcome import ActionResult, Outcome, Status, settled
-from reconciler.plan import Plan
+from reconciler.plan import Action, Plan
 from reconciler.registries.interface import Observation
 from reconciler.secrets import SecretStore
 
@@ -52,10 +52,11 @@ async def execute(
     Raises SecretError before anything is written.
     """
     stop, record = stop or Stop(), record or Unrecorded()
+    held = plan.held
     runs = [
         RegistryRun(part, targets[part.name], stop, on_result, secrets, record)
         for part in plan.registries
-        if any(action.requests for action in part.actions)
+        if part.name not in held and any(action.requests for action in part.actions)
     ]
     async with AsyncExitStack() as stack:
         for run in runs:
@@ -71,9 +72,13 @@ async def execute(
     rest: tuple[Status, str] = ("skipped", "interrupted" if stop.failure is None else stop.failure.message)
     if not as_planned:
         rest = ("stale", "not tried, because something else that this plan rests on has changed")
-    every = tuple(
-        results.get((action.registry, action.key)) or settled(action, *rest) for action in plan.actions()
-    )
+
+    def result_of(action: Action) -> ActionResult:
+        refusal = held.get(action.registry)
+        found = results.get((action.registry, action.key))
+        return found or settled(action, *(rest if refusal is None else ("refused", refusal.message)))
+
+    every = tuple(result_of(action) for action in plan.actions())
     for result in every:
         if result.status != "unchanged" and (result.registry, result.key) not in results:
             record.result(result)

@@ -19,6 +19,7 @@ from reconciler.errors import (
 from reconciler.executor import timing
 from reconciler.executor.live import Known
 from reconciler.executor.proof import not_held, not_stored
+from reconciler.executor.twins import may_double
 from reconciler.fingerprints import fingerprint
 from reconciler.manifests.concealing import holds_one
 from reconciler.matching import shows
@@ -118,7 +119,7 @@ class _RequestRun:
             if not self.first and self._is_so():
                 return
             live = await self._attempt(pause)
-            if live is None and self.creating and not self._repeatable:
+            if live is None and self.creating and may_double(self.table):
                 live = await self._keep_looking()
             if live is not None:
                 self._prove(live)
@@ -131,11 +132,6 @@ class _RequestRun:
     def _is_so(self) -> bool:
         """Whether an earlier request of the action has brought about what this one is for."""
         return self.before is not None and all(self.table.holds(edit, self.before.raw) for edit in self.edits)
-
-    @property
-    def _repeatable(self) -> bool:
-        """Whether a create that is sent twice makes one object."""
-        return self.table.identity.client_chosen and self.table.identity.unique
 
     @property
     def _may_double(self) -> bool:
@@ -269,6 +265,8 @@ class _RequestRun:
         if self.creating and isinstance(error, Rejected):
             # No source states what a create of an existing id answers: look instead of reading words.
             found = await self._find_or_none()
+            if found is None and self.lost is not None:
+                found = await self._find_in_time()
             if found is not None and self.lost is not None:
                 self.of.remarks.append(f"an earlier try, whose answer was lost, had made it ({reason})")
                 return found
@@ -290,6 +288,19 @@ class _RequestRun:
         key = next((f"secret {edit.secret.name}" for edit in self.edits if edit.secret), "the stored one")
         endpoint = ", ".join(self.table.upstreams(self.edits, raw)) or "unknown"
         return f"if its probe failed: endpoint {endpoint}, key: {key}"
+
+    async def _find_in_time(self) -> LiveObject:
+        """What an earlier try may have made, where a later one was turned down: for all that we know because
+        of the earlier one. The list may lag behind."""
+        for pause in timing.PAUSES:
+            await asyncio.sleep(pause)
+            found = await self._find_or_none()
+            if found is not None:
+                return found
+            if self.of.registry.stop.requested:
+                break
+        reason = "the answer was lost, the next try was turned down, and the registry does not show it"
+        raise _Ended("unproven", reason, self.lost)
 
     async def _find_or_none(self) -> LiveObject | None:
         try:

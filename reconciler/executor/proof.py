@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from reconciler.executor.live import Known
+from reconciler.executor.twins import twins
 from reconciler.manifests.problems import dotted
-from reconciler.matching import shows
 from reconciler.plan import Action
 from reconciler.registries.interface import LiveObject, Ref
-from reconciler.registries.rows import Edit, Path, Table, dig
+from reconciler.registries.rows import Edit, Path, Table
 
 NOT_STORED = "accepted, not stored"
 """How the reason of an action begins whose fields do not read back as they were sent."""
@@ -47,54 +47,29 @@ def _field(table: Table, wire: Path) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What one registry shows after its writes.
-
-    ``before`` is what it held when the run began, ``own`` what the run's other actions are about.
-    """
+    """What one registry shows after its writes; ``twins`` are those that no manifest can tell apart."""
 
     known: Known
     seen: Mapping[str, Collection[str]]
-    before: frozenset[Ref]
-    own: Collection[Ref]
+    twins: Mapping[Ref, Sequence[LiveObject]]
 
     @classmethod
-    def of(cls, known: Known, before: frozenset[Ref], own: Collection[Ref]) -> Shown:
+    def of(cls, known: Known, tables: Mapping[str, Table]) -> Shown:
         seen: dict[str, set[str]] = defaultdict(set)
         for live in known:
             if live.ours:
                 seen[live.variant].update(live.raw)
-        return cls(known, seen, before, own)
+        return cls(known, seen, twins(tables, known))
 
     def doubt(self, table: Table, action: Action, identity: str) -> str | None:
         """Why ``action``, whose object is ``identity``, is not proven; None where everything is there."""
         live = self.known.get((action.resource, identity))
         if live is None:
-            return f"accepted, but '{identity}' is not in the registry's list"
-        twins = self._twins(table, action, live) if action.operation == "create" else []
-        if twins:
-            ids = ", ".join(sorted(one.label for one in (live, *twins)))
-            what = f"{len(twins) + 1} {action.resource.lower()}s of yours are there now"
-            return f"{what} where one was to be made: {ids}; delete what is not wanted by hand"
+            return "accepted, but it is not in the registry's list"
+        alike = self.twins.get(live.ref, ()) if action.operation == "create" else ()
+        if alike:
+            ids = ", ".join(sorted(one.label for one in alike))
+            what = f"made, and another client made the same {action.resource.lower()}"
+            return f"{what}, so that there are {len(alike)}: {ids}; keep one of them"
         lost = not_held(table, edits_of(action), live, self.seen.get(live.variant, ()))
         return not_stored(table, lost) if lost else None
-
-    def _twins(self, table: Table, action: Action, live: LiveObject) -> list[LiveObject]:
-        """Others that are what ``action`` made: of its name, or new and with its natural key."""
-        if action.id is not None:
-            alike: Iterable[LiveObject] = self.known.named(table, action.id)
-        else:
-            sent = shows(table, edits_of(action))
-            natural = {path: sent[path] for path in table.identity.natural if path in sent}
-            alike = (
-                other
-                for other in self.known
-                if natural
-                and other.ref not in self.before
-                and other.ref not in self.own
-                and all(dig(other.raw, path) == value for path, value in natural.items())
-            )
-        return [
-            other
-            for other in alike
-            if other.ref != live.ref and other.ours and other.variant == table.variant
-        ]

@@ -18,6 +18,7 @@ from reconciler.executor import timing
 from reconciler.executor.action import ActionRun, create_edits, gone
 from reconciler.executor.live import Known, Live
 from reconciler.executor.proof import Shown, edits_of
+from reconciler.executor.twins import may_double
 from reconciler.fingerprints import basis, fingerprint, moved_paths, paths_of, planned_near
 from reconciler.matching import natural_key, shows
 from reconciler.outcome import ActionResult, Status, result_of
@@ -139,7 +140,6 @@ class RegistryRun:
     in_flight: dict[str, Action] = field(default_factory=dict)
     own: set[Ref] = field(init=False)
     own_keys: dict[tuple[str, ...], str] = field(default_factory=dict)
-    before: frozenset[Ref] = frozenset()
     resolved: dict[SecretRef, Secret] = field(default_factory=dict)
     """Every secret of this registry's requests: an answer may show one that another request has sent."""
     read_back: Observation | RegistryError | None = None
@@ -211,7 +211,6 @@ class RegistryRun:
             for action in self.actions:
                 self._skip(action, self.failed)
             return True
-        self.before = self.live.known.refs()
         moved = [(action, self.moved(action, self.live.known)) for action in self.actions]
         for action, why in moved:
             if why is not None:
@@ -337,6 +336,7 @@ class RegistryRun:
                 doubts = list(self._doubts(await read()))
             except RegistryError as error:
                 self.read_back = error
+                self._not_looked_for(error)
                 return
             self.read_back = self.live.observed
             pause = next(pauses, None)
@@ -346,9 +346,18 @@ class RegistryRun:
         for result, why in doubts:
             self._take(replace(result, status="unproven", reason=why))
 
+    def _not_looked_for(self, error: RegistryError) -> None:
+        """Says of what another client may have made as well that nobody knows."""
+        remark = f"whether another client made the same is not known: {error.message}"
+        for action in self.actions:
+            result = self.results.get((action.registry, action.key))
+            made = action.operation == "create" and result is not None and result.status == "done"
+            if result is not None and made and may_double(self.table(action)):
+                self._take(replace(result, remarks=(*result.remarks, remark)))
+
     def _doubts(self, known: Known) -> Iterator[tuple[ActionResult, str]]:
         """What was done and is not shown, with the reason."""
-        shown = Shown.of(known, self.before, self.own)
+        shown = Shown.of(known, self.target.kind.tables)
         for action in self.actions:
             result = self.results.get((action.registry, action.key))
             if result is not None and result.status == "done" and result.id is not None:

@@ -16,7 +16,7 @@ from reconciler.costs.count import Costs
 from reconciler.delta import Delta
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.outcome import ActionResult, Outcome, Proof, Status
-from reconciler.plan import Action, Change, Failure, Operation, Plan, RegistryPlan
+from reconciler.plan import Action, Change, Failure, Operation, Plan, Refusal, RegistryPlan
 from reconciler.report.costs import costs_text
 from reconciler.report.delta import delta_text
 from reconciler.report.escaping import LONGEST_PROSE, cell, code, fence, inert, prose, tag
@@ -165,6 +165,7 @@ def _sentence(text: str, limit: int = LONGEST_PROSE) -> str:
 def _facts(plan: Plan) -> Iterator[str]:
     """The head's list. What a proof found belongs here too."""
     yield from _not_read(plan)
+    yield from _held(plan)
     risks = Counter(risk_of(action).level for action in plan.actions("create", "update", "refused"))
     if not risks:
         return
@@ -183,6 +184,29 @@ def _not_read(plan: Plan) -> Iterator[str]:
         yield f"- **Not read**: {code(registry.name)}: {prose(message, _SHORT)}"
     if len(unread) > NAMES_SHOWN:
         yield f"- … and {len(unread) - NAMES_SHOWN} more registries"
+
+
+def _held(plan: Plan) -> Iterator[str]:
+    """The guards that hold all of a run or of a registry back."""
+    found: list[tuple[str | None, Refusal]] = [(None, refusal) for refusal in plan.refusals]
+    found += [(part.name, refusal) for part in plan.registries for refusal in part.refusals]
+    for name, refusal in found[:NAMES_SHOWN]:
+        whose = "the whole run" if name is None else code(name)
+        head = "Read-only" if refusal.code == "read-only" else f"Refused ({refusal.code})"
+        yield f"- **{head}**: {whose}: {prose(refusal.message, _SHORT)}"
+        if name is None and refusal.acknowledge:
+            yield from (f"  {line}".rstrip() for line in ("", *_acknowledge([refusal])))
+    if len(found) > NAMES_SHOWN:
+        yield f"- … and {len(found) - NAMES_SHOWN} more guards"
+
+
+def _acknowledge(refusals: Iterable[Refusal]) -> list[str]:
+    """The lines that let ``refusals`` through; none for those that nothing does."""
+    texts = [each.acknowledge for each in refusals if each.acknowledge]
+    if not texts:
+        return []
+    asked = [f"  {line}" for text in texts for line in text.splitlines()]
+    return ["To let it through, in `acknowledgements.yaml`:", "", *fence(asked, "yaml"), ""]
 
 
 def _reaches(plan: Plan) -> Iterator[str]:
@@ -242,8 +266,10 @@ def _sections(registry: RegistryPlan, results: Results, share: int | None) -> It
     """The parts of one registry: what is wrong with it, its actions, what stays as it is. A list in one of
     them has ``share`` bytes."""
     name = registry.name
-    wrong = [*_failure(registry), *(f"- **warning**: {prose(each)}" for each in registry.warnings)]
-    yield Section(name, _FIRST, [*within(wrong, share, "warnings", lead="- "), ""] if wrong else [])
+    held = [line for refusal in registry.refusals for line in _refusal(refusal)]
+    wrong = [*_failure(registry), *held, *(f"- **warning**: {prose(each)}" for each in registry.warnings)]
+    lines = [*within(wrong, share, "warnings", lead="- "), ""] if wrong else []
+    yield Section(name, _FIRST, [*lines, *_acknowledge(registry.refusals)])
     for action in registry.actions:
         if action.operation != "none":
             result = results.get((name, action.key))
@@ -316,10 +342,7 @@ def _action(action: Action, users_are: str, result: ActionResult | None, share: 
         words.append(f"used by at least {len(action.used_by)}")
     bullets = [*_result(result), *_bullets(action, users_are)]
     lines = [*within(bullets, share, "remarks", lead="- "), ""] if bullets else []
-    acknowledge = [each.acknowledge for each in action.refusals if each.acknowledge]
-    if acknowledge:
-        asked = [f"  {line}" for text in acknowledge for line in text.splitlines()]
-        lines += ["To let it through, in `acknowledgements.yaml`:", "", *fence(asked, "yaml"), ""]
+    lines += _acknowledge(action.refusals)
     if action.changes:
         lines += [*fence(_diff(action, share), "diff"), ""]
     return folded(" · ".join(words), lines)
@@ -337,8 +360,7 @@ def _result(result: ActionResult | None) -> Iterator[str]:
 
 def _bullets(action: Action, users_are: str) -> Iterator[str]:
     for refusal in action.refusals:
-        fix = f" Fix: {_sentence(refusal.fix)}" if refusal.fix else ""
-        yield f"- **refused** ({code(refusal.code)}): {_sentence(refusal.message)}{fix}"
+        yield from _refusal(refusal)
     yield from (f"- note: {prose(note)}" for note in action.notes)
     yield from (f"- hint: {prose(hint)}" for hint in action.hints)
     if action.id and action.id != action.name:
@@ -349,6 +371,11 @@ def _bullets(action: Action, users_are: str) -> Iterator[str]:
     hidden = [path for path in action.unverified if path not in changed]
     if hidden:
         yield f"- never reads back: {', '.join(map(code, hidden))}"
+
+
+def _refusal(refusal: Refusal) -> Iterator[str]:
+    fix = f" Fix: {_sentence(refusal.fix)}" if refusal.fix else ""
+    yield f"- **refused** ({code(refusal.code)}): {_sentence(refusal.message)}{fix}"
 
 
 def _diff(action: Action, share: int | None) -> list[str]:

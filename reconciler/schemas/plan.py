@@ -41,6 +41,7 @@ _FIELDS: Final = {
         "registries": "Every registry of the run, in the order of reconciler.yaml.",
         "digest": "The hash of the sorted digests of all actions: two plans with one digest do the same.",
         "notes": "Remarks about the whole run.",
+        "refusals": "Why nothing of it is done; empty otherwise.",
     },
     "Made": {
         "at": "The time, in UTC.",
@@ -65,6 +66,9 @@ _FIELDS: Final = {
         "warnings": "What could not be found out about it, and does not stop the plan.",
         "users_are": "What the `used_by` of its actions are, such as `deployment`; empty where not known.",
         "vendor_owned": "How many live models belong to the vendor and no manifest names.",
+        "own": "How many live models are the team's own; null where that is not known.",
+        "refusals": "Why apply writes nothing to it; empty otherwise. Where that is only because it is "
+        "read-only, its actions say what would change; else all of them are refused.",
     },
     "Action": {
         "registry": "The registry's name.",
@@ -86,6 +90,7 @@ _FIELDS: Final = {
         "rests_on": "The fingerprint of what was read; apply refuses to write when it has moved.",
         "basis": "What of it an update rests on: each wire path with a short digest of its live value.",
         "digest": "The hash of what the action does or refuses; empty where it does nothing.",
+        "labels": "The labels of the manifest; null where they are not known.",
     },
     "Change": {
         "path": "The field, as in the manifest.",
@@ -105,6 +110,9 @@ _FIELDS: Final = {
         "fix": "How to go on.",
         "paths": "The fields that it is about.",
         "acknowledge": "The lines for acknowledgements.yaml that let it through; null where none do.",
+        "measured": "What was measured, for a guard with a limit.",
+        "limit": "The limit, or the pattern that protects.",
+        "place": "Where reconciler.yaml sets it; null for a default.",
     },
     "PlannedRequest": {
         "call": "The name of the call.",

@@ -9,11 +9,15 @@ import json
 import os
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event
 from typing import Any
 
 import cmarkgfm
 import pytest
+
+from reconciler.cli.apply import _Signals as Signals
+from reconciler.errors import ExitCode
 
 from .conftest import Run
 from .folder import Folder, Result, manifest
@@ -29,6 +33,8 @@ class World:
     folder: Folder
     cli: Run
     live: Live
+    heard: Event = field(default_factory=Event)
+    """Set when a run has heard of a signal."""
 
     def declare(self, *texts: str) -> None:
         self.folder.models(*texts)
@@ -38,11 +44,18 @@ class World:
 
 
 @pytest.fixture
-def world(folder: Folder, cli: Run, serve: Callable[..., Live]) -> World:
+def world(folder: Folder, cli: Run, serve: Callable[..., Live], monkeypatch: pytest.MonkeyPatch) -> World:
     """A registry that holds `a`, as it is declared."""
     live = serve()
     folder.registries(one=f'url: "{live.url}"')
     found = World(folder, cli, live)
+    receive = Signals._receive
+
+    def heard(signals: Signals, code: ExitCode) -> None:
+        receive(signals, code)
+        found.heard.set()
+
+    monkeypatch.setattr(Signals, "_receive", heard)
     found.declare(manifest("a"))
     found.apply()
     return found
@@ -89,6 +102,7 @@ def interrupted(world: World) -> None:
         if seen.writes and not sent:
             sent.append(seen.name)
             os.kill(os.getpid(), signal.SIGINT)
+            assert world.heard.wait(30)
 
     world.live.answer = answer
 
