@@ -7,13 +7,13 @@ who holds it, for people.
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import simplejson
 from filelock import FileLock, Timeout
 
 from reconciler.errors import LockedError
@@ -98,7 +98,7 @@ def running(checkout: Path) -> Holder | None:
 def holder(checkout: Path) -> Holder | None:
     """Who wrote last that the lock is theirs; that process may have ended without a word."""
     try:
-        data: Any = json.loads(_told_at(checkout).read_text(encoding="utf-8"))
+        data: Any = simplejson.loads(_told_at(checkout).read_text(encoding="utf-8"))
         return Holder(Actor(**data["actor"]), str(data["since"]), str(data["run"]))
     except (OSError, ValueError, TypeError, KeyError):
         return None
@@ -111,5 +111,5 @@ def _told_at(checkout: Path) -> Path:
 def _tell(checkout: Path, holder: Holder) -> None:
     told = _told_at(checkout)
     new = told.with_suffix(".new")
-    new.write_text(json.dumps(asdict(holder)) + "\n", encoding="utf-8")
+    new.write_text(simplejson.dumps(asdict(holder)) + "\n", encoding="utf-8")
     new.replace(told)
