@@ -1,7 +1,7 @@
 # `make demo` and `make test` set everything up by themselves; they need Python 3.11+ and a package index.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check lint types contracts stale schemas docs coverage clean
+.PHONY: help demo test faults check lint types contracts stale schemas docs coverage clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
@@ -25,6 +25,9 @@ demo: $(READY) ## plan, apply, an empty second plan, an edit and its plan, on th
 
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
+
+faults: $(READY) ## the fault suite with every fault, longer than `make test`
+	RECONCILER_FAULTS=all $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS) tests/faults
 
 check: lint types contracts stale ## everything that CI checks besides tests and demo
 

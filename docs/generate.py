@@ -75,7 +75,7 @@ def _parts() -> dict[str, str]:
         "features": _features(),
         "legend": _table(("word", "meaning"), ((_code(word), text) for word, text in LEGEND.items())),
         **{f"{resource.lower()}-fields": _matrix(resource) for resource in RESOURCES},
-        "config": _fields(config, config),
+        "config": _fields(config, config, below=("guards",)),
         "registry": _fields(config, config["$defs"]["RegistryEntry"], below=("token", "auth")),
         "secret": _fields(config, config["$defs"]["SecretEntry"]),
         "acknowledgement": _fields(

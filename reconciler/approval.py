@@ -19,6 +19,7 @@ import simplejson
 
 from reconciler.delta import Delta, Entry, Verdict, delta
 from reconciler.errors import ReconcilerError
+from reconciler.guards.holding import held_back, refused
 from reconciler.plan import Action, Plan, Refusal, canonical, digest_of, plan_digest, plan_type
 
 FORMAT: Final = 1
@@ -187,7 +188,7 @@ def hold(approval: Approval, now: Plan) -> Held:
         (name, key): digest for name, part in approval.actions.items() for key, digest in part.items()
     }
     parts = tuple(
-        replace(part, actions=tuple(_only(action, approved, approval) for action in part.actions))
+        replace(part, actions=tuple(held_back([_only(one, approved, approval) for one in part.actions])))
         for part in now.registries
     )
     moved = tuple(found.of("moved", "refused"))
@@ -204,7 +205,7 @@ def _only(action: Action, approved: Mapping[tuple[str, str], str], approval: App
         "it stands in the next review; or plan and apply by hand",
         (),
     )
-    return replace(action, operation="refused", requests=(), refusals=(refusal,))
+    return refused(action, refusal)
 
 
 def _entries(approved: Mapping[str, Mapping[str, str]], now: Plan) -> Iterator[Entry]:

@@ -643,6 +643,7 @@ class _Trial:
                 {self.registry: self.observation},
                 selection=Selection(),
                 acknowledged=Acknowledged(),
+                tried_only=True,
             )
             actions = {action.key: action for action in plan.actions()}
             for one in sound:

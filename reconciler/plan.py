@@ -82,7 +82,8 @@ class Change:
 class Refusal:
     """Why an action is not taken: a stable code, what is wrong, how to go on, the fields it is about.
 
-    ``acknowledge`` holds the lines for acknowledgements.yaml where an acknowledgement lets it through.
+    ``acknowledge`` holds the lines for acknowledgements.yaml where an acknowledgement lets it through. Of a
+    guard that reconciler.yaml sets, ``measured`` is beyond ``limit``, which is set at ``place``.
     """
 
     code: str
@@ -90,6 +91,9 @@ class Refusal:
     fix: str | None
     paths: tuple[str, ...]
     acknowledge: str | None = None
+    measured: str | None = None
+    limit: str | None = None
+    place: PlanPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,7 +147,7 @@ class Action:
     ``id`` is the live object's, or the one that a create sends; ``rests_on`` the fingerprint of what was
     read, and ``basis`` its parts; ``hints`` say how the manifest is better written; ``used_by`` are those
     that are known to use it; ``after`` the keys (``Model/support-mini``) of the actions in this registry
-    that come first.
+    that come first; ``labels`` are the manifest's, None where they are not known.
     """
 
     registry: str
@@ -165,6 +169,7 @@ class Action:
     rests_on: str = ""
     basis: tuple[Basis, ...] = ()
     digest: str = ""
+    labels: Mapping[str, str] | None = None
 
     @property
     def key(self) -> str:
@@ -212,7 +217,8 @@ class RegistryPlan:
 
     ``account`` is whose registry it is, where what was read from it tells.
     ``vendor_owned`` counts the vendor's own models that no manifest names; ``users_are`` is what the
-    ``used_by`` of its actions are (`deployment`); ``warnings`` are about what could not be read.
+    ``used_by`` of its actions are (`deployment`); ``warnings`` are about what could not be read. ``own``
+    counts the team's own models, None where that is not known. With ``refusals`` nothing is written to it.
     """
 
     name: str
@@ -226,6 +232,8 @@ class RegistryPlan:
     account: str | None = None
     users_are: str = ""
     warnings: tuple[str, ...] = ()
+    own: int | None = None
+    refusals: tuple[Refusal, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,7 +260,10 @@ class Scope:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The whole. ``digest`` is the hash of the sorted digests of its actions."""
+    """The whole. ``digest`` is the hash of the sorted digests of its actions.
+
+    With ``refusals`` nothing of it is done.
+    """
 
     registries: tuple[RegistryPlan, ...]
     digest: str
@@ -263,6 +274,7 @@ class Plan:
     kind: Literal["Plan"] = "Plan"
     format: int = FORMAT
     tool: str = __version__
+    refusals: tuple[Refusal, ...] = ()
 
     def actions(self, *operations: Operation) -> list[Action]:
         """Every action with one of ``operations``; all where none is given."""
@@ -272,6 +284,15 @@ class Plan:
             for action in registry.actions
             if not operations or action.operation in operations
         ]
+
+    @property
+    def held(self) -> dict[str, Refusal]:
+        """By registry, the first reason why nothing is written to it; those that may be are not there."""
+        return {
+            registry.name: refusal
+            for registry in self.registries
+            for refusal in (*registry.refusals, *self.refusals)[:1]
+        }
 
     @property
     def failed(self) -> bool:

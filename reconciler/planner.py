@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fnmatch
 from collections import defaultdict
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -16,18 +15,22 @@ from reconciler.fingerprints import basis, declared_paths, fingerprint, surround
 from reconciler.guards import (
     Acknowledged,
     Case,
-    Limits,
     Peers,
+    held_back,
     live_prices,
     moved_prices,
+    pattern_remarks,
     price_guards,
+    price_limits,
     rename_guard,
+    run_guards,
     shadow_guard,
     type_of,
 )
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.load import Manifest
 from reconciler.manifests.problems import did_you_mean, dotted
+from reconciler.manifests.selecting import fits
 from reconciler.matching import Found, Match, Missing, Unclear, left_alone, match_all, wanted_key
 from reconciler.plan import (
     Action,
@@ -73,10 +76,7 @@ class Selection:
 
 
 def _fits(manifest: Manifest, pattern: str) -> bool:
-    label, equals, value = pattern.partition("=")
-    if equals:
-        return label in manifest.labels and fnmatch.fnmatchcase(manifest.labels[label], value)
-    return fnmatch.fnmatchcase(manifest.name, pattern)
+    return fits(manifest.name, manifest.labels, pattern)
 
 
 def make_plan(
@@ -89,13 +89,15 @@ def make_plan(
     usages: Mapping[str, Usages | None] | None = None,
     all_usages: bool = False,
     resend: Collection[str] = (),
+    tried_only: bool = False,
 ) -> Plan:
     """The plan for every observed registry, in the order of reconciler.yaml.
 
     Matching looks at every manifest, also those that the selection leaves out: which live object is
     whose is a fact of the whole registry. ``usages`` is who uses what, by registry; with
     ``all_usages`` it is told also where nothing changes. ``resend`` are the paths of fields that do not
-    read back and shall be sent all the same.
+    read back and shall be sent all the same. ``tried_only``: nobody will do it, so no guard over a whole run
+    speaks.
     """
     by_registry: dict[str, list[Desired]] = defaultdict(list)
     for one in desired:
@@ -110,7 +112,12 @@ def make_plan(
     plans = _with_accounts(config, plans, observed)
     planned = {(action.registry, action.key) for plan in plans for action in plan.actions}
     not_planned = {(one.registry, one.name) for one in desired if (one.registry, _key(one)) not in planned}
-    return Plan(tuple(plans), plan_digest(plans), tuple(acknowledged.remarks(not_planned)))
+    plan = Plan(tuple(plans), plan_digest(plans))
+    if not tried_only:
+        plan = run_guards(config, plan, acknowledged)
+    named = [(one.registry, one.name, one.manifest.labels) for one in desired]
+    notes = (*pattern_remarks(config, named), *acknowledged.remarks(not_planned))
+    return replace(plan, notes=notes)
 
 
 def failure_of(error: ReconcilerError) -> Failure:
@@ -163,7 +170,7 @@ class _RegistryPlanner:
         all_usages: bool,
     ) -> None:
         self.rules = config.secret_rules()
-        self.limits = _limits(config)
+        self.limits = price_limits(config, name)
         self.peers = Peers(())
         self.resend = resend
         self.all_usages = all_usages
@@ -200,7 +207,7 @@ class _RegistryPlanner:
         tables = [one.table for one in desired if one.table is not None]
         self.unseen, self.nulls = _unseen(tables, observed), _nulls(tables, observed)
         self.referable = _referable(desired, matches, observed, {_key(one) for one, _ in chosen})
-        actions = _held_back(_out_of_circles([self._action(one, match) for one, match in chosen]))
+        actions = held_back(_out_of_circles([self._action(one, match) for one, match in chosen]))
         if usages is not None:
             actions = self._with_users(actions, observed, usages)
         not_held: dict[tuple[Path, str], list[str]] = defaultdict(list)
@@ -223,6 +230,7 @@ class _RegistryPlanner:
             ),
             users_are=usages.noun if usages is not None else "",
             warnings=(usages.warning,) if usages is not None and usages.warning else (),
+            own=own_models(observed),
         )
 
     def _with_users(self, actions: Sequence[Action], observed: Observation, usages: Usages) -> list[Action]:
@@ -257,6 +265,7 @@ class _RegistryPlanner:
             variant=desired.table.variant if desired.table else "",
             id=None,
             place=PlanPlace(place.file, place.line, place.column),
+            labels=dict(desired.manifest.labels),
         )
         refusals = [*desired.refusals, *self._unheld_refusals(desired)]
         table = desired.table
@@ -486,13 +495,9 @@ def _edit_json(edit: PlannedEdit) -> list[Any]:
     return [list(edit.path), edit.value, edit.secret, edit.cleared]
 
 
-def _limits(config: LoadedConfig) -> Limits:
-    guards = config.value.guards
-    change = guards.price_change if guards is not None else None
-    if change is None:
-        return Limits()
-    rise, fall = (None if part is None else part.share for part in (change.rise, change.fall))
-    return Limits(rise, fall, str(config.place("guards", "price_change")))
+def own_models(observed: Observation) -> int:
+    """How many models there are that are not the vendor's: what a share of updates is of."""
+    return sum(live.ours and live.resource == "Model" for live in observed.objects)
 
 
 def _requests(table: Table, call: Call, edits: Sequence[Edit]) -> list[PlannedRequest]:
@@ -619,25 +624,6 @@ def _out_of_circles(actions: Sequence[Action]) -> list[Action]:
         return replace(action, operation="refused", refusals=kept, requests=(), after=())
 
     return [refused(action) for action in actions]
-
-
-def _held_back(actions: Sequence[Action]) -> list[Action]:
-    """``actions``, refused where one that comes first is refused."""
-    by_key = {action.key: action for action in actions}
-    moved = True
-    while moved:
-        moved = False
-        for action in list(by_key.values()):
-            first = [key for key in action.after if key in by_key and by_key[key].operation == "refused"]
-            if first and action.requests:
-                names = ", ".join(key.partition("/")[2] for key in first)
-                message = f"it comes after {names}, which is refused"
-                held = Refusal("prerequisite", message, "see there", ())
-                by_key[action.key] = replace(
-                    action, operation="refused", refusals=(*action.refusals, held), requests=()
-                )
-                moved = True
-    return list(by_key.values())
 
 
 def _key(desired: Desired) -> str:

@@ -57,11 +57,14 @@ class Flag:
 
 @dataclass(frozen=True, slots=True)
 class NewAcknowledgement:
-    """An acknowledgement that the base does not have: it lets a change through a guard."""
+    """An acknowledgement that the base does not have: it lets a change through a guard.
+
+    ``model`` is null for a guard over a registry or a run, ``registry`` for one over a run.
+    """
 
     guard: str
-    model: str
-    registry: str
+    model: str | None
+    registry: str | None
     digest: str
     reason: str
     expires: str | None
@@ -158,7 +161,8 @@ def remarks(review: Review) -> Iterator[Remark]:
         if flag.place is not None:
             yield _remark(flag.place, "warning", flag.code, flag.message, None)
     for one in review.acknowledged:
-        told = f"{one.registry}: lets {one.model} through the guard {one.guard}: {one.reason}"
+        what = " in ".join(filter(None, (one.model, one.registry))) or "the run"
+        told = f"lets {what} through the guard {one.guard}: {one.reason}"
         yield _remark(one.place, "warning", "acknowledgement", told, None)
 
 

@@ -11,7 +11,7 @@ from reconciler.guards import Acknowledged
 class AnyPrice(Acknowledged):
     """Acknowledges every price, and beyond that what the file does."""
 
-    def covers(self, guard: str, registry: str, model: str, digest: str) -> bool:
+    def covers(self, guard: str, registry: str | None, model: str | None, digest: str) -> bool:
         known = Acknowledged.covers(self, guard, registry, model, digest)
         return known or guard.startswith("price-") or guard == "unit-slip"
 

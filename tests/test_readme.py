@@ -19,6 +19,12 @@ def test_the_session_is_a_real_one(page: str, tmp_path: Path) -> None:
     assert_real(block((ROOT / page).read_text(encoding="utf-8"), "console"), tmp_path)
 
 
+def test_the_session_about_run_guards_is_a_real_one(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "catalog", tmp_path, dirs_exist_ok=True, ignore=_databases)
+    page = (ROOT / "docs" / "guards.md").read_text(encoding="utf-8")
+    assert_real(block(page.partition("## Run guards")[2], "console"), tmp_path)
+
+
 def test_the_manifest_is_the_one_of_the_example() -> None:
     example = (ROOT / "examples" / "minimal" / "models" / "gpt-4o-mini.yaml").read_text(encoding="utf-8")
     without_comment = re.sub(r"^#(?! yaml-language-server).*\n", "", example, flags=re.MULTILINE)

@@ -6,7 +6,7 @@ can be edited: they are for reading only.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
@@ -25,7 +25,7 @@ from reconciler.forge.interface import ForgeError, ProposedChange, Verdict
 from reconciler.git import GitError, head
 from reconciler.guards import FILE
 from reconciler.manifests.config import LoadedConfig, load_config
-from reconciler.outcome import Outcome, settled
+from reconciler.outcome import Outcome, Proof, settled
 from reconciler.plan import Plan
 from reconciler.report.markdown import COMMENT, error_markdown, outcome_markdown
 from reconciler.report.review import marker
@@ -114,9 +114,11 @@ class ApprovedRun:
             what = "the plan as a whole is not the one that was reviewed"
         return Outcome(results, unexpected=what), self.held.delta
 
-    def tell(self, plan: Plan, outcome: Outcome, moved: Delta | None, code: ExitCode) -> None:
+    def tell(
+        self, plan: Plan, outcome: Outcome, moved: Delta | None, code: ExitCode, proofs: Sequence[Proof]
+    ) -> None:
         """Ends the check, and comments on the request. A failure is only said: what is done is done."""
-        show = partial(outcome_markdown, plan, outcome, moved)
+        show = partial(outcome_markdown, plan, outcome, moved, proofs=proofs)
         title, summary = outcome_totals(plan, outcome), show(limit=COMMENT)
         verdict = Verdict("success" if code is ExitCode.OK else "failure", title, summary)
         self._tell(verdict, show(limit=self.desk.forge.comment_bytes - _MARKER))
@@ -148,16 +150,14 @@ def _allows(config_path: Path, commit: str) -> bool:
 
 
 @contextmanager
-def approved_push(
-    config_path: Path, branch: str | None, given: Mapping[str, Any]
-) -> Iterator[ApprovedRun | None]:
-    """The run for the push that CI tells of, or that ``branch`` and the options of the forge, ``given``, do.
+def approved_push(config_path: Path, given: Mapping[str, Any]) -> Iterator[ApprovedRun | None]:
+    """The run for the push that CI tells of, or that ``given`` do: the options of the forge, and `branch`.
 
     Whatever ends it is told to the forge. Raises ApprovalError, GitError, UsageError and ForgeError, and
     InputError for what is wrong in reconciler.yaml.
     """
-    where = forges.found(**given)
-    where = where if branch is None else replace(where, branch=branch)
+    where = forges.found(*(given[name] for name in ("forge", "repository", "api_url", "token_env")))
+    where = replace(where, branch=given["branch"] or where.branch)
     config = load_config(config_path, shown_path(config_path))
     known = head(config.folder, config_path.name, FILE, config.value.manifests)
     if known is None:

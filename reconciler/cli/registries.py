@@ -59,6 +59,7 @@ def _state(project: Project, name: str, found: Observation | RegistryError) -> R
         title=kind.title,
         target=entry.url or f"embedded:{entry.embedded}",
         declared=sum(one.registry == name for one in project.desired),
+        read_only=entry.read_only,
     )
     if isinstance(found, RegistryError):
         return replace(state, failure=failure_of(found))

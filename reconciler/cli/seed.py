@@ -44,7 +44,7 @@ def command(registry: str, file: Path, config_path: Path, output: str) -> None:
 
 
 def _database(config: LoadedConfig, registry: str) -> Path:
-    """Raises UsageError for a registry that is not there, or is not in a file."""
+    """Raises UsageError for a registry that is not there, is not in a file, or is read-only."""
     known = config.value.registries
     if registry not in known:
         hint = did_you_mean(registry, known) or f"reconciler.yaml has {', '.join(known)}"
@@ -54,4 +54,7 @@ def _database(config: LoadedConfig, registry: str) -> Path:
             f"registry '{registry}' has a url; only an embedded one can be seeded",
             hint="give it `embedded: FILE` instead, or serve a file with `reconciler serve --seed FILE`",
         )
+    if known[registry].read_only:
+        place = config.place("registries", registry, "read_only")
+        raise UsageError(f"registry '{registry}' is read-only ({place})", hint="take `read_only` away")
     return config.database(registry)

@@ -40,6 +40,13 @@ _LONGEST_SECONDS = 10 * 365 * 24 * 3600
     type=click.Path(path_type=Path),
     help="YAML with what to put in before it listens: vendor-owned models, deployments, providers, models.",
 )
+@click.option(
+    "--faults",
+    "faults_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="YAML with what to do wrong, for tests of clients: errors, resets, lost and stale answers.",
+)
 @click.option("--no-probe", is_flag=True, help="Orq: store openai-like models without asking their endpoint.")
 @click.option(
     "--respan-requests-per-minute",
@@ -67,18 +74,21 @@ def command(
     database: Path,
     token_env: str | None,
     seed_file: Path | None,
+    faults_file: Path | None,
     no_probe: bool,
     respan_requests_per_minute: int | None,
     watsonx_model_quota: int | None,
     access_token_seconds: int,
 ) -> None:
     """Serve the embedded registry on a socket, until interrupted."""
+    from reconciler.cli import faults as fault_files
     from reconciler.cli import seeding
     from reconciler.embedded.server import serve
 
     set_up_logging(logging.WARNING)
     token = EnvSource(token_env).read("the server's token", os.environ).reveal() if token_env else None
 
+    faults = None if faults_file is None else fault_files.read(faults_file)
     contents = None if seed_file is None else seeding.read(seed_file)
 
     def put_in() -> None:
@@ -105,6 +115,9 @@ def command(
         token=token,
         on_ready=ready,
         options=chosen,
+        faults=faults,
         before_listening=put_in,
     )
+    for line in faults.told() if faults is not None else ():
+        say(line)
     say("stopped")

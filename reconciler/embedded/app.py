@@ -14,6 +14,8 @@ from starlette.routing import Route
 from reconciler.embedded import dialects
 from reconciler.embedded.answers import Refused, json_answer
 from reconciler.embedded.envelope import Envelope
+from reconciler.embedded.faults.faults import Faults
+from reconciler.embedded.faults.injector import FaultInjector
 from reconciler.embedded.options import Options
 from reconciler.embedded.orq import deployments, openai_like_routes, workspace_models
 from reconciler.embedded.orq import routes as orq_routes
@@ -26,7 +28,7 @@ from reconciler.embedded.watsonx import identity
 from reconciler.embedded.watsonx import routes as watsonx_routes
 
 
-def build(database: Path, *, token: str | None, options: Options) -> Starlette:
+def build(database: Path, *, token: str | None, options: Options, faults: Faults | None = None) -> Starlette:
     """See ``reconciler.embedded.create_app``."""
     if token is not None and not token.strip():
         raise ValueError("the token is empty: it would let anybody in who sends none")
@@ -35,6 +37,7 @@ def build(database: Path, *, token: str | None, options: Options) -> Starlette:
     with store.reading() as connection:
         vault.check(connection)
     tokens = Tokens(token, seconds=options.access_token_seconds)
+    injector = [] if faults is None else [Middleware(FaultInjector, faults=faults, store=store)]
     app = Starlette(
         routes=[
             Route("/healthz", _healthz, methods=["GET"]),
@@ -47,7 +50,7 @@ def build(database: Path, *, token: str | None, options: Options) -> Starlette:
             *watsonx_routes.routes(store, vault, quota=options.watsonx_model_quota),
             *respan_routes.routes(store, vault, requests_per_minute=options.respan_requests_per_minute),
         ],
-        middleware=[Middleware(Envelope, tokens=tokens)],
+        middleware=[*injector, Middleware(Envelope, tokens=tokens)],
         exception_handlers={Refused: _on_refused, HTTPException: _on_http_exception},
     )
     # An answer to /v2/models/ would be a redirect, which clients follow with their token or not at all.

@@ -11,6 +11,8 @@ from pathlib import Path
 import uvicorn
 
 from reconciler.embedded import create_app
+from reconciler.embedded.faults.faults import Faults
+from reconciler.embedded.faults.protocol import CuttableProtocol
 from reconciler.embedded.options import DEFAULT, Options
 from reconciler.errors import StorageError
 
@@ -26,6 +28,7 @@ def serve(
     token: str | None,
     on_ready: Callable[[str], None],
     options: Options = DEFAULT,
+    faults: Faults | None = None,
     before_listening: Callable[[], None] = lambda: None,
 ) -> None:
     """Serves the registry in ``database`` until SIGINT or SIGTERM, then returns.
@@ -33,16 +36,18 @@ def serve(
     ``port`` 0 takes any that is free. ``before_listening`` is called when the address is taken and the
     database is open, and ends everything by raising. ``on_ready`` is called once with the base URL
     (``http://127.0.0.1:8080``) when requests are answered. Running requests get five seconds to end.
-    Only for the main thread, because that is where signals arrive.
+    With ``faults`` it misbehaves as they say. Only for the main thread, because that is where signals
+    arrive.
 
     Raises StorageError: the address cannot be taken, or the database cannot be used (``create_app``).
     """
-    app = create_app(database, token=token, options=options)
+    app = create_app(database, token=token, options=options, faults=faults)
     try:
         with contextlib.closing(_listen(host, port)) as listener:
             before_listening()
             config = uvicorn.Config(
                 app,
+                http="auto" if faults is None else CuttableProtocol,
                 access_log=False,
                 lifespan="off",
                 log_config=None,

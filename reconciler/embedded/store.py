@@ -13,6 +13,7 @@ import weakref
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 from reconciler.errors import StorageError
@@ -23,6 +24,30 @@ Migration = Callable[[sqlite3.Connection], None]
 APPLICATION_ID = 0x7265636E  # "recn", in the header of the file: tells our databases from others
 
 _BUSY_SECONDS = 10.0
+
+
+class Snapshot:
+    """What a database held at one moment, for as long as it is open. Safe for several threads."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._turn = threading.Lock()
+        connection.execute("BEGIN")
+        connection.execute("SELECT count(*) FROM sqlite_master").fetchone()  # only a read takes the snapshot
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        with self._turn:
+            yield self._connection
+
+    def close(self) -> None:
+        with self._turn:
+            self._connection.close()
+
+
+# Of the request that is being answered: worker threads get a copy of its context.
+_as_of: ContextVar[Snapshot | None] = ContextVar("as_of", default=None)
+_losing: ContextVar[bool] = ContextVar("losing", default=False)
 
 
 class Store:
@@ -54,7 +79,8 @@ class Store:
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """A connection for one SELECT. Raises StorageError for any failure of SQLite."""
-        with self._connection() as connection:
+        snapshot = _as_of.get()
+        with self._connection() if snapshot is None else snapshot.reading() as connection:
             yield connection
 
     @contextmanager
@@ -68,11 +94,38 @@ class Store:
             connection.execute("BEGIN IMMEDIATE")
             try:
                 yield connection
-                connection.execute("COMMIT")
+                connection.execute("ROLLBACK" if _losing.get() else "COMMIT")
             except BaseException:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    # ---- for faults on purpose
+
+    def snapshot(self) -> Snapshot:
+        """What is committed now. Raises StorageError."""
+        try:
+            return Snapshot(self._connect())
+        except sqlite3.Error as error:
+            raise self._unusable(error) from error
+
+    @contextmanager
+    def as_of(self, snapshot: Snapshot) -> Iterator[None]:
+        """Inside, everything is read from ``snapshot``."""
+        token = _as_of.set(snapshot)
+        try:
+            yield
+        finally:
+            _as_of.reset(token)
+
+    @contextmanager
+    def losing(self) -> Iterator[None]:
+        """Inside, what is written is undone at the end of its transaction."""
+        token = _losing.set(True)
+        try:
+            yield
+        finally:
+            _losing.reset(token)
 
     def close(self) -> None:
         """Closes the connections that are not in use. A later call opens new ones."""
@@ -87,10 +140,13 @@ class Store:
             finally:
                 self._idle.append(connection)
         except sqlite3.Error as error:
-            raise StorageError(
-                f"{self.path}: the embedded registry's database cannot be used: {error}",
-                hint="is it a database of this program, in a place that you may write to?",
-            ) from error
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: sqlite3.Error) -> StorageError:
+        return StorageError(
+            f"{self.path}: the embedded registry's database cannot be used: {error}",
+            hint="is it a database of this program, in a place that you may write to?",
+        )
 
     def _connect(self) -> sqlite3.Connection:
         connection = sqlite3.connect(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,8 @@ from reconciler.errors import (
 )
 from reconciler.executor import timing
 from reconciler.executor.live import Known
+from reconciler.executor.proof import not_held, not_stored
+from reconciler.executor.twins import may_double
 from reconciler.fingerprints import fingerprint
 from reconciler.manifests.concealing import holds_one
 from reconciler.matching import shows
@@ -27,7 +28,7 @@ from reconciler.plan import Action, PlannedRequest
 from reconciler.planner import failure_of
 from reconciler.registries.codecs import json_of
 from reconciler.registries.interface import Answer, LiveObject, OutgoingRequest, Ref
-from reconciler.registries.rows import ABSENT, Edit, Table, dig
+from reconciler.registries.rows import ABSENT, Edit, Path, Table, dig
 
 if TYPE_CHECKING:
     from reconciler.executor.registry import RegistryRun
@@ -118,7 +119,7 @@ class _RequestRun:
             if not self.first and self._is_so():
                 return
             live = await self._attempt(pause)
-            if live is None and self.creating and not self._repeatable:
+            if live is None and self.creating and may_double(self.table):
                 live = await self._keep_looking()
             if live is not None:
                 self._prove(live)
@@ -131,11 +132,6 @@ class _RequestRun:
     def _is_so(self) -> bool:
         """Whether an earlier request of the action has brought about what this one is for."""
         return self.before is not None and all(self.table.holds(edit, self.before.raw) for edit in self.edits)
-
-    @property
-    def _repeatable(self) -> bool:
-        """Whether a create that is sent twice makes one object."""
-        return self.table.identity.client_chosen and self.table.identity.unique
 
     @property
     def _may_double(self) -> bool:
@@ -220,17 +216,12 @@ class _RequestRun:
 
     async def _wait(self, seconds: float) -> bool:
         """Waits for a limit. False where a stop comes first: the call is not made then."""
-        until = time.monotonic() + seconds
-        while not self.of.registry.stop.requested:
-            left = until - time.monotonic()
-            if left <= 0:
-                return True
-            await asyncio.sleep(min(left, timing.STOP_SECONDS))
-        return False
+        return not await self.of.registry.stop.comes_within(seconds)
 
     async def _send(self) -> Answer:
         raw = self.before.raw if self.before else {}
-        secrets = self.of.registry.secrets(self.table, self.edits, raw)
+        own = self.of.registry.secrets(self.table, self.edits, raw)
+        secrets = {**self.of.registry.resolved, **own}
         own_id = None if self.creating else self.of.id
         body = self.table.body(self.call, self.edits, raw, own_id)
         patience = max(timing.TURN_SECONDS, timing.FRESH_SECONDS - self.live.age())
@@ -238,7 +229,7 @@ class _RequestRun:
         in_flight = self.of.registry.in_flight
         in_flight[self.of.action.key] = self.of.action
         try:
-            return await self.live.writer.send(outgoing)
+            return await self.live.send(outgoing)
         except UnknownOutcome:
             raise
         except ReconcilerError:
@@ -274,6 +265,8 @@ class _RequestRun:
         if self.creating and isinstance(error, Rejected):
             # No source states what a create of an existing id answers: look instead of reading words.
             found = await self._find_or_none()
+            if found is None and self.lost is not None:
+                found = await self._find_in_time()
             if found is not None and self.lost is not None:
                 self.of.remarks.append(f"an earlier try, whose answer was lost, had made it ({reason})")
                 return found
@@ -295,6 +288,19 @@ class _RequestRun:
         key = next((f"secret {edit.secret.name}" for edit in self.edits if edit.secret), "the stored one")
         endpoint = ", ".join(self.table.upstreams(self.edits, raw)) or "unknown"
         return f"if its probe failed: endpoint {endpoint}, key: {key}"
+
+    async def _find_in_time(self) -> LiveObject:
+        """What an earlier try may have made, where a later one was turned down: for all that we know because
+        of the earlier one. The list may lag behind."""
+        for pause in timing.PAUSES:
+            await asyncio.sleep(pause)
+            found = await self._find_or_none()
+            if found is not None:
+                return found
+            if self.of.registry.stop.requested:
+                break
+        reason = "the answer was lost, the next try was turned down, and the registry does not show it"
+        raise _Ended("unproven", reason, self.lost)
 
     async def _find_or_none(self) -> LiveObject | None:
         try:
@@ -346,15 +352,12 @@ class _RequestRun:
             raise _Ended("unproven", f"several new {what}s could be the one that was made: {ids}", self.lost)
         return found[0] if found else None
 
-    def _not_held(self, live: LiveObject, seen: Collection[str] | None = None) -> list[str]:
-        """The wire paths that ``live`` shows otherwise than this request asked for.
-
-        ``seen`` are the keys that objects like it show; those that it lacks, it does not have.
-        """
+    def _not_held(self, live: LiveObject, seen: Collection[str] | None = None) -> list[Path]:
+        """The wire paths that ``live`` shows otherwise than this request asked for; ``seen`` as `not_held`
+        has it, by default from what is known."""
         if seen is None:
             seen = {key for other in self.live.known if self._is_like(live, other) for key in other.raw}
-        held = {edit.path: self.table.holds(edit, live.raw, seen) for edit in self.edits}
-        return [".".join(path) for path, holds in held.items() if holds is False]
+        return not_held(self.table, self.edits, live, seen)
 
     @staticmethod
     def _is_like(live: LiveObject, other: LiveObject) -> bool:
@@ -371,7 +374,7 @@ class _RequestRun:
         self.live.learn(live)
         lost = self._not_held(live)
         if lost:
-            raise _Ended("unproven", f"accepted, not stored: {', '.join(lost)}", self.lost)
+            raise _Ended("unproven", not_stored(self.table, lost), self.lost)
         if self.before is not None:
             self.of.remarks += _besides(self.table, self.edits, self.before.raw, live.raw)
 

@@ -10,29 +10,49 @@ import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from reconciler.errors import InputError, Place, Problem
-from reconciler.manifests.fields import Name, Omittable, Strict, matching
+from reconciler.manifests.fields import Name, Omittable, Strict, failure, matching
 from reconciler.manifests.problems import validate
 from reconciler.manifests.yamltree import locate, parse
 
 FILE = "acknowledgements.yaml"
 
 GuardName = Literal[
-    "rename", "shadow", "unit-slip", "price-zero", "price-order", "price-range", "price-change"
+    "rename",
+    "shadow",
+    "unit-slip",
+    "price-zero",
+    "price-order",
+    "price-range",
+    "price-change",
+    "protected",
+    "update-share",
+    "read-only",
+    "most-actions",
 ]
 """Every guard, by the name that a refusal prints."""
+
+OF_A_REGISTRY: Final = ("update-share", "read-only", "most-actions")
+"""The guards over all that a run does in one registry."""
+
+OF_THE_RUN: Final = ("most-actions",)
+"""The guards over a whole run."""
 
 
 class Acknowledgement(Strict):
     """Lets one change through one guard, and nothing else."""
 
     guard: GuardName = Field(description="The guard that refused.")
-    model: Name = Field(description="The manifest's name.")
-    registry: Name = Field(description="The registry.")
+    model: Omittable[Name] = Field(
+        None, description="The manifest's name; left out for a guard over a registry or a run."
+    )
+    registry: Omittable[Name] = Field(
+        None, description="The registry; left out where the guard refused the whole run."
+    )
     digest: Annotated[
         str,
         *matching(r"[0-9a-f]{64}", "digest", "a digest is 64 hexadecimal digits, as the refusal prints it"),
@@ -41,6 +61,29 @@ class Acknowledgement(Strict):
     expires: Omittable[
         Annotated[str, *matching(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "date", "a date reads 2026-12-31")]
     ] = Field(None, description="The last day on which it holds.")
+
+    @model_validator(mode="after")
+    def _says_what_it_is_about(self) -> Acknowledgement:
+        missing = None
+        if self.model is None and self.guard not in OF_A_REGISTRY:
+            missing = ("model", "manifest")
+        elif self.registry is None and self.guard not in OF_THE_RUN:
+            missing = ("registry", "registry")
+        if missing is not None:
+            name, what = missing
+            raise failure(
+                "acknowledgement", f"'{name}' is missing", f"{self.guard} is about one {what}; name it"
+            )
+        if self.model is not None and self.guard in OF_A_REGISTRY:
+            raise failure("acknowledgement", f"{self.guard} is not about one manifest", "remove `model`")
+        return self
+
+    @property
+    def about(self) -> str:
+        """What it lets through, in a few words."""
+        if self.model is not None:
+            return f"{self.model} in {self.registry}"
+        return self.guard if self.registry is None else f"{self.guard} in {self.registry}"
 
 
 class AcknowledgementFile(Strict):
@@ -59,8 +102,11 @@ class Acknowledged:
     today: dt.date = field(default_factory=lambda: dt.datetime.now(dt.UTC).date())
     _used: set[int] = field(default_factory=set)
 
-    def covers(self, guard: str, registry: str, model: str, digest: str) -> bool:
-        """Whether a valid acknowledgement is there for exactly this change."""
+    def covers(self, guard: str, registry: str | None, model: str | None, digest: str) -> bool:
+        """Whether a valid acknowledgement is there for exactly this change.
+
+        Without ``model`` it is all that a run does in the registry, without ``registry`` the whole run.
+        """
         found = False
         for index, (entry, _) in enumerate(self.entries):
             wanted = (entry.guard, entry.registry, entry.model, entry.digest)
@@ -80,10 +126,14 @@ class Acknowledged:
         """
         remarks = []
         for index, (entry, place) in enumerate(self.entries):
-            what = f"{place}: the acknowledgement of {entry.model} in {entry.registry}"
+            what = f"{place}: the acknowledgement of {entry.about}"
+            unknown = any(
+                entry.registry in (None, registry) and entry.model in (None, model)
+                for registry, model in not_planned
+            )
             if self._expired(entry):
                 remarks.append(f"{what} expired on {entry.expires}")
-            elif index not in self._used and (entry.registry, entry.model) not in not_planned:
+            elif index not in self._used and not unknown:
                 remarks.append(f"{what} matches nothing any more; delete it")
         return remarks
 

@@ -95,7 +95,7 @@ class Peers:
                     found[key].append((single, one.name, value))
         self._sorted = {key: sorted(prices, key=lambda entry: entry[0]) for key, prices in found.items()}
 
-    def span(self, kind: str | None, name: Path, like: Price, without: str) -> Span | None:
+    def span(self, kind: str | None, name: Path, like: Price, without: str | None) -> Span | None:
         """The range of the prices comparable to ``like``, but for those of the manifest ``without``."""
         prices = self._sorted.get((kind or "", name, like.currency, like.unit.dimension), [])
         lowest = next((price for _, whose, price in prices if whose != without), None)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Context, Decimal
-from typing import Final
+from typing import Any, Final
 
 from reconciler.guards.acknowledgements import GuardName
 from reconciler.guards.case import Case
@@ -18,7 +18,7 @@ from reconciler.guards.facts import Moved, Peers
 from reconciler.guards.ranges import usual_range
 from reconciler.manifests.problems import dotted
 from reconciler.money import Price, Unit, amount_text, change_in_percent, plain
-from reconciler.plan import Refusal
+from reconciler.plan import PlanPlace, Refusal
 from reconciler.registries.rows import Path
 
 SLIP_FACTOR: Final = 100
@@ -43,7 +43,7 @@ class Limits:
 
     rise: Decimal | None = None
     fall: Decimal | None = None
-    place: str = ""
+    place: PlanPlace | None = None
 
 
 def price_guards(
@@ -146,12 +146,13 @@ def _limit(case: Case, move: Moved, limits: Limits) -> Refusal | None:
         f"{dotted(move.path)}: {_text(move.before, move.unit)} -> {_text(move.after, move.unit)} ({change}) "
         f"is more than the {plain(limit * 100)}% that a price may {word} ({limits.place})"
     )
-    return _refused(case, "price-change", move, message)
+    told = {"measured": change, "limit": f"{plain(limit * 100)}%", "place": limits.place}
+    return _refused(case, "price-change", move, message, **told)
 
 
-def _refused(case: Case, guard: GuardName, move: Moved, message: str) -> Refusal | None:
+def _refused(case: Case, guard: GuardName, move: Moved, message: str, **told: Any) -> Refusal | None:
     fix = "correct the number or its unit; if it is meant, acknowledge it"
-    return case.refused(guard, message, fix, dotted(move.path))
+    return case.refused(guard, message, fix, dotted(move.path), **told)
 
 
 def _comparable(one: Price, other: Price) -> bool:

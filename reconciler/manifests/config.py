@@ -24,6 +24,7 @@ from reconciler.manifests.fields import (
     Name,
     Omittable,
     SecretName,
+    ShareOfModels,
     ShareOfPrice,
     Strict,
     failure,
@@ -143,6 +144,47 @@ class AuthEntry(Strict):
         return self.token_url or IBM_TOKEN_URLS[form], form
 
 
+Pattern = Annotated[
+    str,
+    *matching(
+        r"[^\x00-\x1f\x7f]+",
+        "pattern",
+        "what is protected is a name, a glob as prod-*, or label=value",
+        "prod-*",
+        "tier=critical",
+    ),
+]
+
+
+class PriceChange(Strict):
+    """How far a price may move in one change. A move beyond that needs an acknowledgement."""
+
+    rise: Omittable[ShareOfPrice] = Field(None, description="The largest rise.", examples=["25%"])
+    fall: Omittable[ShareOfPrice] = Field(None, description="The largest fall.", examples=["50%"])
+
+
+class Guards(Strict):
+    """Rules that refuse until somebody acknowledges it."""
+
+    most_actions: Omittable[Annotated[int, Field(ge=0)]] = Field(
+        None,
+        description="The most creates and updates that one run may do; on a registry, that it may do there.",
+        examples=[50],
+    )
+    update_share: Omittable[ShareOfModels] = Field(
+        None,
+        description="The share of a registry's own models that one run may update, once it holds 10 or more; "
+        "30% if left out. Creates do not count.",
+        examples=["30%", "100%"],
+    )
+    protected: Omittable[list[Pattern]] = Field(
+        None,
+        description="What no run may update: manifests by name, glob or label=value.",
+        examples=[["prod-*", "tier=critical"]],
+    )
+    price_change: Omittable[PriceChange] = Field(None, description="How far a price may move at once.")
+
+
 class RegistryEntry(Strict):
     """One live registry. `url` for a server, or `embedded` for one in a local file."""
 
@@ -179,6 +221,15 @@ class RegistryEntry(Strict):
         "report",
         description="What to do with a declared field that this kind has no place for: "
         "name it in the plan, or refuse the action.",
+    )
+    read_only: bool = Field(
+        default=False, description="Plan for it, show it, import from it, and never write to it."
+    )
+    guards: Omittable[Guards] = Field(
+        None,
+        description="Rules for this registry. Each that is written here takes the place of the general one, "
+        "but `most_actions`, which counts this registry alone, beside the one for the whole run.",
+        examples=[{"update_share": "100%"}],
     )
     insecure_http: bool = Field(
         default=False,
@@ -220,19 +271,6 @@ class Credential(NamedTuple):
     path: tuple[str, ...]
 
 
-class PriceChange(Strict):
-    """How far a price may move in one change. A move beyond that needs an acknowledgement."""
-
-    rise: Omittable[ShareOfPrice] = Field(None, description="The largest rise.", examples=["25%"])
-    fall: Omittable[ShareOfPrice] = Field(None, description="The largest fall.", examples=["50%"])
-
-
-class Guards(Strict):
-    """Rules that refuse a change until somebody acknowledges it."""
-
-    price_change: Omittable[PriceChange] = Field(None, description="How far a price may move at once.")
-
-
 class ApprovalRules(Strict):
     """What `apply --approved` takes for approved."""
 
@@ -255,6 +293,11 @@ class Config(Strict):
     )
     registries: Annotated[dict[Name, RegistryEntry], Field(min_length=1)] = Field(
         description="Every registry, by the name that manifests use."
+    )
+    journal: LocalPath = Field(
+        ".reconciler/journal",
+        description="The folder where every apply is recorded, relative to this file.",
+        examples=["/var/lib/reconciler/journal"],
     )
     guards: Omittable[Guards] = Field(None, description="Rules that refuse, beyond those that always hold.")
     approval: Omittable[ApprovalRules] = Field(
@@ -285,6 +328,10 @@ class LoadedConfig:
     @property
     def manifests(self) -> Path:
         return self.folder / self.value.manifests
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / self.value.journal
 
     def database(self, registry: str) -> Path:
         """The embedded registry's file. Only for entries with `embedded`."""

@@ -241,7 +241,7 @@ Currency = Annotated[
 
 @dataclass(frozen=True, slots=True)
 class Percent:
-    """A part of a price, in hundredths: 10 is a tenth of it."""
+    """A part of something, in hundredths: 10 is a tenth of it."""
 
     number: Decimal
 
@@ -281,6 +281,9 @@ Markup = _percent(
 Tolerance = _percent(rf"[0-9]{{1,3}}{_PART}", "a tolerance reads 1%, with its sign %", "1%", "0.5%")
 
 ShareOfPrice = _percent(rf"[0-9]{{1,6}}{_PART}", "a limit reads 25%, with its sign %", "25%", "50%")
+ShareOfModels = _percent(
+    rf"(?:100%|[0-9]{{1,2}}{_PART})", "a share reads 30%, with its sign %, and is 100% at most", "30%", "100%"
+)
 
 CatalogueEntry = Annotated[
     str,

@@ -16,14 +16,15 @@ from reconciler.costs.count import Costs
 from reconciler.declared import Diff, RegistryDiff
 from reconciler.delta import Delta
 from reconciler.errors import InputError, ReconcilerError
-from reconciler.outcome import ActionResult, Outcome, Status
-from reconciler.plan import Action, Change, Failure, Operation, Plan, RegistryPlan
+from reconciler.outcome import ActionResult, Outcome, Proof, Status
+from reconciler.plan import Action, Change, Failure, Operation, Plan, Refusal, RegistryPlan
 from reconciler.report.costs import costs_text
 from reconciler.report.delta import delta_text
 from reconciler.report.diff import diff_totals
 from reconciler.report.escaping import LONGEST_PROSE, cell, code, fence, inert, prose, tag
 from reconciler.report.folding import Head, Section, document, folded, within
 from reconciler.report.paint import plain
+from reconciler.report.proof import proof_text
 from reconciler.report.text import (
     NAMES_SHOWN,
     alike_results,
@@ -91,11 +92,13 @@ def outcome_markdown(
     outcome: Outcome,
     delta: Delta | None = None,
     *,
+    proofs: Sequence[Proof] = (),
     limit: int | None = None,
     artefact: str | None = None,
     command: str | None = None,
 ) -> str:
-    """What became of ``plan``: what went wrong first. ``delta`` is what had moved.
+    """What became of ``plan``: what went wrong first. ``delta`` is what had moved, ``proofs`` what one more
+    read showed.
 
     The other parameters are those of `plan_markdown`.
     """
@@ -105,9 +108,12 @@ def outcome_markdown(
     wrong.sort(key=lambda alike: _WORST_FIRST.index(alike[0].status))
     first += [_went_wrong(alike) for alike in wrong[:NAMES_SHOWN]]
     first += [f"- … and {len(wrong) - NAMES_SHOWN} more reasons below"] if len(wrong) > NAMES_SHOWN else []
-    first += plan_facts(plan)
+    first += [*plan_facts(plan), *(f"- note: {prose(note)}" for note in plan.notes)]
     results = {(result.registry, result.key): result for result in outcome.results}
     told = {} if delta is None else {"What moved since the plan was made": delta_text(delta)}
+    proof, *rest = proof_text(proofs).split("\n")
+    first += [f"**{prose(proof.removesuffix(':'), _SHORT)}**\n"] if proof else []
+    told |= {"What a new plan has": "\n".join([proof, *rest])} if rest else {}
     return _document(plan, first, results, told, limit=limit, artefact=artefact, command=command)
 
 
@@ -160,6 +166,7 @@ def _sentence(text: str, limit: int = LONGEST_PROSE) -> str:
 def plan_facts(plan: Plan) -> Iterator[str]:
     """The head's list. What a proof found belongs here too."""
     yield from _not_read(plan)
+    yield from _held(plan)
     risks = Counter(risk_of(action).level for action in plan.actions("create", "update", "refused"))
     if not risks:
         return
@@ -178,6 +185,29 @@ def _not_read(plan: Plan) -> Iterator[str]:
         yield f"- **Not read**: {code(registry.name)}: {prose(message, _SHORT)}"
     if len(unread) > NAMES_SHOWN:
         yield f"- … and {len(unread) - NAMES_SHOWN} more registries"
+
+
+def _held(plan: Plan) -> Iterator[str]:
+    """The guards that hold all of a run or of a registry back."""
+    found: list[tuple[str | None, Refusal]] = [(None, refusal) for refusal in plan.refusals]
+    found += [(part.name, refusal) for part in plan.registries for refusal in part.refusals]
+    for name, refusal in found[:NAMES_SHOWN]:
+        whose = "the whole run" if name is None else code(name)
+        head = "Read-only" if refusal.code == "read-only" else f"Refused ({refusal.code})"
+        yield f"- **{head}**: {whose}: {prose(refusal.message, _SHORT)}"
+        if name is None and refusal.acknowledge:
+            yield from (f"  {line}".rstrip() for line in ("", *_acknowledge([refusal])))
+    if len(found) > NAMES_SHOWN:
+        yield f"- … and {len(found) - NAMES_SHOWN} more guards"
+
+
+def _acknowledge(refusals: Iterable[Refusal]) -> list[str]:
+    """The lines that let ``refusals`` through; none for those that nothing does."""
+    texts = [each.acknowledge for each in refusals if each.acknowledge]
+    if not texts:
+        return []
+    asked = [f"  {line}" for text in texts for line in text.splitlines()]
+    return ["To let it through, in `acknowledgements.yaml`:", "", *fence(asked, "yaml"), ""]
 
 
 def _reaches(plan: Plan) -> Iterator[str]:
@@ -303,8 +333,10 @@ def _sections(registry: RegistryPlan, results: Results, share: int | None) -> It
     """The parts of one registry: what is wrong with it, its actions, what stays as it is. A list in one of
     them has ``share`` bytes."""
     name = registry.name
-    wrong = [*_failure(registry), *(f"- **warning**: {prose(each)}" for each in registry.warnings)]
-    yield Section(name, _FIRST, [*within(wrong, share, "warnings", lead="- "), ""] if wrong else [])
+    held = [line for refusal in registry.refusals for line in _refusal(refusal)]
+    wrong = [*_failure(registry), *held, *(f"- **warning**: {prose(each)}" for each in registry.warnings)]
+    lines = [*within(wrong, share, "warnings", lead="- "), ""] if wrong else []
+    yield Section(name, _FIRST, [*lines, *_acknowledge(registry.refusals)])
     for action in registry.actions:
         if action.operation != "none":
             result = results.get((name, action.key))
@@ -377,10 +409,7 @@ def _action(action: Action, users_are: str, result: ActionResult | None, share: 
         words.append(f"used by at least {len(action.used_by)}")
     bullets = [*_result(result), *_bullets(action, users_are)]
     lines = [*within(bullets, share, "remarks", lead="- "), ""] if bullets else []
-    acknowledge = [each.acknowledge for each in action.refusals if each.acknowledge]
-    if acknowledge:
-        asked = [f"  {line}" for text in acknowledge for line in text.splitlines()]
-        lines += ["To let it through, in `acknowledgements.yaml`:", "", *fence(asked, "yaml"), ""]
+    lines += _acknowledge(action.refusals)
     if action.changes:
         lines += [*fence(_diff(action, share), "diff"), ""]
     return folded(" · ".join(words), lines)
@@ -398,8 +427,7 @@ def _result(result: ActionResult | None) -> Iterator[str]:
 
 def _bullets(action: Action, users_are: str) -> Iterator[str]:
     for refusal in action.refusals:
-        fix = f" Fix: {_sentence(refusal.fix)}" if refusal.fix else ""
-        yield f"- **refused** ({code(refusal.code)}): {_sentence(refusal.message)}{fix}"
+        yield from _refusal(refusal)
     yield from (f"- note: {prose(note)}" for note in action.notes)
     yield from (f"- hint: {prose(hint)}" for hint in action.hints)
     if action.id and action.id != action.name:
@@ -410,6 +438,11 @@ def _bullets(action: Action, users_are: str) -> Iterator[str]:
     hidden = [path for path in action.unverified if path not in changed]
     if hidden:
         yield f"- never reads back: {', '.join(map(code, hidden))}"
+
+
+def _refusal(refusal: Refusal) -> Iterator[str]:
+    fix = f" Fix: {_sentence(refusal.fix)}" if refusal.fix else ""
+    yield f"- **refused** ({code(refusal.code)}): {_sentence(refusal.message)}{fix}"
 
 
 def _diff(action: Action, share: int | None) -> list[str]:

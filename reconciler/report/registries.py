@@ -35,6 +35,7 @@ class RegistryState:
     account: str | None = None
     held: tuple[Held, ...] | None = None
     failure: Failure | None = None
+    read_only: bool = False
 
 
 def registries_text(
@@ -50,7 +51,8 @@ def registries_text(
     """
     lines: list[str] = []
     for state in states:
-        lines.append(paint(f"{state.name}  ({safe(state.title)}, {safe(state.target)})", "bold"))
+        known = f"{safe(state.title)}, {safe(state.target)}{', read-only' if state.read_only else ''}"
+        lines.append(paint(f"{state.name}  ({known})", "bold"))
         declared = f"{counted(state.declared, 'manifest is', 'manifests are')} for it"
         if state.failure is not None:
             lines += failure_lines(state.failure, paint, registry=state.name, indent="  ")

@@ -18,7 +18,7 @@ from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
 from reconciler.report.text import plan_text, totals
 from reconciler.report.values import counted
-from reconciler.review import Review
+from reconciler.review import NewAcknowledgement, Review
 
 _SHORT: Final = 300
 _SHOWN: Final = 30
@@ -103,7 +103,7 @@ def _warnings(review: Review) -> Iterator[str]:
         yield "**This request changes reconciler.yaml**, which was not followed here:"
         yield from ("", *_some(flags), "")
     new = [
-        f"- {code(one.guard)} for {code(one.model)} in {code(one.registry)}: {prose(one.reason, _SHORT)}"
+        f"- {code(one.guard)} for {' in '.join(map(code, _about(one)))}: {prose(one.reason, _SHORT)}"
         f" ({code(one.place)}"
         + (f", until {code(one.expires)}" if one.expires else "")
         + f"; digest {code(one.digest[:12])})"
@@ -128,6 +128,10 @@ def _warnings(review: Review) -> Iterator[str]:
     if wrong:
         yield "**Mistakes**:"
         yield from ("", *_some(wrong), "")
+
+
+def _about(one: NewAcknowledgement) -> list[str]:
+    return [name for name in (one.model, one.registry) if name is not None] or ["the whole run"]
 
 
 def _some(lines: list[str]) -> list[str]:
@@ -160,7 +164,7 @@ def review_text(review: Review, *, verbose: bool = False, paint: Paint = plain) 
         for one in review.not_planned
     ]
     for one in review.acknowledged:
-        told = f"{safe(one.guard)} for {safe(one.model)} in {safe(one.registry)}: {safe(one.reason)}"
+        told = f"{safe(one.guard)} for {' in '.join(map(safe, _about(one)))}: {safe(one.reason)}"
         lines.append(paint(f"new acknowledgement: {told}", "change"))
     lines += [paint(f"reconciler.yaml: {safe(flag.message)}", "refuse") for flag in review.flags]
     lines += [paint(f"note: {safe(note)}", "dim") for note in review.notes]

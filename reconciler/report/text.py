@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import get_args
 
 from reconciler.declared import RegistryDiff
+from reconciler.guards import HELD_BACK
 from reconciler.outcome import ActionResult, Outcome, Status
-from reconciler.plan import Action, Change, Failure, Plan, RegistryPlan, canonical
+from reconciler.plan import Action, Change, Failure, Plan, Refusal, RegistryPlan, canonical
 from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
 from reconciler.report.values import change_text, counted, value_text
@@ -23,6 +24,8 @@ def plan_text(plan: Plan, *, verbose: bool = False, paint: Paint = plain) -> str
     for registry in plan.registries:
         lines += [*_registry(registry, verbose=verbose, paint=paint), ""]
     lines += [paint(f"note: {safe(note)}", "dim") for note in plan.notes]
+    for refusal in plan.refusals:
+        lines += _refusal(refusal, "", verbose=verbose, paint=paint)
     lines.append(paint(totals(plan), "bold"))
     if plan.actions("create", "update", "refused"):
         lines.append(paint(f"Plan digest: {plan.digest}", "dim"))
@@ -56,7 +59,7 @@ def totals(plan: Plan) -> str:
         text = f"No changes: {of('none')} as declared."
     else:
         text = "No changes: no manifest is for these registries."
-    return " ".join([text, *unread(plan)])
+    return " ".join([text, *_shown_only(plan), *unread(plan)])
 
 
 def of_each(resources: Iterable[str]) -> str:
@@ -74,6 +77,16 @@ def known_as(resource: str, name: str) -> str:
     return safe(name) if resource == "Model" else f"{resource.lower()} {safe(name)}"
 
 
+def _shown_only(plan: Plan) -> list[str]:
+    """How much of a plan apply does not do all the same, where registries are read-only."""
+    changes = plan.actions("create", "update")
+    count = sum(action.registry in plan.held for action in changes)
+    if not count:
+        return []
+    which = "All of it is" if count == len(changes) else f"{count} of these {'is' if count == 1 else 'are'}"
+    return [f"{which} for read-only registries, and apply does not do it."]
+
+
 def unread(plan: Plan) -> list[str]:
     count = sum(registry.failure is not None for registry in plan.registries)
     return [f"{counted(count, 'registry', 'registries')} could not be read."] if count else []
@@ -84,6 +97,8 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
     if registry.failure is not None:
         yield from failure_lines(registry.failure, paint, registry=registry.name, indent="  ")
         return
+    for refusal in registry.refusals:
+        yield from _refusal(refusal, "  ", verbose=verbose, paint=paint)
     # What is refused comes last, near the totals, where a long plan leaves it on the screen; before models
     # come the providers that they need.
     for action in sorted(
@@ -167,14 +182,11 @@ def action_lines(action: Action, users_are: str, *, verbose: bool, paint: Paint)
     # What a create is sent as need not be the id that the registry makes.
     word = "as" if creating else "id"
     known = f"  ({word} {safe(action.id)})" if action.id and action.id != action.name else ""
-    yield paint(f"  {sign} {known_as(action.resource, action.name)}{known}", style)
+    held = "".join(f"  ({safe(each.message)})" for each in action.refusals if each.code == HELD_BACK)
+    yield paint(f"  {sign} {known_as(action.resource, action.name)}{known}{held}", style)
     for refusal in action.refusals:
-        yield paint(f"      refused ({refusal.code}): {safe(refusal.message)}", "refuse")
-        if refusal.fix:
-            yield f"        {safe(refusal.fix)}"
-        if refusal.acknowledge:
-            yield "        in acknowledgements.yaml:"
-            yield from (f"          {safe(line)}" for line in refusal.acknowledge.splitlines())
+        if refusal.code != HELD_BACK:
+            yield from _refusal(refusal, "      ", verbose=verbose, paint=paint)
     for note in action.notes:
         yield f"      note: {safe(note)}"
     for hint in action.hints if verbose or action.operation != "none" else ():
@@ -195,6 +207,20 @@ def action_lines(action: Action, users_are: str, *, verbose: bool, paint: Paint)
             way_out = "; null clears it" if field.clearable else ""
             stays = f"(stays {value_text(field.live)}{way_out})"
             yield paint(f"      not managed: {safe(field.path)} {stays}", "dim")
+
+
+def _refusal(refusal: Refusal, indent: str, *, verbose: bool, paint: Paint) -> Iterator[str]:
+    """Why, how to go on, and the lines that let it through."""
+    # What is read-only mostly stays so: a plan for it is there to be read, and how to write all the same
+    # would stand in each.
+    brief = refusal.code == "read-only" and not verbose
+    word = refusal.code if refusal.code == "read-only" else f"refused ({refusal.code})"
+    yield paint(f"{indent}{word}: {safe(refusal.message)}", "refuse")
+    if refusal.fix and not brief:
+        yield f"{indent}  {safe(refusal.fix)}"
+    if refusal.acknowledge and not brief:
+        yield f"{indent}  in acknowledgements.yaml:"
+        yield from (f"{indent}    {safe(line)}" for line in refusal.acknowledge.splitlines())
 
 
 def creates(action: Action) -> bool:

@@ -17,7 +17,7 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from reconciler.declared import Diff
-from reconciler.guards import AcknowledgementFile
+from reconciler.guards import OF_A_REGISTRY, OF_THE_RUN, AcknowledgementFile
 from reconciler.manifests.config import Config
 from reconciler.manifests.model import Model
 from reconciler.manifests.provider import Provider
@@ -25,6 +25,8 @@ from reconciler.plan import Plan
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Kind
 from reconciler.review import Review
+from reconciler.schemas.faults import faults_schema
+from reconciler.schemas.journal import journal_schema
 from reconciler.schemas.native import FREE_VALUES, native_schema
 from reconciler.schemas.plan import complete_diff, complete_plan, complete_review
 from reconciler.schemas.prices import price_check_schema
@@ -51,7 +53,9 @@ def schemas(kinds: Mapping[str, Kind] = KINDS) -> dict[str, Schema]:
             titled(TypeAdapter(Review).json_schema(mode="serialization"), "reconciler: a review document")
         ),
         "probe.schema.json": probe_schema(),
+        "journal.schema.json": journal_schema(),
         "price-check.schema.json": price_check_schema(),
+        "faults.schema.json": faults_schema(),
     }
 
 
@@ -92,6 +96,14 @@ def _acknowledgements_schema() -> Schema:
         "acknowledgements": "The changes that a guard would refuse and that are let through.",
     }.items():
         schema["properties"][name] = {"description": text, **schema["properties"][name]}
+    entry = schema["$defs"]["Acknowledgement"]
+    of_one = [name for name in entry["properties"]["guard"]["enum"] if name not in OF_A_REGISTRY]
+    of_a_registry = [name for name in OF_A_REGISTRY if name not in OF_THE_RUN]
+    entry["oneOf"] = [
+        {"properties": {"guard": {"enum": of_one}}, "required": ["model", "registry"]},
+        {"properties": {"guard": {"enum": of_a_registry}, "model": False}, "required": ["registry"]},
+        {"properties": {"guard": {"enum": list(OF_THE_RUN)}, "model": False}},
+    ]
     return schema
 
 

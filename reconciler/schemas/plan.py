@@ -26,6 +26,11 @@ FAILURE: Final = {
     "request_id": "The registry's own id for the request.",
 }
 
+SHOWN: Final = {
+    "form": "How to read the value.",
+    "value": "By form: any JSON, null, a price as a mapping, the name of a secret, or a text.",
+}
+
 _FIELDS: Final = {
     "Plan": {
         "apiVersion": "The version of all our documents.",
@@ -37,6 +42,7 @@ _FIELDS: Final = {
         "registries": "Every registry of the run, in the order of reconciler.yaml.",
         "digest": "The hash of the sorted digests of all actions: two plans with one digest do the same.",
         "notes": "Remarks about the whole run.",
+        "refusals": "Why nothing of it is done; empty otherwise.",
     },
     "Made": {
         "at": "The time, in UTC.",
@@ -61,6 +67,9 @@ _FIELDS: Final = {
         "warnings": "What could not be found out about it, and does not stop the plan.",
         "users_are": "What the `used_by` of its actions are, such as `deployment`; empty where not known.",
         "vendor_owned": "How many live models belong to the vendor and no manifest names.",
+        "own": "How many live models are the team's own; null where that is not known.",
+        "refusals": "Why apply writes nothing to it; empty otherwise. Where that is only because it is "
+        "read-only, its actions say what would change; else all of them are refused.",
     },
     "Action": {
         "registry": "The registry's name.",
@@ -82,6 +91,7 @@ _FIELDS: Final = {
         "rests_on": "The fingerprint of what was read; apply refuses to write when it has moved.",
         "basis": "What of it an update rests on: each wire path with a short digest of its live value.",
         "digest": "The hash of what the action does or refuses; empty where it does nothing.",
+        "labels": "The labels of the manifest; null where they are not known.",
     },
     "Change": {
         "path": "The field, as in the manifest.",
@@ -94,16 +104,16 @@ _FIELDS: Final = {
         "note": "A remark, such as the change in per cent.",
         "details": "What differs inside a value that is compared whole, one line each.",
     },
-    "Shown": {
-        "form": "How to read the value.",
-        "value": "By form: any JSON, null, a price as a mapping, the name of a secret, or a text.",
-    },
+    "Shown": SHOWN,
     "Refusal": {
         "code": "A stable word for programs.",
         "message": "What is wrong.",
         "fix": "How to go on.",
         "paths": "The fields that it is about.",
         "acknowledge": "The lines for acknowledgements.yaml that let it through; null where none do.",
+        "measured": "What was measured, for a guard with a limit.",
+        "limit": "The limit, or the pattern that protects.",
+        "place": "Where reconciler.yaml sets it; null for a default.",
     },
     "PlannedRequest": {
         "call": "The name of the call.",
@@ -265,8 +275,8 @@ _REVIEW: Final = {
     },
     "NewAcknowledgement": {
         "guard": "The guard that refused.",
-        "model": "The manifest's name.",
-        "registry": "The registry.",
+        "model": "The manifest's name; null for a guard over a registry or a run.",
+        "registry": "The registry; null for a guard over a run.",
         "digest": "The digest of the change.",
         "reason": "Why it is right.",
         "expires": "The last day on which it holds; null for none.",

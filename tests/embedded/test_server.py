@@ -120,11 +120,11 @@ def test_the_url_is_one_to_connect_to_and_signal_handlers_are_given_back(
 
 
 def test_the_options_reach_the_registry(database: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def create(_database: Path, *, token: str | None, options: Options) -> None:
-        raise StorageError(f"{token} {options.probe}")
+    def create(_database: Path, *, token: str | None, options: Options, faults: None) -> None:
+        raise StorageError(f"{token} {options.probe} {faults}")
 
     monkeypatch.setattr(server, "create_app", create)
-    with pytest.raises(StorageError, match="secret False"):
+    with pytest.raises(StorageError, match="secret False None"):
         serve(
             database,
             host="127.0.0.1",
