@@ -53,6 +53,7 @@ ALLOWED = {
 WITHOUT_PRICES = {
     "http/text.py": "parts of a secret, to be kept from messages",
     "fingerprints.py": "the fingerprint of what an action rests on: texts",
+    "forge/environment.py": "what a forge tells of an event: texts and numbers of requests",
     "journal/lock.py": "who holds the lock: texts and the number of a process",
 }
 """Modules that read JSON without numbers."""

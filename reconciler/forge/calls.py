@@ -15,7 +15,7 @@ from reconciler.secrets import Secret
 T = TypeVar("T")
 
 _SETTINGS: Final = Settings(
-    requests_per_minute=600, concurrency=1, timeout=30.0, max_answer_bytes=16 * 2**20, longest_wait=60.0
+    requests_per_minute=600, concurrency=1, timeout=30, max_answer_bytes=16 * 2**20, longest_wait=60
 )
 _PAGE: Final = 100
 _MOST_PAGES: Final = 100

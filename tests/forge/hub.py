@@ -30,6 +30,10 @@ class Hub:
     comments: Items = field(default_factory=Items)
     checks: Items = field(default_factory=Items)
     annotations: dict[int, list[Any]] = field(default_factory=dict)
+    app: dict[str, Any] | None = field(default_factory=lambda: dict(APP))
+    """Who makes check runs; None for a server without apps."""
+    user: dict[str, Any] = field(default_factory=lambda: dict(BOT))
+    """Who writes comments."""
 
     @property
     def writes(self) -> list[Asked]:
@@ -60,6 +64,10 @@ class Hub:
             raise Refused(401, "Bad credentials")
         assert asked.headers["accept"] == "application/vnd.github+json"
         assert asked.headers["x-github-api-version"] == "2022-11-28"
+        if (asked.method, asked.path) == ("GET", "/user"):
+            if self.app is not None:
+                raise Refused(403, "Resource not accessible by integration")
+            return 200, self.user
         top = "/repos/acme/models"
         routes: list[tuple[str, str, Callable[..., tuple[int, Any]]]] = [
             ("GET", r"/pulls", self._pulls),
@@ -105,12 +113,12 @@ class Hub:
     def _comment(self, asked: Asked, number: str) -> tuple[int, Any]:
         only(asked.body, "body")
         self._fits(asked.body["body"])
-        return 201, self.comments.add(issue=int(number), body=asked.body["body"], user=BOT)
+        return 201, self.comments.add(issue=int(number), body=asked.body["body"], user=self.user)
 
     def _edit(self, asked: Asked, number: str) -> tuple[int, Any]:
         only(asked.body, "body")
         self._fits(asked.body["body"])
-        if self.comments[number]["user"] != BOT:
+        if self.comments[number]["user"] != self.user:
             raise Refused(403, "Must have admin rights to Repository.")
         self.comments[number]["body"] = asked.body["body"]
         return 200, self.comments[number]
@@ -131,7 +139,7 @@ class Hub:
             status=asked.body["status"],
             conclusion=None,
             output={"title": None, "summary": None, "text": None},
-            app=APP,
+            app=self.app,
         )
         self.annotations[run["id"]] = []
         return 201, run
@@ -143,7 +151,7 @@ class Hub:
             *("output", "actions"),
         )
         run = self.checks[number]
-        assert run["app"] == APP
+        assert run["app"] == self.app
         output = asked.body["output"]
         only(output, "title", "summary", "text", "annotations", "images")
         if any(len(output.get(name) or "") > 65_535 for name in ("summary", "text")):

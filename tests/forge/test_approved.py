@@ -254,3 +254,35 @@ def test_a_document_in_every_ending(house: House) -> None:
     house.push(house.commit(), before)
     document = json.loads(approve(house, "-o", "json").out)
     assert (document["kind"], document["error"]["code"]) == ("Error", "not-approved")
+
+
+def test_a_server_without_apps_knows_us_by_the_user(house: House) -> None:
+    house.hub.app, house.hub.user = None, {"login": "ci", "id": 12, "type": "User"}
+    house.branch("topic")
+    house.model("a", price="0.20")
+    house.propose()
+    assert house.review().code == 0
+    assert house.review().code == 0
+    assert len(house.hub.bodies()) == 1
+    house.merge()
+    assert approve(house).code == 0
+    assert house.prices() == {"a": 0.0002}
+
+
+def test_what_a_guard_over_the_registry_holds_back_is_not_approved(house: House) -> None:
+    git("checkout", "-q", "main")
+    house.config(more="guards: {most_actions: 0}\n")
+    house.commit()
+    house.publish_main()
+    house.branch("topic")
+    house.model("a", price="0.20")
+    house.propose()
+    assert house.review().code == 3
+    [run] = house.hub.runs()
+    assert run["conclusion"] == "failure"
+    git("checkout", "-q", "main")
+    house.config()
+    house.commit()
+    house.merge()
+    assert approve(house).code == 3
+    assert writes(house) == []
