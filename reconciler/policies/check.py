@@ -117,6 +117,7 @@ class _Clock:
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
+        self._counts = False
         self._works = threading.current_thread() is threading.main_thread()
 
     def __enter__(self) -> _Clock:
@@ -133,12 +134,14 @@ class _Clock:
         if not self._works:
             yield
             return
+        self._counts = True
         signal.setitimer(signal.ITIMER_VIRTUAL, self._seconds)
         try:
             yield
         finally:
+            self._counts = False
             signal.setitimer(signal.ITIMER_VIRTUAL, 0)
 
-    @staticmethod
-    def _ring(*_: object) -> None:
-        raise _OutOfTimeError
+    def _ring(self, *_: object) -> None:
+        if self._counts:  # else it rang while it was being stopped
+            raise _OutOfTimeError

@@ -105,9 +105,9 @@ class Library:
         if not library.problems:
             registry = library._registry()
             for name in names:
-                schema = library._files[_ROOT + quote(name)]
+                schema = library._files[_uri(name)]
                 validator = Rules(schema, registry=registry)
-                library.policies.append(Policy(library._documents[_ROOT + quote(name)], validator))
+                library.policies.append(Policy(library._documents[_uri(name)], validator))
         return library
 
     def _named(self) -> Iterator[str]:
@@ -146,7 +146,7 @@ class Library:
 
     def _read(self, name: str) -> None:
         """Takes in the file at ``name``, or what is wrong with it."""
-        uri = _ROOT + quote(name)
+        uri = _uri(name)
         if uri in self._documents:
             return
         document = self._parsed(name)
@@ -239,7 +239,7 @@ class Library:
 
     def _retrieve(self, uri: str) -> Resource[Any]:
         """Raises _NotHereError where there is no such file."""
-        name = unquote(uri.removeprefix(_ROOT))
+        name = _name(uri)
         hidden = any(part.startswith(".") for part in name.split("/"))
         if not uri.startswith(_ROOT) or hidden or not name.endswith(".json") or "\0" in name:
             raise _NotHereError(uri)
@@ -296,7 +296,7 @@ class Library:
         if wanted and not wanted.startswith(_ROOT):
             return f"'{reference}' leads out of the folder of reconciler.yaml; nothing is downloaded"
         if wanted:
-            name = printable(unquote(wanted.removeprefix(_ROOT)))
+            name = printable(_name(wanted))
             return f"'{reference}' leads to '{name}', which is no policy in the folder of reconciler.yaml"
         return f"'{reference}' leads to nothing"
 
@@ -305,6 +305,14 @@ class _NotHereError(Exception):
     def __init__(self, uri: str) -> None:
         super().__init__(uri)
         self.uri = uri
+
+
+def _uri(name: str) -> str:
+    return _ROOT + quote(name, errors="surrogateescape")  # a file's name need not be UTF-8
+
+
+def _name(uri: str) -> str:
+    return unquote(uri.removeprefix(_ROOT), errors="surrogateescape")
 
 
 def _by_id(resources: Mapping[str, Resource[Any]]) -> Iterable[tuple[str, Resource[Any]]]:

@@ -83,9 +83,9 @@ def _result(finding: Finding, index: int, digest: str) -> dict[str, Any]:
 
 def _location(place: Place) -> dict[str, Any]:
     if place.file.startswith("/"):
-        artifact = {"uri": f"file://{quote(place.file)}"}
+        artifact = {"uri": f"file://{quote(place.file, errors='replace')}"}
     else:
-        artifact = {"uri": quote(place.file), "uriBaseId": _TOP}
+        artifact = {"uri": quote(place.file, errors="replace"), "uriBaseId": _TOP}
     return {
         "artifactLocation": artifact,
         "region": {"startLine": place.line, "startColumn": place.column},

@@ -160,3 +160,22 @@ def test_a_tree_of_any_depth_may_refer_to_itself(house: House) -> None:
     assert house.told("below: {below: {below: {name: 1}}}\n") == [
         "models/0.yaml:1:31: must be a text (policies/p.json)"
     ]
+
+
+def test_a_name_that_is_no_utf8_is_one_like_any(house: House) -> None:
+    house.write(p={"required": ["b"]})
+    (house.path / "policies" / "p.json").rename(house.path / "policies" / "q\udcff.json")
+    assert [problem.path for problem in house.check(MANIFEST)] == ["b"]
+
+
+def test_deep_policies_and_deep_manifests_are_within_what_python_can(house: House) -> None:
+    deep: Any = {"type": "integer"}
+    for _ in range(30):
+        deep = {"properties": {"a": deep}}
+    tree = {"$defs": {"tree": {"properties": {"b": {"$ref": "#/$defs/tree"}, "n": {"type": "null"}}}}}
+    house.write(p=deep, q={**tree, "$ref": "#/$defs/tree"})
+    manifest = "{a: " * 30 + "x" + "}" * 30 + "\n---\n" + "{b: " * 60 + "{n: 1}" + "}" * 60
+    assert [problem.message for problem in house.check(manifest)] == [
+        "must be a whole number (policies/p.json)",
+        "must be null (policies/q.json)",
+    ]
