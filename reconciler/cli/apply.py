@@ -16,6 +16,7 @@ from reconciler.cli.console import Interrupted, StdoutError, paint, say, shown_p
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
 from reconciler.cli.progress import Progress
+from reconciler.cli.reports import Reports
 from reconciler.cli.run import Asked, Planned, Project, load, read_and_plan, read_for, show_command
 from reconciler.delta import Delta, delta
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
@@ -53,6 +54,7 @@ class Declined(ReconcilerError):
 @click.option(
     "--skip-stale", is_flag=True, help="Where something has moved since the plan, apply what still holds."
 )
+@options.report("apply", "junit")
 def command(
     plan_file: Path | None,
     config_path: Path,
@@ -65,6 +67,7 @@ def command(
     yes: bool,
     expect: str | None,
     skip_stale: bool,
+    reports: Reports,
 ) -> int:
     """Make only the calls that are needed. Shows the plan that it executes, and asks first.
 
@@ -75,7 +78,8 @@ def command(
     asked_for = Asked(registries, Selection(only, without), resend)
     saved = _saved(plan_file, asked_for)
     _check_expected(expect)
-    project = load(config_path)
+    with reports.of_mistakes():
+        project = load(config_path)
     text = output == "text"
     signals = _Signals()
     # One loop reads and writes, so that both keep one pace. It stands still while the question is asked.
@@ -102,6 +106,7 @@ def command(
     if unrecorded is not None:
         say(f"error: {unrecorded.message}; what this run did is in this report alone")
         code = ExitCode.PARTIAL if outcome.written else code
+    code = reports.write_outcome(plan, outcome, code)
     if output == "json":
         document = apply_document(plan, outcome, code, moved, proofs=proofs, run=record.known_as)
         return _report(render(document), outcome, code)
