@@ -40,6 +40,7 @@ class Declared:
     """What some files of a revision declare, and every mistake in them."""
 
     manifests: tuple[Manifest, ...]
+    broken: tuple[Document, ...]
     desired: tuple[Desired, ...]
     problems: tuple[Problem, ...]
 
@@ -189,7 +190,23 @@ def declared(revision: Revision, names: Collection[str]) -> Declared:
     problems += but_for(problems, loaded.problems)
     desired, more = desire_all(revision.config, loaded)
     problems += but_for(problems, more)
-    return Declared(tuple(loaded.manifests), tuple(desired), tuple(problems))
+    return Declared(tuple(loaded.manifests), tuple(loaded.broken), tuple(desired), tuple(problems))
+
+
+def write_files(revision: Revision, suffix: str, folder: Path) -> None:
+    """Puts the files with ``suffix`` that stand beside and below reconciler.yaml into ``folder``, without
+    links and what is larger than a manifest may be. Raises GitError and OSError."""
+    top = revision.config_file.parent
+    found = {
+        name: blob
+        for name, blob in files_of(revision.folder, revision.commit, top.as_posix()).items()
+        if name.endswith(suffix) and not blob.link and blob.size <= DEFAULT_LIMITS.file_bytes
+    }
+    texts = contents(revision.folder, [blob.name for blob in found.values()])
+    for name, data in zip(found, texts, strict=True):
+        path = folder / PurePosixPath(name).relative_to(top)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
 def _leads_to_a_file(revision: Revision, name: str, blob: Blob) -> bool:

@@ -20,6 +20,7 @@ from reconciler.cli.console import Interrupted, StdoutError, paint, say, shown_p
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
 from reconciler.cli.progress import Progress
+from reconciler.cli.reports import Reports
 from reconciler.cli.run import Asked, Planned, Project, load, read_and_plan, read_for, show_command
 from reconciler.delta import Delta, delta
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
@@ -67,6 +68,7 @@ class Declined(ReconcilerError):
 )
 @click.option("--branch", metavar="NAME", help="The branch of the push, with --approved; found in CI.")
 @forges.options
+@options.report("apply", "junit")
 def command(
     plan_file: Path | None,
     config_path: Path,
@@ -81,6 +83,7 @@ def command(
     skip_stale: bool,
     approved: bool,
     branch: str | None,
+    reports: Reports,
     **forge: str | None,
 ) -> int:
     """Make only the calls that are needed. Shows the plan that it executes, and asks first.
@@ -97,7 +100,8 @@ def command(
     _check_expected(expect)
     chosen = plan_file is not None or expect is not None or asked_for != Asked((), Selection())
     push = _push(config_path, {"branch": branch, **forge}, approved=approved, chosen=chosen)
-    project = load(config_path)
+    with reports.of_mistakes():
+        project = load(config_path)
     text = output == "text"
     signals = _Signals()
     # One loop reads and writes, so that both keep one pace. It stands still while the question is asked.
@@ -124,12 +128,10 @@ def command(
             moved = _delta(planned, executed.outcome, runner)
         outcome, proofs = executed.outcome, proofs_of(planned, executed)
         code = apply_exit_code(plan, outcome, proofs, signal=signals.received)
-        unrecorded = record.end(outcome, proofs, code)
-        if unrecorded is not None:
-            say(f"error: {unrecorded.message}; what this run did is in this report alone")
-            code = ExitCode.PARTIAL if outcome.written else code
+        code = _recorded(record.end(outcome, proofs, code), outcome, code)
         if review is not None:
             review.tell(plan, outcome, moved, code, proofs)
+    code = reports.write_outcome(plan, outcome, code)
     if output == "json":
         document = apply_document(plan, outcome, code, moved, proofs=proofs, run=record.known_as)
         return _report(render(document), outcome, code)
@@ -163,6 +165,14 @@ def _push(
     from reconciler.cli.approved import approved_push
 
     return approved_push(config_path, given)
+
+
+def _recorded(failure: ReconcilerError | None, outcome: Outcome, code: ExitCode) -> ExitCode:
+    """The exit code of a run whose end the journal may have failed to take."""
+    if failure is None:
+        return code
+    say(f"error: {failure.message}; what this run did is in this report alone")
+    return ExitCode.PARTIAL if outcome.written else code
 
 
 def _saved(plan_file: Path | None, asked: Asked) -> Plan | None:

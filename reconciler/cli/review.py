@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Final, Literal
 
 import click
@@ -33,6 +34,7 @@ from reconciler.forge.interface import Forge, ForgeError, ProposedChange, Verdic
 from reconciler.git import GitError, commit_of, merged
 from reconciler.guards import Acknowledged
 from reconciler.manifests.config import LoadedConfig, RegistryEntry
+from reconciler.manifests.load import but_for
 from reconciler.plan import Made, Plan
 from reconciler.planfile import PlanFileError
 from reconciler.planner import Selection
@@ -59,6 +61,7 @@ from reconciler.revisions import (
     holds,
     open_revision,
     proposed,
+    write_files,
 )
 from reconciler.secrets import FileSource
 
@@ -293,6 +296,7 @@ def _with_plan(review: Review, base: Revision, tree: str) -> Review:
     now = replace(proposed(base, tree), config=_with_registries(base.config, config))
     loaded = declared(now, now.files)
     problems += loaded.problems
+    problems += but_for(problems, _violations(base, loaded))
     review = replace(
         review,
         mistakes=mistakes_of(problems),
@@ -306,6 +310,21 @@ def _with_plan(review: Review, base: Revision, tree: str) -> Review:
     plan = _plan(review, base, loaded, acknowledged)
     diff = _diff(review, base, now)
     return replace(review, plan=plan, diff=diff)
+
+
+def _violations(base: Revision, loaded: Declared) -> list[Problem]:
+    """What the policies of the base say of the manifests. Raises OutputError where they find no room."""
+    if base.config.value.policies is None:
+        return []
+    from reconciler.policies.check import check_policies
+
+    documents = [*loaded.broken, *(manifest.document for manifest in loaded.manifests)]
+    try:
+        with TemporaryDirectory(prefix="reconciler-") as folder:
+            write_files(base, ".json", Path(folder))
+            return check_policies(replace(base.config, folder=Path(folder)), documents)
+    except OSError as error:
+        raise OutputError("a folder for the policies", error) from None
 
 
 def _acknowledged_before(base: Revision) -> Acknowledged:

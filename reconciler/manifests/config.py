@@ -303,6 +303,12 @@ class Config(Strict):
     approval: Omittable[ApprovalRules] = Field(
         None, description="What `apply --approved` takes for approved."
     )
+    policies: Omittable[Annotated[list[LocalPath], Field(min_length=1)]] = Field(
+        None,
+        description="The team's own JSON Schemas that every manifest must meet: files, or patterns of files, "
+        "relative to this file and inside its folder.",
+        examples=[["policies/*.json"]],
+    )
     secrets: dict[SecretName, SecretEntry] = Field(
         default_factory=dict, description="All that manifests may name, and where each may go."
     )

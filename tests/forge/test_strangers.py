@@ -229,3 +229,22 @@ def test_a_reconciler_yaml_that_is_broken_or_gone_is_a_mistake(house: House) -> 
     assert result.code == 1
     assert "reconciler.yaml must stay where it is" in house.hub.bodies()[0].replace("`", "")
     assert "reconciler.yaml is not there any more" in result.out
+
+
+def test_policies_are_those_of_the_base(house: House) -> None:
+    git("checkout", "-q", "main")
+    house.config(more="policies: [policies/*.json]\n")
+    rule = '{"properties": {"spec": {"properties": {"family": {"const": "gpt-4o"}}}}}'
+    house.put("policies/family.json", rule)
+    house.commit()
+    house.publish_main()
+    house.branch("topic")
+    house.put("policies/family.json", "{}")
+    house.put("models/b.yaml", manifest("b").replace("family: gpt-4o", "family: other"))
+    house.propose()
+    result = house.review()
+    assert result.code == 1
+    assert "models/b.yaml:7:11" in result.out
+    git("rm", "-qf", "policies/family.json", "models/b.yaml")
+    house.propose()
+    assert house.review().code == 0
