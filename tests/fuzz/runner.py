@@ -1,0 +1,209 @@
+"""Inputs until the time is over. Whatever is no error of the tool's own is a finding."""
+
+from __future__ import annotations
+
+import hashlib
+import resource
+import signal
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from .clock import no_waiting
+
+CPU_SECONDS: Final = 5.0
+"""Processor time of one input; more is a finding."""
+
+CLOCK_SECONDS: Final = 60.0
+"""Time on the clock of one input: longer than the former, because the machine may be busy."""
+
+MEMORY_BYTES: Final = 3 * 2**30
+"""Address space of the process; where it does not do, MemoryError is a finding."""
+
+FINDINGS: Final = Path(".cache/fuzz")
+_ANEW: Final = 5_000
+"""Inputs after which the source of chance begins anew, with new odd values."""
+_KEPT: Final = 2_000
+"""Inputs that ended in a new way, and are mutated further."""
+_QUIET_SECONDS: Final = 60.0
+
+
+class Broken(Exception):  # noqa: N818 - what a target says of what came out
+    """The tool raised nothing, and what it made is wrong."""
+
+
+class Hang(BaseException):  # noqa: N818 - nothing that catches Exception may swallow it
+    """An input that takes too long."""
+
+
+class Target(Protocol):
+    """One thing that reads. An input is bytes, so that it can be saved."""
+
+    name: str
+
+    def start(self, seed: int) -> Callable[[Sequence[bytes]], bytes]:
+        """What makes the next input, from those that ended in a new way so far."""
+        ...
+
+    def corpus(self) -> Sequence[bytes]:
+        """Real inputs, tried as they are first."""
+        ...
+
+    def run(self, data: bytes) -> str:
+        """What became of one input, in a few words. Raises only for a finding."""
+        ...
+
+
+@dataclass
+class Finding:
+    where: str
+    error: str
+    trace: str
+    data: bytes
+    count: int = 1
+    file: Path | None = None
+
+
+@dataclass
+class Tally:
+    """What came of a run."""
+
+    target: str
+    seed: int
+    inputs: int = 0
+    seconds: float = 0.0
+    slowest: float = 0.0
+    kinds: Counter[str] = field(default_factory=Counter)
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+    def line(self) -> str:
+        return (
+            f"{self.target}: {self.inputs} inputs, {self.seconds:.0f} s, seed {self.seed}, "
+            f"{len(self.kinds)} kinds of outcome, slowest {self.slowest:.2f} s, "
+            f"{len(self.findings)} findings"
+        )
+
+
+def fuzz(
+    target: Target,
+    *,
+    seed: int,
+    seconds: float = float("inf"),
+    inputs: float = float("inf"),
+    say: Callable[[str], Any] = lambda _: None,
+    folder: Path | None = None,
+) -> Tally:
+    """Tries inputs for ``seconds``, or as many as ``inputs``. Findings are saved in ``folder``."""
+    tally = Tally(target.name, seed)
+    began = said = time.perf_counter()
+    with no_waiting(), _limits():
+        for data in _inputs(target, seed, tally):
+            kind = attempt(target, data, tally, folder, say)
+            tally.inputs += 1
+            tally.kinds[kind] += 1
+            now = time.perf_counter()
+            tally.seconds = now - began
+            if now - said >= _QUIET_SECONDS:
+                said = now
+                say(tally.line())
+            if tally.seconds >= seconds or tally.inputs >= inputs:
+                break
+    return tally
+
+
+def _inputs(target: Target, seed: int, tally: Tally) -> Iterator[bytes]:
+    kept: list[bytes] = []
+    for data in target.corpus():
+        kept.append(data)
+        yield data
+    whole = len(kept)
+    number = 0
+    while True:
+        make = target.start(seed * 1_000_003 + number)
+        number += 1
+        for _ in range(_ANEW):
+            data = make(kept)
+            known = len(tally.kinds)
+            yield data
+            if len(tally.kinds) > known and len(kept) < whole + _KEPT and len(data) < 100_000:
+                kept.append(data)
+
+
+def attempt(
+    target: Target, data: bytes, tally: Tally, folder: Path | None, say: Callable[[str], Any]
+) -> str:
+    """Runs one input. Gives the kind of its outcome; a finding is noted in ``tally``."""
+    used = time.process_time()
+    try:
+        with _in_time():
+            kind = target.run(data)
+        if time.process_time() - used > CPU_SECONDS:  # in C, where no signal is heard
+            raise Hang(f"took {time.process_time() - used:.1f} s")
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:
+        kind = _note(error, target, data, tally, folder, say)
+    tally.slowest = max(tally.slowest, time.process_time() - used)
+    return kind
+
+
+def _note(
+    error: BaseException,
+    target: Target,
+    data: bytes,
+    tally: Tally,
+    folder: Path | None,
+    say: Callable[[str], Any],
+) -> str:
+    frames = traceback.extract_tb(error.__traceback__)
+    ours = [frame for frame in frames if "/reconciler/" in frame.filename] or frames
+    last = ours[-1]
+    where = f"{Path(last.filename).name}:{last.lineno} in {last.name}"
+    key = f"{type(error).__name__} at {where}"
+    if isinstance(error, Broken):
+        key = f"Broken: {str(error)[:80]}"
+    if key in tally.findings:
+        tally.findings[key].count += 1
+        return f"finding: {key}"
+    trace = "".join(traceback.format_exception(error, limit=-12))
+    found = Finding(where, str(error)[:300], trace, data)
+    tally.findings[key] = found
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        found.file = folder / f"{target.name}-{hashlib.sha256(data).hexdigest()[:12]}"
+        found.file.write_bytes(data)
+        found.file.with_suffix(".txt").write_text(f"{key}\n\n{trace}", errors="backslashreplace")
+        say(f"finding: {key}: {found.error!r}\n  python -m tests.fuzz {target.name} --input {found.file}")
+    return f"finding: {key}"
+
+
+@contextmanager
+def _in_time() -> Iterator[None]:
+    def stop(number: int, _: object) -> None:
+        raise Hang("too much processor time" if number == signal.SIGPROF else "too long")
+
+    before = {number: signal.signal(number, stop) for number in (signal.SIGPROF, signal.SIGALRM)}
+    signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
+    signal.setitimer(signal.ITIMER_REAL, CLOCK_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def _limits() -> Iterator[None]:
+    soft, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
