@@ -70,15 +70,15 @@ def read_plan(data: bytes, shown_as: str) -> Plan:
         )
     try:
         plan: Plan = plan_type().validate_python(document)
+        # What pydantic bent into shape, or left out, would be something else than what was written.
+        read = asdict(plan)
+        agrees = canonical(read) == canonical({key: document.get(key) for key in read})
     except (ValueError, RecursionError) as error:
         where = ".".join(str(step) for step in _first_place(error))
         raise PlanFileError(
             f"{shown_as}: it does not read as a plan{f' at {where}' if where else ''}"
         ) from None
-    # What pydantic bent into shape, or left out, would be something else than what was written.
-    read = asdict(plan)
-    written = {key: document.get(key) for key in read}
-    if canonical(read) != canonical(written) or plan.digest != plan_digest(plan.registries):
+    if not agrees or plan.digest != plan_digest(plan.registries):
         raise PlanFileError(f"{shown_as}: it does not read as a plan: its parts contradict each other")
     return plan
 

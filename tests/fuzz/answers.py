@@ -22,7 +22,7 @@ from reconciler.registries.interface import Observation
 from reconciler.secrets import Secret, TokenExchange
 
 from . import checks, stage
-from .mutation import Mutator, keys, subtrees
+from .mutation import Mutator, keys, subtrees, with_depth
 from .runner import Broken
 from .stage import Answered, route_of
 
@@ -78,7 +78,7 @@ HEADERS: Final = {
 }
 TOKENS_OF_JSON: Final[Sequence[bytes]] = tuple(
     b'{ } [ ] , : " null true NaN Infinity -Infinity 1e999 -0 1E+400 \xef\xbb\xbf \xff \x00 \\ud800 '
-    b'\\u0000 "id" [[[[[[[[ {"":{"": 9999999999999999999999999 1e-999 <html> \x1f\x8b'.split(b" ")
+    b'\\u0000 "id" [[[[[[[[ {"":{"": 1e99999 -1E-99999999 9999999999999999999999999 1e-999 <html> \x1f\x8b'.split(b" ")
 ) + (b"9" * 5000, b"[" * 5000)
 
 Case = dict[str, Any]
@@ -242,8 +242,7 @@ def _change(answers: list[Any], at: int, mutator: Mutator, bodies: Sequence[byte
         status = random.choice(STATUSES) if random.random() < 0.85 else random.choice(list(FAULTS))
         if random.random() < 0.7:
             error = random.choice(ERRORS)
-            error = mutator.tree(error) if random.random() < 0.8 else error
-            body = _text(error)
+            body = _text(mutator, mutator.tree(error) if random.random() < 0.8 else error)
         if status == 429 and random.random() < 0.6:
             headers = [*headers, _header(mutator, "retry-after")]
     elif what < 0.92:
@@ -272,15 +271,14 @@ def _header(mutator: Mutator, name: str) -> list[str]:
 def _tree(mutator: Mutator, body: str) -> str:
     try:
         tree = simplejson.loads(body.encode("latin-1"), use_decimal=True)
-        return _text(mutator.tree(tree))
+        return _text(mutator, mutator.tree(tree))
     except (ValueError, RecursionError):
         return body
 
 
-def _text(tree: Any) -> str:
+def _text(mutator: Mutator, tree: Any) -> str:
     """As JSON in the bytes of an answer. Half characters stay escaped."""
-    escaped = simplejson.dumps(tree, use_decimal=True, ensure_ascii=True)
-    return str(escaped)
+    return with_depth(simplejson.dumps(tree, use_decimal=True, ensure_ascii=True), mutator.random)
 
 
 KINDS_OF_ANSWERS = tuple(Answers(kind) for kind in stage.KINDS)

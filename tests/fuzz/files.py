@@ -27,7 +27,7 @@ from reconciler.report.problems import problems_text
 from reconciler.schemas import schemas
 
 from . import checks, stage
-from .mutation import Mutator, keys, subtrees
+from .mutation import Mutator, keys, subtrees, with_depth
 from .runner import Broken
 
 TOKENS: Final = (
@@ -88,22 +88,22 @@ class _Yaml:
             text = random.choice(kept if random.random() < 0.5 else self.corpus())
             if random.random() < 0.55:
                 documents = [document.root for document in parse(text, "kept")[0]]
-                found = [_json(mutator.tree(document)) for document in documents[:4]]
+                found = [_json(mutator, mutator.tree(document)) for document in documents[:4]]
                 text = b"\n---\n".join(each for each in found if each) or text
                 if random.random() < 0.6:
-                    return text
+                    return text[:200_000]
             return mutator.bytes(text, self.corpus(), TOKENS)
 
         return make
 
 
-def _json(tree: Any) -> bytes:
+def _json(mutator: Mutator, tree: Any) -> bytes:
     """JSON is YAML."""
     try:
         text: str = simplejson.dumps(tree, use_decimal=True, indent=1, default=str)
     except (RecursionError, ValueError, TypeError):
         return b""
-    return text.encode()
+    return with_depth(text, mutator.random).encode()
 
 
 def _say(problems: Sequence[Problem], data: bytes) -> str:

@@ -70,6 +70,8 @@ ODD_TEXTS = (
     "1 / image",
     "-1 / 1M tokens",
 )
+DEEP = "\x00deep"
+"""Stands for lists inside each other, deeper than a tree can be written: `with_depth` puts them in."""
 ODD_NUMBERS = (
     0,
     -1,
@@ -86,11 +88,13 @@ ODD_NUMBERS = (
     Decimal("1E+300"),
     Decimal("1E-400"),
     Decimal("1E+5000"),
+    Decimal("1E+999999999"),
+    Decimal("1E-999999999"),
     Decimal("0." + "3" * 60),
     Decimal("1" + "0" * 40),
     Decimal("0E+99"),
 )
-ODD = (*ODD_TEXTS, *ODD_NUMBERS, None, True, False, [], {}, [None], [[]], [{}], {"": ""}, {"id": None})
+ODD = (*ODD_TEXTS, *ODD_NUMBERS, None, True, False, [], {}, [None], [[]], [{}], {"": ""}, {"id": None}, DEEP)
 
 _TEXTS = st.text(st.characters(codec=None), max_size=30)
 _SCALARS = (
@@ -125,6 +129,14 @@ def values(seed: int, count: int = 300) -> list[Tree]:
 
     collect()
     return found
+
+
+def with_depth(text: str, random: Random) -> str:
+    """JSON with real depth where DEEP stands."""
+    if "deep" not in text:
+        return text
+    depth = random.choice((300, 480, 700, 950, 1500, 4000))
+    return text.replace('"\\u0000deep"', "[" * depth + "]" * depth)
 
 
 def nested(depth: int, random: Random) -> Tree:

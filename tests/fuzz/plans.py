@@ -18,7 +18,7 @@ from reconciler.errors import ExitCode
 
 from . import checks, stage
 from .answers import Script, TOKENS_OF_JSON, _case
-from .mutation import Mutator, keys, subtrees
+from .mutation import Mutator, keys, subtrees, with_depth
 
 
 
@@ -55,7 +55,7 @@ class Plans:
             try:
                 tree = simplejson.loads(text, use_decimal=True)
                 tree = mutator.tree(tree) if random.random() < 0.3 else _at_leaf(mutator, tree)
-                return _sealed(tree)
+                return with_depth(_sealed(tree).decode(), random).encode()
             except (ValueError, RecursionError):
                 return mutator.bytes(text, self.corpus(), TOKENS_OF_JSON)
 

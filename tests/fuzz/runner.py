@@ -25,6 +25,9 @@ CLOCK_SECONDS: Final = 60.0
 MEMORY_BYTES: Final = 3 * 2**30
 """Address space of the process; where it does not do, MemoryError is a finding."""
 
+LARGEST: Final = 300_000
+"""Bytes of an input: larger ones take long without finding more."""
+
 FINDINGS: Final = Path(".cache/fuzz")
 _ANEW: Final = 5_000
 """Inputs after which the source of chance begins anew, with new odd values."""
@@ -128,6 +131,8 @@ def _inputs(target: Target, seed: int, tally: Tally) -> Iterator[bytes]:
         number += 1
         for _ in range(_ANEW):
             data = make(kept)
+            if len(data) > LARGEST:
+                continue
             known = len(tally.kinds)
             yield data
             if len(tally.kinds) > known and len(kept) < whole + _KEPT and len(data) < 100_000:
