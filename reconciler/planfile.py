@@ -63,7 +63,7 @@ def read_plan(data: bytes, shown_as: str) -> Plan:
     if document.get("format") != FORMAT:
         told = f"its format is {_quoted(document.get('format'))}, and reconciler {__version__} reads {FORMAT}"
         raise PlanFileError(f"{shown_as}: {told}", hint=f"it was made by reconciler {_quoted(made_by)}")
-    if document.get(SEAL) != sealed(document)[SEAL]:
+    if document.get(SEAL) != _seal_of(document, shown_as):
         raise PlanFileError(
             f"{shown_as}: it was changed after it was made: its contents do not fit its {SEAL}",
             hint="plan again. (The value finds mistakes; it is no signature and proves no author.)",
@@ -81,6 +81,14 @@ def read_plan(data: bytes, shown_as: str) -> Plan:
     if not agrees or plan.digest != plan_digest(plan.registries):
         raise PlanFileError(f"{shown_as}: it does not read as a plan: its parts contradict each other")
     return plan
+
+
+def _seal_of(document: Mapping[str, Any], shown_as: str) -> str:
+    """The integrity that fits ``document``. Raises PlanFileError where it is too deep to be walked."""
+    try:
+        return str(sealed(document)[SEAL])
+    except (ValueError, RecursionError):  # ValueError: a number of more digits than Python writes
+        raise PlanFileError(f"{shown_as}: it is nested too deeply, or has too large a number") from None
 
 
 def _document(data: bytes, shown_as: str) -> dict[str, Any]:

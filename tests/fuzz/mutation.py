@@ -196,7 +196,7 @@ class Mutator:
         match tree:
             case bool():
                 return not tree
-            case int() | Decimal() if abs(tree) < 10**50:
+            case int() | Decimal() if -(10**50) < tree < 10**50:
                 return self.random.choice((-tree, tree + 1, tree * 10, Decimal(tree) / 3, *ODD_NUMBERS))
             case str() if tree:
                 at = self.random.randrange(len(tree))

@@ -56,7 +56,7 @@ class Plans:
                 tree = simplejson.loads(text, use_decimal=True)
                 tree = mutator.tree(tree) if random.random() < 0.3 else _at_leaf(mutator, tree)
                 return with_depth(_sealed(tree).decode(), random).encode()
-            except (ValueError, RecursionError):
+            except (ValueError, RecursionError, ArithmeticError):
                 return mutator.bytes(text, self.corpus(), TOKENS_OF_JSON)
 
         return make
