@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -188,7 +189,9 @@ class Answers:
             before = stage.recorded(self.name)["create"][1]
             kinds.append(checks.outcome(ran.plan, ran.outcome, before))
         if isinstance(ran.observed, Observation):
-            kinds.append(_import(given, ran.observed))
+            # Import tries its manifests in plans of their own, which takes longer than all the rest.
+            if zlib.crc32(data) % 4 == 0:
+                kinds.append(_import(given, ran.observed))
             KINDS[self.name].account(ran.observed.objects)
         return " / ".join(kinds)
 
