@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +26,8 @@ from reconciler.registries.rows import Table
 SEAL: Final = "integrity"
 MOST_BYTES: Final = 512 * 2**20
 """A plan of 100,000 creates is about half as large."""
+MOST_EXPONENT: Final = 1000
+"""More than a manifest or a registry may have in a number."""
 
 
 class PlanFileError(ReconcilerError):
@@ -97,7 +100,7 @@ def _document(data: bytes, shown_as: str) -> dict[str, Any]:
     try:
         document = simplejson.loads(
             data.decode("utf-8"),
-            use_decimal=True,
+            parse_float=_fraction,
             object_pairs_hook=_object,
             parse_constant=_no_number,
         )
@@ -117,6 +120,17 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("an object has a key twice")
     return found
+
+
+def _fraction(text: str) -> Decimal:
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = None
+    # Past this, to make a whole number of it takes for ever.
+    if value is None or abs(value.adjusted()) > MOST_EXPONENT:
+        raise ValueError("it has a number that no plan could hold")
+    return value
 
 
 def _no_number(name: str) -> Any:

@@ -9,7 +9,8 @@ from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from .runner import FINDINGS, Tally, attempt, fuzz
+from .clock import no_waiting
+from .runner import FINDINGS, MEMORY_BYTES, Tally, attempt, fuzz
 from .targets import TARGETS
 
 
@@ -25,11 +26,13 @@ def main() -> int:
     target = TARGETS[given.target]
     if given.input is not None:
         tally = Tally(target.name, given.seed, inputs=1)
-        print(attempt(target, given.input.read_bytes(), tally, None, print))
+        with no_waiting():
+            print(attempt(target, given.input.read_bytes(), tally, None, print))
         for finding in tally.findings.values():
             print(finding.trace)
         return int(bool(tally.findings))
-    tally = fuzz(target, seed=given.seed, seconds=given.seconds, say=_say, folder=FINDINGS)
+    wanted = {"seed": given.seed, "seconds": given.seconds}
+    tally = fuzz(target, **wanted, say=_say, folder=FINDINGS, memory=MEMORY_BYTES)
     for kind, count in Counter(tally.kinds).most_common(25):
         print(f"  {count:>8}  {kind[:160]}")
     for key, finding in tally.findings.items():

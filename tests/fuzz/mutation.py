@@ -111,7 +111,7 @@ _VALUES = st.recursive(
 )
 
 
-def values(seed: int, count: int = 300) -> list[Tree]:
+def values(seed: int, count: int = 200) -> list[Tree]:
     """Odd values of JSON, made by Hypothesis."""
     found: list[Tree] = []
 

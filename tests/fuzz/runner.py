@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import hashlib
 import resource
 import signal
@@ -100,12 +101,20 @@ def fuzz(
     inputs: float = float("inf"),
     say: Callable[[str], Any] = lambda _: None,
     folder: Path | None = None,
+    memory: int | None = None,
+    mutants_only: bool = False,
 ) -> Tally:
-    """Tries inputs for ``seconds``, or as many as ``inputs``. Findings are saved in ``folder``."""
+    """Tries inputs for ``seconds``, or as many as ``inputs``. Findings are saved in ``folder``.
+
+    ``memory``: bytes of address space that the process may take meanwhile. ``mutants_only``: the real inputs
+    are not tried as they are.
+    """
     tally = Tally(target.name, seed)
     began = said = time.perf_counter()
-    with no_waiting(), _limits():
-        for data in _inputs(target, seed, tally):
+    with no_waiting(), _limit(memory):
+        for data in _inputs(target, seed, tally, mutants_only=mutants_only):
+            if folder is not None:
+                _watch(target, data, folder)
             kind = attempt(target, data, tally, folder, say)
             tally.inputs += 1
             tally.kinds[kind] += 1
@@ -116,14 +125,20 @@ def fuzz(
                 say(tally.line())
             if tally.seconds >= seconds or tally.inputs >= inputs:
                 break
+    faulthandler.cancel_dump_traceback_later()
     return tally
 
 
-def _inputs(target: Target, seed: int, tally: Tally) -> Iterator[bytes]:
-    kept: list[bytes] = []
-    for data in target.corpus():
-        kept.append(data)
-        yield data
+def _watch(target: Target, data: bytes, folder: Path) -> None:
+    """Ends the process where it turns in C, where no signal is heard. The input is in the folder then."""
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / f"{target.name}-current").write_bytes(data)
+    faulthandler.dump_traceback_later(2 * CLOCK_SECONDS, exit=True)
+
+
+def _inputs(target: Target, seed: int, tally: Tally, *, mutants_only: bool) -> Iterator[bytes]:
+    kept = list(target.corpus())
+    yield from () if mutants_only else target.corpus()
     whole = len(kept)
     number = 0
     while True:
@@ -205,9 +220,9 @@ def _in_time() -> Iterator[None]:
 
 
 @contextmanager
-def _limits() -> Iterator[None]:
+def _limit(memory: int | None) -> Iterator[None]:
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (MEMORY_BYTES, hard))
+    resource.setrlimit(resource.RLIMIT_AS, (soft if memory is None else memory, hard))
     try:
         yield
     finally:
