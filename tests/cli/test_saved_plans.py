@@ -298,6 +298,9 @@ def test_a_file_that_nothing_of_ours_would_have_written_is_refused(
         (b"\xff\xfe", "it is not UTF-8"),
         (b"[" * 200_000, "nested too deeply"),
         (b'{"kind": ' + b"9" * 5000 + b"}", "Exceeds the limit"),
+        (b'{"kind": 1e999999999}', "a number that no plan could hold"),
+        (b'{"kind": 1e99999999999999999999}', "a number that no plan could hold"),
+        (b'{"kind": "Plan", "format": 1, "a": ' + b"[" * 700 + b"]" * 700 + b"}", "nested too deeply"),
         (b'{"kind": "Plan"}', "its format is missing"),
     ],
 )

@@ -11,7 +11,7 @@ import simplejson
 from reconciler.errors import Rejected, ReconcilerError
 from reconciler.executor import Target, execute
 from reconciler.plan import plan_digest, plan_type
-from reconciler.planfile import PlanFileError, hold_against, read_plan, sealed
+from reconciler.planfile import PlanFileError, _document, hold_against, read_plan, sealed
 from reconciler.registries import KINDS
 from reconciler.report.documents import plan_document, render
 from reconciler.errors import ExitCode
@@ -128,7 +128,8 @@ def _sealed(tree: Any) -> bytes:
     if not isinstance(tree, dict):
         return render(tree).encode() if isinstance(tree, list) else b"1"
     try:
-        tree = {**tree, "digest": plan_digest(plan_type().validate_python(tree).registries)}
+        read = _document(render(tree).encode(), "a mutant")  # without the numbers that pydantic cannot bear
+        tree = {**tree, "digest": plan_digest(plan_type().validate_python(read).registries)}
     except Exception:  # noqa: BLE001 - whether the reader takes it is found out later
         pass
     return render(sealed(tree)).encode()
