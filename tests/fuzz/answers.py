@@ -61,8 +61,10 @@ ERRORS: Final = (
     {"retry_after": Decimal("1.5")},
 )
 HEADERS: Final = {
-    "retry-after": (b"0", b"1", b"-1", b"1e9", b"999999999999999999999", b"Fri, 31 Dec 9999 23:59:59 GMT")
-    + (b"Sat, 30 Feb 2026 00:00:00 +9999", b"", b"\xff\xfe", b"1.5", b"nan", b"inf", b"\xd9\xa1"),
+    "retry-after": (
+        *(b"0", b"1", b"-1", b"1e9", b"999999999999999999999", b"1.5", b"nan", b"inf", b"\xd9\xa1"),
+        *(b"Fri, 31 Dec 9999 23:59:59 GMT", b"Sat, 30 Feb 2026 00:00:00 +9999", b"", b"\xff\xfe"),
+    ),
     "ratelimit-reset": (b"5", b"-5", b"x", b"1e400", b"99999999999999999999999"),
     "x-ratelimit-reset": (b"5", b"1799999999", b"9" * 400, b"x"),
     "x-ratelimit-reset-requests": (b"1s", b"6m0s", b"1e99h", b"x"),
@@ -77,10 +79,13 @@ HEADERS: Final = {
     "www-authenticate": (b"Bearer error=x", b"\xff"),
     "": (b"x",),
 }
-TOKENS_OF_JSON: Final[Sequence[bytes]] = tuple(
-    b'{ } [ ] , : " null true NaN Infinity -Infinity 1e999 -0 1E+400 \xef\xbb\xbf \xff \x00 \\ud800 '
-    b'\\u0000 "id" [[[[[[[[ {"":{"": 1e99999 -1E-99999999 9999999999999999999999999 1e-999 <html> \x1f\x8b'.split(b" ")
-) + (b"9" * 5000, b"[" * 5000)
+TOKENS_OF_JSON: Final[Sequence[bytes]] = (
+    *(b'{ } [ ] , : " null true NaN Infinity -Infinity 1e999 -0 1E+400 1e99999 -1E-99999999 1e-999'.split()),
+    *(
+        b'\xef\xbb\xbf \xff \x00 \\ud800 \\u0000 "id" [[[[[[[[ {"":{"": 999999999999 <html> \x1f\x8b'.split()
+    ),
+    *(b" ", b"9" * 5000, b"[" * 5000),
+)
 
 Case = dict[str, Any]
 

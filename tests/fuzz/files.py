@@ -30,6 +30,7 @@ from . import checks, stage
 from .mutation import Mutator, keys, subtrees, with_depth
 from .runner import Broken
 
+# fmt: off
 TOKENS: Final = (
     *(b"- ", b"? ", b": ", b"{", b"}", b"[", b"]", b",", b"#", b"&a ", b"*a", b"<<: *a\n", b"<<: [*a, *a]\n"),
     *(b"!!str ", b"!!float ", b"!x ", b"|\n", b">-\n", b"|2+\n", b"%YAML 1.2\n", b"%TAG ! x\n", b"---\n"),
@@ -38,8 +39,9 @@ TOKENS: Final = (
     *(b"no", b"yes", b"\r", b"\r\n", b"\x00", b"\x07", b"\xff\xfe", b"\xed\xa0\x80", b"\xf4\x90\x80\x80"),
     *(b"9" * 400, b"1e99999999999", b"[" * 90, b"{a: " * 90, b"- " * 200, b"a: &a [" + b"*b," * 30 + b"]\n"),
     *(b"&a [x,x]\nb: &b [*a,*a,*a]\nc: &c [*b,*b,*b,*b]\nd: [*c,*c,*c]\n", b"x" * 5000, b"\n" * 300),
-    *(b"{secret: HOUSE_KEY}", b"{env: X, hosts: [a]}", b"{file: ../x}", b"0.15 / 1M tokens", b"unit: 1K tokens"),
+    *(b"{secret: HOUSE_KEY}", b"{env: X, hosts: [a]}", b"{file: ../x}", b"0.15 / 1M tokens"),
 )
+# fmt: on
 
 
 @cache
@@ -193,13 +195,16 @@ def _manifests() -> Sequence[Any]:
     return parse(stage.MORE.encode(), "more.yaml")[0]
 
 
+# fmt: off
 CELLS: Final = (
-    *(b",", b";", b"\t", b'"', b'""', b"\n", b"\r\n", b"\r", b"\xef\xbb\xbf", b"\x00", b"\xff", b"=1+1", b"'"),
-    *(b"gpt-4o-mini", b"claude-haiku-4-5", b"orq", b"2026-10", b"2026-10-31", b"2026-13", b"9999-12", b"0000-01"),
+    *(b",", b";", b"\t", b'"', b'""', b"\n", b"\r\n", b"\r", b"\xef\xbb\xbf", b"\x00", b"\xff", b"=1+1"),
+    b"0000-01",
+    *(b"gpt-4o-mini", b"claude-haiku-4-5", b"orq", b"2026-10", b"2026-10-31", b"2026-13", b"9999-12"),
     *(b"1,000", b"1.000.000", b"1 000", b"1e6", b"-1", b"0", b"0.5", b"1.00", b"NaN", b"9" * 20, b"9" * 4000),
     *(b"0." + b"1" * 9, "١٢".encode(), "½".encode(), "\u00a0".encode(), "\u2028".encode(), b" ", b"\x1b[31m"),
     *(column.encode() for column in COLUMNS),
 )
+# fmt: on
 
 
 class Usage:
@@ -220,7 +225,7 @@ class Usage:
             b"model,month,input_tokens,output_tokens\ngpt-4o-mini,2026-09,1000000000,5\nmistral-small,2026-10,7,7\n",
             b'model;month;input_tokens\r\n"gpt-4o-mini";2026-09-30;200000000,5\r\n',
             b"model\tmonth\tvideo_seconds\ngpt-4o-mini\t2026-10\t1.5\n",
-            b"\xef\xbb\xbfModel,Month,Registry,Prompt tokens\n\"a\nb\",2026-10,orq,1\n",
+            b'\xef\xbb\xbfModel,Month,Registry,Prompt tokens\n"a\nb",2026-10,orq,1\n',
         ]
 
     def start(self, seed: int) -> Callable[[Sequence[bytes]], bytes]:
@@ -260,5 +265,3 @@ def _priced() -> Mapping[str, tuple[Any, Any]]:
     return {
         kind: (stage.recorded(kind)["update"][1], _config().value.registries) for kind in ("orq", "respan")
     }
-
-

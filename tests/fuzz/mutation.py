@@ -148,7 +148,7 @@ def nested(depth: int, random: Random) -> Tree:
 
 
 class Mutator:
-    """Changes trees and bytes. ``words`` are keys that mean something; ``grafts`` are parts of other trees."""
+    """Changes trees and bytes. ``words`` are keys that mean something, ``grafts`` parts of other trees."""
 
     def __init__(self, seed: int, words: Iterable[str] = (), grafts: Iterable[Tree] = ()) -> None:
         self.random = Random(seed)

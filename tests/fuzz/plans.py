@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
-from typing import Any, Final
+from typing import Any
 
 import simplejson
 
-from reconciler.errors import Rejected, ReconcilerError
+from reconciler.errors import ExitCode, ReconcilerError, Rejected
 from reconciler.executor import Target, execute
 from reconciler.plan import plan_digest, plan_type
 from reconciler.planfile import PlanFileError, _document, hold_against, read_plan, sealed
 from reconciler.registries import KINDS
 from reconciler.report.documents import plan_document, render
-from reconciler.errors import ExitCode
 
 from . import checks, stage
-from .answers import Script, TOKENS_OF_JSON, _case
+from .answers import TOKENS_OF_JSON, Script, _case
 from .mutation import Mutator, keys, subtrees, with_depth
-
 
 
 class Plans:

@@ -37,11 +37,11 @@ _KEPT: Final = 2_000
 _QUIET_SECONDS: Final = 60.0
 
 
-class Broken(Exception):  # noqa: N818 - what a target says of what came out
+class Broken(Exception):
     """The tool raised nothing, and what it made is wrong."""
 
 
-class Hang(BaseException):  # noqa: N818 - nothing that catches Exception may swallow it
+class Hang(BaseException):
     """An input that takes too long."""
 
 
@@ -65,7 +65,7 @@ class Target(Protocol):
 
 @dataclass
 class Finding:
-    where: str
+    key: str
     error: str
     trace: str
     data: bytes
@@ -154,9 +154,7 @@ def _inputs(target: Target, seed: int, tally: Tally, *, mutants_only: bool) -> I
                 kept.append(data)
 
 
-def attempt(
-    target: Target, data: bytes, tally: Tally, folder: Path | None, say: Callable[[str], Any]
-) -> str:
+def attempt(target: Target, data: bytes, tally: Tally, folder: Path | None, say: Callable[[str], Any]) -> str:
     """Runs one input. Gives the kind of its outcome; a finding is noted in ``tally``."""
     used = time.process_time()
     try:
@@ -166,40 +164,38 @@ def attempt(
             raise Hang(f"took {time.process_time() - used:.1f} s")
     except (KeyboardInterrupt, SystemExit):
         raise
-    except BaseException as error:
-        kind = _note(error, target, data, tally, folder, say)
+    except BaseException as error:  # noqa: BLE001 - that is what is looked for
+        kind, new = _noted(error, data, tally)
+        if new is not None and folder is not None:
+            say(_saved(new, target, folder))
     tally.slowest = max(tally.slowest, time.process_time() - used)
     return kind
 
 
-def _note(
-    error: BaseException,
-    target: Target,
-    data: bytes,
-    tally: Tally,
-    folder: Path | None,
-    say: Callable[[str], Any],
-) -> str:
+def _noted(error: BaseException, data: bytes, tally: Tally) -> tuple[str, Finding | None]:
+    """What a finding is called, by the last line of ours; and the finding, where it is a new one."""
     frames = traceback.extract_tb(error.__traceback__)
-    ours = [frame for frame in frames if "/reconciler/" in frame.filename] or frames
-    last = ours[-1]
-    where = f"{Path(last.filename).name}:{last.lineno} in {last.name}"
-    key = f"{type(error).__name__} at {where}"
+    last = ([frame for frame in frames if "/reconciler/" in frame.filename] or frames)[-1]
+    key = f"{type(error).__name__} at {Path(last.filename).name}:{last.lineno} in {last.name}"
     if isinstance(error, Broken):
         key = f"Broken: {str(error)[:80]}"
-    if key in tally.findings:
-        tally.findings[key].count += 1
-        return f"finding: {key}"
+    known = tally.findings.get(key)
+    if known is not None:
+        known.count += 1
+        return f"finding: {key}", None
     trace = "".join(traceback.format_exception(error, limit=-12))
-    found = Finding(where, str(error)[:300], trace, data)
-    tally.findings[key] = found
-    if folder is not None:
-        folder.mkdir(parents=True, exist_ok=True)
-        found.file = folder / f"{target.name}-{hashlib.sha256(data).hexdigest()[:12]}"
-        found.file.write_bytes(data)
-        found.file.with_suffix(".txt").write_text(f"{key}\n\n{trace}", errors="backslashreplace")
-        say(f"finding: {key}: {found.error!r}\n  python -m tests.fuzz {target.name} --input {found.file}")
-    return f"finding: {key}"
+    tally.findings[key] = Finding(key, str(error)[:300], trace, data)
+    return f"finding: {key}", tally.findings[key]
+
+
+def _saved(found: Finding, target: Target, folder: Path) -> str:
+    """Saves the input of a finding. How to run it again."""
+    folder.mkdir(parents=True, exist_ok=True)
+    found.file = folder / f"{target.name}-{hashlib.sha256(found.data).hexdigest()[:12]}"
+    found.file.write_bytes(found.data)
+    found.file.with_suffix(".txt").write_text(f"{found.key}\n\n{found.trace}", errors="backslashreplace")
+    again = f"python -m tests.fuzz {target.name} --input {found.file}"
+    return f"finding: {found.key}: {found.error!r}\n  {again}"
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, reduce
 from pathlib import Path
 from typing import Any
 
@@ -44,9 +44,7 @@ registries:
 secrets:
   HOUSE_KEY: {{env: HOUSE_KEY, hosts: [{", ".join(HOSTS)}]}}
   GATEWAY_KEY: {{env: GATEWAY_KEY, hosts: [{", ".join(HOSTS)}]}}
-guards: {{price_change: {{up: 400%, down: 90%}}}}
 """
-CONFIG = CONFIG.replace("guards: {price_change: {up: 400%, down: 90%}}\n", "")
 
 MORE = """\
 apiVersion: reconciler/v1
@@ -170,9 +168,8 @@ def project(*, edited: bool) -> Project:
         for path in sorted((ROOT / "examples" / "multi-registry" / "models").glob("*.yaml"))
     }
     for name, text in {**texts, "more.yaml": MORE}.items():
-        for old, new in EDITS if edited else ():
-            text = text.replace(old, new)
-        (where / "models" / name).write_text(text)
+        told = reduce(lambda so_far, edit: so_far.replace(*edit), EDITS if edited else (), text)
+        (where / "models" / name).write_text(told)
     return load(where / "reconciler.yaml")
 
 
@@ -192,9 +189,7 @@ def connection(kind: str, wire: Callable[[], Any] | None, auth: Any = None) -> C
     return Connection(kind, url, None, 600_000, 1, wire=wire, auth=auth)
 
 
-async def run(
-    kind: str, given: Project, way: Connection, *, apply: bool, resend: Sequence[str] = ()
-) -> Ran:
+async def run(kind: str, given: Project, way: Connection, *, apply: bool, resend: Sequence[str] = ()) -> Ran:
     """Reads, plans and, with ``apply``, executes, as the command line does."""
     client = kind_of(given.config, kind).client()
     observed: Observation | RegistryError
