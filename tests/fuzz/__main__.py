@@ -34,9 +34,9 @@ def main() -> int:
     wanted = {"seed": given.seed, "seconds": given.seconds}
     tally = fuzz(target, **wanted, say=_say, folder=FINDINGS, memory=MEMORY_BYTES)
     for kind, count in Counter(tally.kinds).most_common(25):
-        print(f"  {count:>8}  {kind[:160]}")
+        print(f"{target.name}: {count:>8}  {kind[:160]}")
     for key, finding in tally.findings.items():
-        print(f"  finding, {finding.count} times: {key}: {finding.error!r} ({finding.file})")
+        print(f"{target.name}: finding, {finding.count} times: {key}: {finding.error!r} ({finding.file})")
     _say(tally.line())
     return int(bool(tally.findings))
 
@@ -51,7 +51,7 @@ def _all(seconds: float, seed: int) -> int:
         return subprocess.run(words, check=False).returncode
 
     with ThreadPoolExecutor(2) as pool:
-        return max(pool.map(one, TARGETS))
+        return int(any(list(pool.map(one, TARGETS))))
 
 
 if __name__ == "__main__":

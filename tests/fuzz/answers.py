@@ -97,7 +97,7 @@ def encoded(case: Case) -> bytes:
 def _case(seen: Sequence[Answered], *, edited: bool, auth: str | None = None) -> Case:
     answers = [[one.route, one.status, list(one.headers), one.body.decode("latin-1")] for one in seen]
     if auth:
-        answers.append([f"POST {TOKEN_URL}", 200, [], json.dumps(TOKENS[auth])])
+        answers.insert(0, [f"POST {TOKEN_URL}", 200, [], json.dumps(TOKENS[auth])])
     return {"edited": edited, "auth": auth, "answers": answers}
 
 
