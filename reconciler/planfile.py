@@ -100,7 +100,7 @@ def _document(data: bytes, shown_as: str) -> dict[str, Any]:
     try:
         document = simplejson.loads(
             data.decode("utf-8"),
-            parse_float=_fraction,
+            parse_float=fraction,
             object_pairs_hook=_object,
             parse_constant=_no_number,
         )
@@ -122,7 +122,8 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _fraction(text: str) -> Decimal:
+def fraction(text: str) -> Decimal:
+    """A number of a document of ours. Raises ValueError for one that none could hold."""
     try:
         value = Decimal(text)
     except InvalidOperation:

@@ -81,9 +81,7 @@ HEADERS: Final = {
 }
 TOKENS_OF_JSON: Final[Sequence[bytes]] = (
     *(b'{ } [ ] , : " null true NaN Infinity -Infinity 1e999 -0 1E+400 1e99999 -1E-99999999 1e-999'.split()),
-    *(
-        b'\xef\xbb\xbf \xff \x00 \\ud800 \\u0000 "id" [[[[[[[[ {"":{"": 999999999999 <html> \x1f\x8b'.split()
-    ),
+    *(b'\xef\xbb\xbf \xff \x00 \\ud800 \\u0000 "id" [[[[[[[[ {"":{"": 999999999999 <html> \x1f\x8b'.split()),
     *(b" ", b"9" * 5000, b"[" * 5000),
 )
 

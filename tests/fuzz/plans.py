@@ -94,7 +94,7 @@ async def _applied(plan: Any) -> str:
         async with KINDS[part.kind].client().reader(way) as reader:
             targets[part.name] = Target(KINDS[part.kind], way, await reader.observe())
         script.left = Script(_case(stage.recorded(part.kind)[state][0], edited=True)).left
-    ended = await execute(plan, targets, stage.store(given))
+    ended = (await execute(plan, targets, stage.store(given))).outcome
     kinds = [checks.outcome(plan, ended, plan)]
     for name, target in targets.items():
         now = stage.planned(name, given, target.observation)

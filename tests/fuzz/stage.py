@@ -209,7 +209,8 @@ async def run(kind: str, given: Project, way: Connection, *, apply: bool, resend
         return Ran(observed, told, plan, None)
     found = observed if isinstance(observed, Observation) else None
     targets = {kind: Target(kind_of(given.config, kind), way, found)} if found else {}
-    return Ran(observed, told, plan, await execute(plan, targets, store(given)))
+    executed = await execute(plan, targets, store(given))
+    return Ran(observed, told, plan, executed.outcome)
 
 
 def planned(
