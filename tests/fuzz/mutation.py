@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from decimal import Decimal
+from functools import lru_cache
 from random import Random
 from typing import Any
 
@@ -111,6 +112,7 @@ _VALUES = st.recursive(
 )
 
 
+@lru_cache(maxsize=1)
 def values(seed: int, count: int = 200) -> list[Tree]:
     """Odd values of JSON, made by Hypothesis."""
     found: list[Tree] = []
@@ -162,6 +164,30 @@ class Mutator:
         """``tree`` with a few changes; it is not touched itself."""
         for _ in range(times or self._few()):
             tree = self._somewhere(tree, self.random.choice(self._edits))
+        return tree
+
+    def gentle(self, tree: Tree, texts: Sequence[str]) -> Tree:
+        """``tree`` with a few values in the place of others of the same type; texts are some of ``texts``."""
+        for _ in range(self._few()):
+            tree = self._to_leaf(tree, texts)
+        return tree
+
+    def _to_leaf(self, tree: Tree, texts: Sequence[str]) -> Tree:
+        match tree:
+            case dict() if tree:
+                key = self.random.choice(list(tree))
+                return {**tree, key: self._to_leaf(tree[key], texts)}
+            case list() if tree:
+                if self.random.random() < 0.1:
+                    return self.random.choice((self._repeat, self._remove, self._shuffle))(tree)
+                at = self.random.randrange(len(tree))
+                return [*tree[:at], self._to_leaf(tree[at], texts), *tree[at + 1 :]]
+            case bool():
+                return not tree
+            case int():
+                return self.random.choice((0, 1, -1, tree + 1, 10**12))
+            case str():
+                return self.random.choice(texts) if self.random.random() < 0.6 else self._nudge(tree or "a")
         return tree
 
     def _few(self) -> int:
@@ -318,6 +344,13 @@ def subtrees(tree: Tree) -> Iterator[Tree]:
         if isinstance(item, dict | list):
             yield item
             yield from subtrees(item)
+
+
+def texts(tree: Tree) -> Iterator[str]:
+    """Every text in ``tree`` that is a value."""
+    for part in (tree, *subtrees(tree)):
+        items = part.values() if isinstance(part, dict) else part if isinstance(part, list) else ()
+        yield from (item for item in items if isinstance(item, str))
 
 
 def keys(tree: Tree) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from random import Random
 from typing import Any
 
 import simplejson
@@ -17,7 +18,7 @@ from reconciler.report.documents import plan_document, render
 
 from . import checks, stage
 from .answers import TOKENS_OF_JSON, Script, _case
-from .mutation import Mutator, keys, subtrees, with_depth
+from .mutation import ODD_TEXTS, Mutator, keys, subtrees, texts, with_depth
 
 
 class Plans:
@@ -45,6 +46,7 @@ class Plans:
         grafts = [part for tree in trees for part in subtrees(tree)]
         mutator = Mutator(seed, words, grafts)
         random = mutator.random
+        known = [*sorted({text for tree in trees for text in texts(tree)}), *ODD_TEXTS]
 
         def make(kept: Sequence[bytes]) -> bytes:
             text = random.choice(kept if random.random() < 0.5 else self.corpus())
@@ -52,9 +54,12 @@ class Plans:
                 return mutator.bytes(text, self.corpus(), TOKENS_OF_JSON)
             try:
                 tree = simplejson.loads(text, use_decimal=True)
-                tree = mutator.tree(tree) if random.random() < 0.3 else _at_leaf(mutator, tree)
+                if random.random() < 0.6:
+                    return _sealed(_in_actions(random, tree, lambda part: mutator.gentle(part, known)))
+                whole = random.random() < 0.3
+                tree = mutator.tree(tree) if whole else _in_actions(random, tree, mutator.tree)
                 return with_depth(_sealed(tree).decode(), random).encode()
-            except (ValueError, RecursionError, ArithmeticError):
+            except (ValueError, RecursionError, ArithmeticError, AttributeError, TypeError):
                 return mutator.bytes(text, self.corpus(), TOKENS_OF_JSON)
 
         return make
@@ -107,17 +112,16 @@ def _brief(error: ReconcilerError) -> str:
     return " ".join(word for word in error.message.split() if word.isalpha())[:60]
 
 
-def _at_leaf(mutator: Mutator, tree: Any) -> Any:
-    """Changes something inside the actions: there is the most to get wrong."""
-    random = mutator.random
+def _in_actions(random: Random, tree: Any, edit: Callable[[Any], Any]) -> Any:
+    """``tree`` with ``edit`` done to one action, where most can be wrong, or now and then to all."""
     registries = tree.get("registries") if isinstance(tree, dict) else None
     if not isinstance(registries, list) or not registries or not isinstance(registries[0], dict):
-        return mutator.tree(tree)
+        return edit(tree)
     actions = registries[0].get("actions")
-    if not isinstance(actions, list) or not actions or random.random() < 0.25:
-        return {**tree, "registries": mutator.tree(registries)}
+    if not isinstance(actions, list) or not actions or random.random() < 0.2:
+        return {**tree, "registries": edit(registries)}
     at = random.randrange(len(actions))
-    changed = [*actions[:at], mutator.tree(actions[at]), *actions[at + 1 :]]
+    changed = [*actions[:at], edit(actions[at]), *actions[at + 1 :]]
     return {**tree, "registries": [{**registries[0], "actions": changed}, *registries[1:]]}
 
 
