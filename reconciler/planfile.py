@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Final
 
@@ -76,7 +77,8 @@ def read_plan(data: bytes, shown_as: str) -> Plan:
         # What pydantic bent into shape, or left out, would be something else than what was written.
         read = asdict(plan)
         agrees = canonical(read) == canonical({key: document.get(key) for key in read})
-    except (ValueError, RecursionError) as error:
+        _check_prices(plan)
+    except (ValueError, ArithmeticError, LookupError, TypeError, RecursionError) as error:
         where = ".".join(str(step) for step in _first_place(error))
         raise PlanFileError(
             f"{shown_as}: it does not read as a plan{f' at {where}' if where else ''}"
@@ -84,6 +86,16 @@ def read_plan(data: bytes, shown_as: str) -> Plan:
     if not agrees or plan.digest != plan_digest(plan.registries):
         raise PlanFileError(f"{shown_as}: it does not read as a plan: its parts contradict each other")
     return plan
+
+
+def _check_prices(plan: Plan) -> None:
+    """Raises one of several errors where what shall be a price is none: reports count with them."""
+    for action in plan.actions():
+        held = [each for change in action.changes for each in (change.live, change.desired)]
+        for shown in (*held, *(field.live for field in action.unmanaged)):
+            if shown.form == "price":
+                fraction(shown.value["amount"])
+                _ = shown.price
 
 
 def _seal_of(document: Mapping[str, Any], shown_as: str) -> str:
@@ -129,7 +141,7 @@ def fraction(text: str) -> Decimal:
     except InvalidOperation:
         value = None
     # Past this, to make a whole number of it takes for ever.
-    if value is None or abs(value.adjusted()) > MOST_EXPONENT:
+    if value is None or not value.is_finite() or abs(value.adjusted()) > MOST_EXPONENT:
         raise ValueError("it has a number that no plan could hold")
     return value
 
@@ -168,6 +180,10 @@ def hold_against(plan: Plan, config: LoadedConfig, shown_as: str) -> None:
         if there != (part.kind, part.target):
             what = f"'{part.name}' is {part.kind} at {part.target} in it, and {there[0]} at {there[1]}"
             raise no(f"{what} in {config.file}", "plan again from this checkout")
+        try:
+            TopologicalSorter({action.key: action.after for action in part.actions}).prepare()
+        except CycleError:
+            raise no(f"{part.name}: its actions wait for each other", "plan again") from None
         for action in part.actions:
             wrong = _wrong(action, part, config)
             if wrong is not None:
