@@ -376,8 +376,10 @@ def _stays(registry: RegistryPlan, share: int | None) -> list[str]:
 
 def _unmanaged(registry: RegistryPlan, share: int | None) -> list[str]:
     lines = [
-        f"= {known_as(action.resource, action.name)}: {field.path} stays {value_text(field.live)}"
-        + ("; null clears it" if field.clearable else "")
+        inert(
+            f"= {known_as(action.resource, action.name)}: {field.path} stays {value_text(field.live)}"
+            + ("; null clears it" if field.clearable else "")
+        )
         for action in registry.actions
         for field in action.unmanaged
     ]
@@ -447,7 +449,9 @@ def _refusal(refusal: Refusal) -> Iterator[str]:
 
 def _diff(action: Action, share: int | None) -> list[str]:
     told: Callable[[Change], Iterable[str]] = _declared if creates(action) else _moved
-    return within([line for change in action.changes for line in told(change)], share, "lines")
+    # As they are shown: only so their sizes count, and half a character has one.
+    lines = [inert(line) for change in action.changes for line in told(change)]
+    return within(lines, share, "lines")
 
 
 def _declared(change: Change) -> Iterator[str]:
