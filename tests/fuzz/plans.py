@@ -130,9 +130,8 @@ def _sealed(tree: Any) -> bytes:
     if not isinstance(tree, dict):
         return render(tree).encode() if isinstance(tree, list) else b"1"
     try:
-        read = read_object(
-            render(tree).encode(), "a mutant", what="plan", hint=""
-        )  # without the numbers that pydantic cannot bear
+        # Without the numbers that pydantic cannot bear.
+        read = read_object(render(tree).encode(), "a mutant", what="plan", hint="")
         tree = {**tree, "digest": plan_digest(plan_type().validate_python(read).registries)}
     except Exception:  # noqa: BLE001 - whether the reader takes it is found out later
         pass
