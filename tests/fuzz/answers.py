@@ -278,7 +278,7 @@ def _tree(mutator: Mutator, body: str) -> str:
     try:
         tree = simplejson.loads(body.encode("latin-1"), use_decimal=True)
         return _text(mutator, mutator.tree(tree))
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):
         return body
 
 
