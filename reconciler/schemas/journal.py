@@ -82,7 +82,8 @@ _FIELDS: Final = {
     },
     "Proof": {
         "registry": "The registry's name.",
-        "read": "again after the writes; before, where nothing was written; failed; interrupted.",
+        "read": "again after the writes; before, where nothing was written; failed; interrupted; "
+        "left-out, where the plan is not about it.",
         "failure": "Why it could not be read.",
         "left": "What a new plan would still do, or refuse.",
     },
