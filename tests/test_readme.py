@@ -27,6 +27,12 @@ def test_the_session_about_run_guards_is_a_real_one(tmp_path: Path) -> None:
     assert_real(block(page.partition("## Run guards")[2], "console"), tmp_path)
 
 
+def test_the_session_about_drift_is_a_real_one(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "minimal", tmp_path, dirs_exist_ok=True, ignore=_databases)
+    page = (ROOT / "docs" / "drift.md").read_text(encoding="utf-8")
+    assert_real(block(page, "console"), tmp_path, anew=(r"[0-9-]{10}T[0-9:.]{12}Z", r"run [0-9a-f]{8}"))
+
+
 def test_the_manifest_is_the_one_of_the_example() -> None:
     example = (ROOT / "examples" / "minimal" / "models" / "gpt-4o-mini.yaml").read_text(encoding="utf-8")
     without_comment = re.sub(r"^#(?! yaml-language-server).*\n", "", example, flags=re.MULTILINE)

@@ -24,7 +24,7 @@ NEWEST: Final = 50
 """So many runs are looked at."""
 
 BYTES: Final = 32 << 20
-"""So much of the journal is read to find changes that keep coming back."""
+"""So much of the journal is read to find changes that keep coming back, and what was applied last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +93,7 @@ def _unended(folder: Folder, planned: Planned, *, applying: bool) -> tuple[list[
 def _with_loops(folder: Folder, planned: Planned) -> Plan:
     """The plan, with a note on every action that keeps coming back."""
     plan = planned.plan
-    found = loops(_recent(folder), plan)
+    found = loops((run for run in recent(folder) if isinstance(run, Run)), plan)
     if not found:
         return plan
     by_action: dict[tuple[str, str], list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
@@ -126,19 +126,22 @@ def _updated(planned: Planned, part: RegistryPlan, action: Action) -> str | None
     observed = planned.observed[part.name]
     if not isinstance(observed, Observation):
         return None
-    key = kind_of(planned.project.config, part.name).tables[action.variant].updated
+    table = kind_of(planned.project.config, part.name).tables[action.variant]
     live = next((live for live in observed.objects if live.ref == (action.resource, action.id)), None)
-    value = live.raw.get(key) if live is not None and key else None
-    return str(value) if isinstance(value, str | int) and value else None
+    return None if live is None else table.updated_at(live.raw)
 
 
-def _recent(folder: Folder) -> Iterator[Run]:
+def recent(folder: Folder) -> Iterator[Run | JournalError]:
+    """The newest runs, no more than NEWEST of them and BYTES; in the place of one that cannot be read, why.
+
+    Raises JournalError where the folder cannot be read.
+    """
     left = BYTES
     for file in folder.files()[:NEWEST]:
         left -= _size(file)
         if left < 0:
             return
-        yield from (run for run in folder.runs([file]) if isinstance(run, Run))
+        yield from folder.runs([file])
 
 
 def _size(file: Path) -> int:

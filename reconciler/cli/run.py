@@ -104,8 +104,8 @@ class Asked:
     resend: Sequence[str] = ()
     all_usages: bool = False
 
-    def command(self, config_path: Path) -> str:
-        """The command line that plans the same."""
+    def command(self, config_path: Path, name: str = "plan", *, since: str | None = None) -> str:
+        """The command line that plans the same, or that the command called ``name`` makes of it."""
         config = shown_path(config_path)
         options = [
             *([] if config == "reconciler.yaml" else ["--config", config]),
@@ -114,8 +114,9 @@ class Asked:
             *(word for pattern in self.selection.without for word in ("--except", pattern)),
             *(word for path in self.resend for word in ("--resend", path)),
             *(["--usages"] if self.all_usages else []),
+            *(["--since", since] if since else []),
         ]
-        return shlex.join(["reconciler", "plan", *options])
+        return shlex.join(["reconciler", name, *options])
 
 
 def show_command(plan_file: Path) -> str:

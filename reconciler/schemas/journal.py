@@ -23,6 +23,7 @@ _FIELDS: Final = {
         "plan": "The digest of the plan that is applied.",
         "commit": "The git commit that the plan was made from; null where that is not known.",
         "dirty": "Whether the folder held what the commit does not; null where that is not known.",
+        "whole": "Whether the plan was about every manifest of these registries.",
         "registries": "Every registry of the plan.",
     },
     "Actor": {

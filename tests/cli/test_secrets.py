@@ -59,8 +59,10 @@ LINES = (
     "diff HEAD -vv",
     "import one --to imported",
     "prices check",
+    "drift -vv",
+    "drift --since HEAD",
 )
-MARKDOWN = ("plan", "show", "apply", "diff")
+MARKDOWN = ("plan", "show", "apply", "diff", "drift")
 
 
 def outputs(*lines: str) -> list[list[str]]:
