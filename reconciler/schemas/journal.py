@@ -87,6 +87,7 @@ _FIELDS: Final = {
         "left-out, where the plan is not about it.",
         "failure": "Why it could not be read.",
         "left": "What a new plan would still do, or refuse.",
+        "selected": "Whether the plan was for some of the manifests only.",
     },
     "Left": {
         "resource": "The kind of manifest.",
