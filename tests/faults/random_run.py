@@ -1,0 +1,425 @@
+"""One random run: what is done, and what must hold of it.
+
+The registry's own file is asked what is so (``truth``), never the tool.
+"""
+
+from __future__ import annotations
+
+import copy
+import json
+import re
+import shutil
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import simplejson
+from conformance import manifests
+from conformance.manifests import SECRETS
+from conformance.stand import OPTIONS, TOKEN
+from conformance.subject import UPSTREAM, Subject, Variant
+from conformance.subjects import subject_of
+
+from reconciler.embedded import create_app
+from reconciler.embedded.faults.faults import Faults
+from reconciler.embedded.faults.injector import FaultInjector
+from reconciler.embedded.faults.rules import FaultFile
+from reconciler.embedded.seed import seed
+from reconciler.executor.twins import may_double
+from reconciler.registries import KINDS
+
+from . import judge
+from .clients import Ended, Forge
+from .drawn import BUILTIN, Drawn, Kill, Wanted, drawn
+from .gate import on_sockets
+from .stand import Ran
+from .truth import Mark, Row, Truth, remove, table_of, truth
+from .watch import Watch, wait_until_idle
+
+Json = Any
+Key = tuple[str, str]
+"""A resource and the name of a manifest: unique in a run."""
+
+
+@dataclass
+class Record:
+    """What a run was, and what was wrong with it, by the kind of what went wrong."""
+
+    seed: int
+    shape: str
+    actions: int = 0
+    fired: Counter[str] = field(default_factory=Counter)
+    kills: int = 0
+    twins: int = 0
+    unproven: int = 0
+    seconds: float = 0.0
+    wrong: list[tuple[str, str]] = field(default_factory=list)
+
+    def as_json(self) -> dict[str, Json]:
+        return {**vars(self), "fired": dict(self.fired)}
+
+
+KINDS_OF_WRONG: Mapping[str, str] = {
+    "duplicate": "duplicates made by one client",
+    "untold twin": "duplicates made by two clients and not reported with both ids",
+    "untold": "lost or half-done actions not reported",
+    "divergent": "runs whose next apply did not converge",
+    "manners": "runs that ended in another way than they may",
+}
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A folder that a client runs in, and what it wants."""
+
+    folder: Path
+    port: int
+    forge: Forge
+    wants: Mapping[Key, Wanted]
+
+
+class Bench:
+    """The socket, and the processes that clients are made of, for many runs one after another."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self.watch = Watch()
+        subjects = {name: subject_of(name) for name in KINDS}
+        self.subjects: dict[str, Subject] = {name: one for name, one in subjects.items() if one is not None}
+        self.watch.is_read = self._is_read
+        self.ports, self.server = stack.enter_context(on_sockets(self.watch, 2))
+        environment = {**SECRETS, "REGISTRY_TOKEN": TOKEN}
+        self.forges = [stack.enter_context(Forge(environment)) for _ in self.ports]
+        self._is_warm = False
+
+    def _is_read(self, method: str, path: str) -> bool:
+        if method == "GET" or path == "/identity/token":
+            return True
+        return any(
+            (method, path) in subject.reads
+            or any((one.method, subject.base + one.path) == (method, path) for one in subject.listings.values())
+            for subject in self.subjects.values()
+        )
+
+    def run(self, seed: int) -> Record:
+        """The run of ``seed``. Raises nothing for what is wrong with it: that stands in the record."""
+        began = time.monotonic()
+        plan = drawn(seed)
+        record = Record(seed, plan.shape)
+        folder = Path(tempfile.mkdtemp(prefix=f"run-{seed}-"))
+        try:
+            with _RandomRun(self, plan, folder, record) as run:
+                if not self._is_warm:
+                    for checkout in run.checkouts:
+                        checkout.forge.warm_up(checkout.folder)
+                    self._is_warm = True
+                run.run()
+        except Exception as error:  # noqa: BLE001 - a seed that breaks the suite is told like any other
+            record.wrong.append(("manners", f"the suite itself: {type(error).__name__}: {error}"))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        record.seconds = round(time.monotonic() - began, 3)
+        return record
+
+
+@contextmanager
+def bench() -> Iterator[Bench]:
+    with ExitStack() as stack:
+        yield Bench(stack)
+
+
+class _RandomRun:
+    def __init__(self, bench: Bench, plan: Drawn, folder: Path, record: Record) -> None:
+        self.bench, self.plan, self.folder, self.record = bench, plan, folder, record
+        self.database = folder / "registry.db"
+
+    def __enter__(self) -> _RandomRun:
+        app = create_app(self.database, token=TOKEN, options=OPTIONS)
+        self.store = app.state.store
+        file = FaultFile.model_validate({"seed": self.plan.seed, "faults": list(self.plan.rules)})
+        self.faults = Faults(file)
+        self.faults.off()
+        self.bench.watch.begin(FaultInjector(app, faults=self.faults, store=self.store))
+        for kind in self.plan.kinds:
+            seed(self.database, copy.deepcopy(dict(self.bench.subjects[kind].seed)))
+        vendors = [{"id": f"acme/quick-{number}", "provider": "acme"} for number in range(1, BUILTIN + 1)]
+        seed(self.database, {"orq": {"vendor_models": vendors}})
+        self.checkouts = [self._checkout(number) for number in range(1 + self.plan.is_race)]
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.store.close()
+
+    # ---- what is done
+
+    def run(self) -> None:
+        first = self.checkouts[0]
+        if any(one.before is not None for one in self.plan.wanted):
+            for checkout in self.checkouts:
+                self._write(checkout, lambda one: one.before, old=True)
+            setup = self._alone(first)
+            if setup.code != 0:
+                raise AssertionError(f"the run cannot be set up: {setup.code} {_refusals(setup)}")
+        for checkout in self.checkouts:
+            second = checkout is not first
+            self._write(checkout, lambda one, second=second: (one.other if second else None) or one.after)
+        start = truth(self.database)
+        reports: list[Ran | None] = []
+        for kill in self.plan.kills:
+            before = truth(self.database)
+            duplicated = self._duplicated()
+            self.faults.on = True
+            kills = [kill, self.plan.second] if self.plan.is_race else [kill]
+            met = self._together(kills)
+            self.faults.off()
+            now = truth(self.database)
+            told = [self._told(ended) for ended in met]
+            reports += told
+            if not any(one is None for one in told) or self._duplicated() == duplicated:
+                self._check_reports(told, before, now, others=self._duplicated() > duplicated)
+            self._check_unmanaged(before, now)
+            for one in self.checkouts if any(report is None for report in told) else []:
+                self._check_record(one, met, before, now)
+        for rule, fired in zip(self.plan.rules, self.faults.fired, strict=True):
+            self.record.fired[_name_of(rule)] += fired
+        self._check_counts(start)
+        self._check_next(reports)
+
+    def _checkout(self, number: int) -> Checkout:
+        folder = self.folder / f"checkout-{number}"
+        (folder / "models").mkdir(parents=True)
+        port = self.bench.ports[number]
+        registries = {
+            kind: {
+                "kind": kind,
+                "url": f"http://127.0.0.1:{port}{self.bench.subjects[kind].base}",
+                "token": {"env": "REGISTRY_TOKEN"},
+                "requests_per_minute": 600_000,
+                "concurrency": self.plan.concurrency,
+                "guards": {"update_share": "100%"},
+            }
+            for kind in self.plan.kinds
+        }
+        config = {
+            "apiVersion": "reconciler/v1",
+            "kind": "Config",
+            "default_registries": list(self.plan.kinds),
+            "registries": registries,
+            "secrets": {name: {"env": name, "hosts": [UPSTREAM, "127.0.0.1"]} for name in SECRETS},
+        }
+        (folder / "reconciler.yaml").write_text(simplejson.dumps(config), encoding="utf-8")
+        wants = {(one.variant.table.resource, one.name): one for one in self.plan.wanted}
+        return Checkout(folder, port, self.bench.forges[number], wants)
+
+    def _write(self, checkout: Checkout, spec_of: Callable[[Wanted], Any], *, old: bool = False) -> None:
+        texts = []
+        for one in self.plan.wanted:
+            spec = spec_of(one)
+            if spec is not None:
+                name = (one.old_name if old else None) or one.name
+                texts.append(_manifest(one.variant, spec, name))
+        (checkout.folder / "models" / "all.yaml").write_text("\n---\n".join(texts), encoding="utf-8")
+
+    def _together(self, kills: Sequence[Kill | None]) -> list[Ended]:
+        """Applies from every checkout at the same time."""
+        watch = self.bench.watch
+        watch.forget()
+        for checkout, kill in zip(self.checkouts, kills, strict=True):
+            if kill is not None:
+                watch.kills[checkout.port] = kill
+        for checkout in self.checkouts:
+            watch.pids[checkout.port] = checkout.forge.start(checkout.folder, "apply", "--yes")
+        ended = []
+        for checkout in self.checkouts:
+            ended.append(checkout.forge.end())
+            watch.is_over(checkout.port)
+        wait_until_idle(self.bench.server, self.checkouts[0].port)
+        self.record.kills += sum(one.is_killed for one in ended)
+        return ended
+
+    def _alone(self, checkout: Checkout, *arguments: str) -> Ran:
+        """Runs one command while the registry behaves."""
+        checkout.forge.start(checkout.folder, *(arguments or ("apply", "--yes")))
+        ended = checkout.forge.end()
+        wait_until_idle(self.bench.server, checkout.port)
+        ran = self._told(ended)
+        if ran is None:
+            raise AssertionError(f"killed although nobody was to be: {ended}")
+        return ran
+
+    def _duplicated(self) -> int:
+        """How many objects another client has made by a fault."""
+        pairs = zip(self.plan.rules, self.faults.fired, strict=True)
+        return sum(fired for rule, fired in pairs if "duplicate" in rule)
+
+    # ---- what must hold
+
+    def _wrong(self, kind: str, text: str) -> None:
+        self.record.wrong.append((kind, text))
+
+    def _told(self, ended: Ended) -> Ran | None:
+        """What a client told; None of one that was killed."""
+        if "Traceback" in ended.err or "bug in reconciler" in ended.err:
+            self._wrong("manners", f"a traceback: {ended.err[-2000:]}")
+        if ended.is_killed:
+            if ended.code != -9:
+                self._wrong("manners", f"ended by signal {-ended.code}")
+            return None
+        try:
+            document = json.loads(ended.out)
+        except ValueError as error:
+            self._wrong("manners", f"stdout is no JSON ({error}): {ended.out[:200]!r} {ended.err[-500:]}")
+            document = {}
+        ran = Ran(ended.code, document)
+        if document.get("exit_code", ended.code) != ended.code:
+            self._wrong("manners", f"ended with {ended.code} and tells {document['exit_code']}")
+        if "outcome" in document:
+            fits = judge.fitting_code(ran)
+            if fits != ran.code:
+                self._wrong("manners", f"exit code {ran.code}, and {fits} fits {judge.statuses(ran)}")
+        return ran
+
+    def _check_reports(self, told: Sequence[Ran | None], before: Truth, now: Truth, *, others: bool) -> None:
+        """What has changed was told, and what was told has changed. ``others``: a fault was another client."""
+        changed = now.changed(before)
+        everyone_lives = all(one is not None for one in told)
+        results = [judge.results(one) for one in told if one is not None and "outcome" in one.document]
+        for key, wanted in self.checkouts[0].wants.items():
+            mark = _mark(wanted)
+            found = [one[key] for one in results if key in one]
+            statuses = {one["status"] for one in found}
+            about = f"{wanted.variant} {key[1]}: {[_short(one) for one in found]}"
+            by_others = others and wanted.is_new
+            if mark in changed and everyone_lives and not by_others and not statuses & {"done", "unproven"}:
+                self._wrong("untold", f"written and not told: {about}")
+            rows = now.of(mark)
+            for one in found:
+                if one["status"] == "done" and not any(one["id"] in row.ids for row in rows):
+                    self._wrong("untold", f"told as done and not there: {about}")
+                if one["status"] in ("failed", "unproven", "skipped", "stale") and not one["reason"]:
+                    self._wrong("untold", f"no reason: {about}")
+            self.record.unproven += "unproven" in statuses
+            self.record.actions += bool(statuses - {"unchanged"})
+
+    def _check_unmanaged(self, before: Truth, now: Truth) -> None:
+        """Nothing that no manifest declares is touched, and nothing is ever deleted."""
+        declared = {_mark(one) for one in self.plan.wanted if one.after is not None}
+        for mark in now.changed(before).keys() - declared:
+            self._wrong("untold", f"touched and not declared: {mark}")
+        if before.rows.keys() - now.rows.keys():
+            self._wrong("untold", "something was deleted")
+
+    def _check_record(
+        self, checkout: Checkout, met: Sequence[Ended], before: Truth, now: Truth
+    ) -> None:
+        """See ``_check_next``: what a killed client has left is told of by the next one."""
+
+    def _check_counts(self, start: Truth) -> None:
+        """One client has made one object. Two of them, or a fault that is one, may have made several."""
+        several = truth(self.database).several()
+        for mark, rows in several.items():
+            if mark in start.several():
+                continue
+            one = next((one for one in self.plan.wanted if _mark(one) == mark), None)
+            self.record.twins += 1
+            if one is None or not may_double(one.variant.table):
+                self._wrong("duplicate", f"{len(rows)} of {mark}")
+            elif not self.plan.is_race and len(rows) > 1 + self._duplicated():
+                self._wrong("duplicate", f"{len(rows)} of {mark}, one client")
+
+    def _check_next(self, reports: Sequence[Ran | None]) -> None:
+        """The registry behaves: the next apply of the first checkout brings about what is left."""
+        first = self.checkouts[0]
+        before = truth(self.database)
+        twins = before.several()
+        ran = self._alone(first)
+        self._check_reports([ran], before, truth(self.database), others=False)
+        self._check_told_true(reports, ran)
+        known = {mark: rows for mark, rows in twins.items() if mark in {_mark(one) for one in self.plan.wanted}}
+        told = [json.dumps(one.document) for one in (*reports, ran) if one is not None]
+        for mark, rows in known.items():
+            if not any(all(row.ids & _ids(text) for row in rows) for text in told):
+                self._wrong("untold twin", f"{mark}: {[sorted(row.ids) for row in rows]}")
+        if known:
+            if ran.code != 3:
+                self._wrong("divergent", f"two of one thing, and exit code {ran.code}: {_refusals(ran)}")
+            for rows in known.values():
+                remove(self.database, sorted(rows, key=lambda row: row.position)[1:])
+            ran = self._alone(first)
+        if ran.code != 0:
+            self._wrong("divergent", f"exit code {ran.code}: {_refusals(ran)}")
+        again = self._alone(first, "plan", "--exit-code")
+        if again.code != 0:
+            self._wrong("divergent", f"a plan right after: exit code {again.code}: {_pending(again)}")
+        end = truth(self.database)
+        for one in first.wants.values():
+            if one.after is not None and len(end.of(_mark(one))) != 1:
+                self._wrong("divergent", f"{len(end.of(_mark(one)))} of {_mark(one)} at the end")
+
+    def _check_told_true(self, reports: Sequence[Ran | None], ran: Ran) -> None:
+        """What the last one to write called done is so: a new plan has nothing to do there."""
+        if self.plan.is_race or not reports or reports[-1] is None or "outcome" not in reports[-1].document:
+            return
+        now = judge.actions(ran)
+        for key, result in judge.results(reports[-1]).items():
+            if result["status"] in ("done", "unchanged") and now[key]["operation"] != "none":
+                left = [change["path"] for change in now[key]["changes"]] or _texts(now[key]["refusals"])
+                self._wrong("untold", f"told as {result['status']}, and left is {left}: {_short(result)}")
+
+
+def _manifest(variant: Variant, spec: Any, name: str) -> str:
+    return simplejson.dumps(manifests.document(variant, spec, name=name), use_decimal=True)
+
+
+def _mark(one: Wanted) -> Mark:
+    return table_of(one.variant.table), one.mark
+
+
+_WORD = re.compile(r"[^\s'\",;()\[\]\\]+")
+
+
+def _ids(text: str) -> Collection[str]:
+    """Every word of a text, ids among them."""
+    return {word.rstrip(".:") for word in _WORD.findall(text)}
+
+
+def _short(result: Mapping[str, Json]) -> str:
+    told = [result["status"], result["reason"], *result["remarks"]]
+    return "; ".join(str(one) for one in told if one)
+
+
+def _texts(refusals: Sequence[Mapping[str, Json]]) -> list[str]:
+    return [refusal["message"] for refusal in refusals]
+
+
+def _refusals(ran: Ran) -> list[str]:
+    """Why a run did not do everything."""
+    if "error" in ran.document:
+        return [str(ran.document["error"])]
+    found = [text for action in judge.actions(ran).values() for text in _texts(action["refusals"])]
+    if "outcome" in ran.document:
+        found += [_short(one) for one in judge.results(ran).values() if one["status"] not in ("done", "unchanged")]
+    return found
+
+
+def _pending(ran: Ran) -> list[str]:
+    if "registries" not in ran.document:
+        return _refusals(ran)
+    found = [
+        f"{name}: {[change['path'] for change in action['changes']]}"
+        for (_, name), action in judge.actions(ran).items()
+        if judge.is_pending(action)
+    ]
+    return [*found, *_refusals(ran)]
+
+
+def _name_of(rule: Mapping[str, Json]) -> str:
+    name = next(name for name in rule if name not in ("match", "hint", "wait", "when"))
+    return f"status {rule['status']}" if name == "status" else name
+
+
+__all__ = ["KINDS_OF_WRONG", "Bench", "Record", "Row", "bench"]
