@@ -24,8 +24,22 @@ MOMENTS: Sequence[Moment] = ("before", "unanswered", "answering", "answered")
 """When a client is killed: before its call takes effect (which it then does not), after it and before the
 answer, in the middle of the answer, after it."""
 
+MOST = 12
+"""How many manifests there are at most."""
 BUILTIN = 4
 """How many models of the vendor there are that can be switched."""
+SEEDED: Mapping[str, Json] = {
+    "orq": {
+        "vendor_models": [{"id": f"acme/quick-{one}", "provider": "acme"} for one in range(1, BUILTIN + 1)]
+    },
+    "respan": {
+        "vendor_models": [
+            {"model_name": f"base-one-{one:02}", "provider_id": "openai", "input_cost": 1}
+            for one in range(MOST)
+        ]
+    },
+}
+"""What is the vendor's."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +136,7 @@ def _price(low: int, high: int) -> _Values:
 
 
 _USUAL: Mapping[str, _Values] = {
-    "pricing.input": _price(100, 150),
+    "pricing.input": _price(60, 120),
     "pricing.output": _price(200, 300),
     "capabilities.tools": _flag,
     "capabilities.vision": _flag,
@@ -157,7 +171,7 @@ _FIELDS: Mapping[str, Mapping[str, _Values]] = {
 def _wanted(chance: random.Random, variants: Sequence[Variant], *, differing: bool) -> list[Wanted]:
     found: list[Wanted] = []
     vendors = 0
-    for number in range(chance.randint(1, 12)):
+    for number in range(chance.randint(1, MOST)):
         variant = chance.choice(variants)
         if variant.table.vendors:
             if vendors == BUILTIN:
@@ -223,12 +237,16 @@ def _identity(variant: Variant, name: str, vendors: int) -> tuple[dict[Any, Json
             spec |= {("model",): f"model-{name}", ("developer",): "acme", ("family",): name}
             if table.variant == "openai-like":
                 del spec["developer",], spec["family",]
+                # Of what has the same address, one looks like another that was renamed.
+                spec["endpoint", "base_url"] = f"https://llm.example.com/{name}"
             return spec, f"model-{name}"
         case "watsonx/model":
             return {**spec, ("model",): f"model-{name}"}, f"virtual-model/openai/model-{name}"
         case "respan/provider":
             # An update of what is beside the key says what becomes of the key.
             return {**spec, ("endpoint", "api_key"): None}, name
+        case "respan/model":
+            return {**spec, ("native", "respan", "base_model_name"): f"base-{name}"}, name
         case _:
             return spec, name
 

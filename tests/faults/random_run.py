@@ -35,7 +35,7 @@ from reconciler.registries import KINDS
 
 from . import judge
 from .clients import Ended, Forge
-from .drawn import BUILTIN, Drawn, Kill, Wanted, drawn
+from .drawn import SEEDED, Drawn, Kill, Wanted, drawn
 from .gate import on_sockets
 from .stand import Ran
 from .truth import Mark, Row, Truth, remove, table_of, truth
@@ -94,7 +94,7 @@ class Bench:
         self.ports, self.server = stack.enter_context(on_sockets(self.watch, 2))
         environment = {**SECRETS, "REGISTRY_TOKEN": TOKEN}
         self.forges = [stack.enter_context(Forge(environment)) for _ in self.ports]
-        self._is_warm = False
+        self._warm: set[str] = set()
 
     def _is_read(self, method: str, path: str) -> bool:
         if method == "GET" or path == "/identity/token":
@@ -113,10 +113,10 @@ class Bench:
         folder = Path(tempfile.mkdtemp(prefix=f"run-{seed}-"))
         try:
             with _RandomRun(self, plan, folder, record) as run:
-                if not self._is_warm:
-                    for checkout in run.checkouts:
-                        checkout.forge.warm_up(checkout.folder)
-                    self._is_warm = True
+                if not self._warm.issuperset(plan.kinds):
+                    for forge in self.forges:
+                        forge.warm_up(run.checkouts[0].folder)
+                    self._warm.update(plan.kinds)
                 run.run()
         except Exception as error:  # noqa: BLE001 - a seed that breaks the suite is told like any other
             record.wrong.append(("manners", f"the suite itself: {type(error).__name__}: {error}"))
@@ -146,8 +146,7 @@ class _RandomRun:
         self.bench.watch.begin(FaultInjector(app, faults=self.faults, store=self.store))
         for kind in self.plan.kinds:
             seed(self.database, copy.deepcopy(dict(self.bench.subjects[kind].seed)))
-        vendors = [{"id": f"acme/quick-{number}", "provider": "acme"} for number in range(1, BUILTIN + 1)]
-        seed(self.database, {"orq": {"vendor_models": vendors}})
+        seed(self.database, copy.deepcopy(dict(SEEDED)))
         self.checkouts = [self._checkout(number) for number in range(1 + self.plan.is_race)]
         return self
 

@@ -9,12 +9,13 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass, field
 from http import HTTPStatus
+from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import unquote
 
-import httpx
 import uvicorn
 
 from reconciler.embedded.faults.cutting import cut
@@ -105,7 +106,9 @@ def _raw(messages: list[Any]) -> bytes:
 def wait_until_idle(server: uvicorn.Server, port: int) -> None:
     """Returns when nothing is under way any more, also of clients that are gone."""
     # Answered in turn: whoever connected before is known to the server then.
-    httpx.get(f"http://127.0.0.1:{port}/healthz", headers={"connection": "close"}).raise_for_status()
+    with closing(HTTPConnection("127.0.0.1", port, timeout=PATIENCE)) as connection:
+        connection.request("GET", "/healthz")
+        connection.getresponse().read()
     state, until = server.server_state, time.monotonic() + PATIENCE
     while state.connections or state.tasks:
         if time.monotonic() > until:
