@@ -37,8 +37,9 @@ from . import judge
 from .clients import Ended, Forge
 from .drawn import SEEDED, Drawn, Kill, Wanted, drawn
 from .gate import on_sockets
+from .leavings import Leavings, files, leavings, verdicts
 from .stand import Ran
-from .truth import Mark, Row, Truth, remove, table_of, truth
+from .truth import Mark, Truth, remove, table_of, truth
 from .watch import Watch, wait_until_idle
 
 Json = Any
@@ -57,11 +58,12 @@ class Record:
     kills: int = 0
     twins: int = 0
     unproven: int = 0
+    verdicts: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
     wrong: list[tuple[str, str]] = field(default_factory=list)
 
     def as_json(self) -> dict[str, Json]:
-        return {**vars(self), "fired": dict(self.fired)}
+        return {**vars(self), "fired": dict(self.fired), "verdicts": dict(self.verdicts)}
 
 
 KINDS_OF_WRONG: Mapping[str, str] = {
@@ -83,10 +85,22 @@ class Checkout:
     wants: Mapping[Key, Wanted]
 
 
+@dataclass(frozen=True)
+class Left:
+    """A client that was killed. ``before`` is what the registry held when it began; it may have died before it
+    recorded anything."""
+
+    checkout: Checkout
+    before: Truth
+    record: Leavings | None
+
+
 class Bench:
-    """The socket, and the processes that clients are made of, for many runs one after another."""
+    """The socket, and the processes that clients are made of, for many runs one after another; as long as
+    ``stack`` is open, which it keeps."""
 
     def __init__(self, stack: ExitStack) -> None:
+        self.stack = stack
         self.watch = Watch()
         subjects = {name: subject_of(name) for name in KINDS}
         self.subjects: dict[str, Subject] = {name: one for name, one in subjects.items() if one is not None}
@@ -136,6 +150,7 @@ class _RandomRun:
     def __init__(self, bench: Bench, plan: Drawn, folder: Path, record: Record) -> None:
         self.bench, self.plan, self.folder, self.record = bench, plan, folder, record
         self.database = folder / "registry.db"
+        self.left: list[Left] = []
 
     def __enter__(self) -> _RandomRun:
         app = create_app(self.database, token=TOKEN, options=OPTIONS)
@@ -170,6 +185,7 @@ class _RandomRun:
         reports: list[Ran | None] = []
         for kill in self.plan.kills:
             before = truth(self.database)
+            recorded = {one.folder: files(one.folder) for one in self.checkouts}
             duplicated = self._duplicated()
             self.faults.on = True
             kills = [kill, self.plan.second] if self.plan.is_race else [kill]
@@ -178,11 +194,13 @@ class _RandomRun:
             now = truth(self.database)
             told = [self._told(ended) for ended in met]
             reports += told
-            if not any(one is None for one in told) or self._duplicated() == duplicated:
-                self._check_reports(told, before, now, others=self._duplicated() > duplicated)
+            self._check_reports(told, before, now, others=self._duplicated() > duplicated)
             self._check_unmanaged(before, now)
-            for one in self.checkouts if any(report is None for report in told) else []:
-                self._check_record(one, met, before, now)
+            for checkout, report in zip(self.checkouts, told, strict=True):
+                if report is None:
+                    new = files(checkout.folder) - recorded[checkout.folder]
+                    self.left.append(Left(checkout, before, leavings(new.pop()) if new else None))
+            self._check_left(told, before, now, others=self._duplicated() > duplicated)
         for rule, fired in zip(self.plan.rules, self.faults.fired, strict=True):
             self.record.fired[_name_of(rule)] += fired
         self._check_counts(start)
@@ -312,10 +330,59 @@ class _RandomRun:
         if before.rows.keys() - now.rows.keys():
             self._wrong("untold", "something was deleted")
 
-    def _check_record(
-        self, checkout: Checkout, met: Sequence[Ended], before: Truth, now: Truth
+    def _check_left(
+        self, told: Sequence[Ran | None], before: Truth, now: Truth, *, others: bool
     ) -> None:
-        """See ``_check_next``: what a killed client has left is told of by the next one."""
+        """Whatever a killed client may have done is in its journal."""
+        results = [judge.results(one) for one in told if one is not None and "outcome" in one.document]
+        new = [one for one in self.left if one.before is before]
+        changed = now.changed(before)
+        for key, wanted in self.checkouts[0].wants.items():
+            mark = _mark(wanted)
+            known = [one.record.intents for one in new if one.record is not None]
+            reported = any(one[key]["status"] in ("done", "unproven") for one in results if key in one)
+            if new and mark in changed and not reported and not any(key in one for one in known):
+                self._wrong("untold", f"killed, and not in its journal: {key}")
+            for one in new:
+                result = one.record.results.get(key) if one.record else None
+                if result is None:
+                    continue
+                status, reason = result["status"], result["reason"]
+                if status == "done" and not any(result["id"] in row.ids for row in now.of(mark)):
+                    self._wrong("untold", f"recorded as done and not there: {key}")
+                apart = not self.plan.is_race and not (others and wanted.is_new)
+                if status in ("failed", "skipped", "stale") and apart and mark in changed:
+                    self._wrong("untold", f"recorded as {status} and written: {key}: {reason}")
+
+    def _check_told_of(self, checkout: Checkout, ran: Ran, now: Truth) -> None:
+        """``ran`` is the first plan since the death of clients of ``checkout``; ``now`` is what it saw."""
+        notes = ran.document.get("plan", ran.document).get("notes", [])
+        found = list(verdicts(notes))
+        for left in self.left:
+            record = left.record
+            if left.checkout is not checkout or record is None or record.has_ended:
+                continue
+            if not any(note.startswith(f"run {record.run} of ") and "did not end" in note for note in notes):
+                self._wrong("untold", f"run {record.run} did not end, and nobody tells: {notes}")
+            of = [one for one in found if one.run == record.run]
+            told = {name for one in of for name in one.names}
+            if all(one.is_whole for one in of) and told != {name for _, name in record.open}:
+                self._wrong("untold", f"open are {record.open}, and told of are {sorted(told)}")
+            changed = now.changed(left.before)
+            for verdict in of:
+                for key in (key for key in record.open if key[1] in verdict.names):
+                    mark = _mark(checkout.wants[key])
+                    is_new = checkout.wants[key].is_new
+                    fits = {
+                        "had been done": mark in changed or (self.plan.is_race and bool(now.of(mark))),
+                        "had not been done, and is planned again": mark not in changed
+                        or (self.plan.is_race and not is_new),
+                        "was done in part, or somebody else has changed it since: see the plan": mark in changed,
+                    }
+                    self.record.verdicts[verdict.text.partition(",")[0]] += 1
+                    if not fits.get(verdict.text, False):
+                        what = "is changed" if mark in changed else "is as it was"
+                        self._wrong("untold", f"told that {key} {verdict.text}, and it {what}")
 
     def _check_counts(self, start: Truth) -> None:
         """One client has made one object. Two of them, or a fault that is one, may have made several."""
@@ -335,7 +402,11 @@ class _RandomRun:
         first = self.checkouts[0]
         before = truth(self.database)
         twins = before.several()
+        for checkout in self.checkouts[1:]:
+            if any(left.checkout is checkout for left in self.left):
+                self._check_told_of(checkout, self._alone(checkout, "plan"), before)
         ran = self._alone(first)
+        self._check_told_of(first, ran, before)
         self._check_reports([ran], before, truth(self.database), others=False)
         self._check_told_true(reports, ran)
         known = {mark: rows for mark, rows in twins.items() if mark in {_mark(one) for one in self.plan.wanted}}
@@ -354,6 +425,8 @@ class _RandomRun:
         again = self._alone(first, "plan", "--exit-code")
         if again.code != 0:
             self._wrong("divergent", f"a plan right after: exit code {again.code}: {_pending(again)}")
+        if "did not end" in json.dumps(again.document):
+            self._wrong("manners", "a run that did not end is told of although it has been looked after")
         end = truth(self.database)
         for one in first.wants.values():
             if one.after is not None and len(end.of(_mark(one))) != 1:
@@ -421,4 +494,4 @@ def _name_of(rule: Mapping[str, Json]) -> str:
     return f"status {rule['status']}" if name == "status" else name
 
 
-__all__ = ["KINDS_OF_WRONG", "Bench", "Record", "Row", "bench"]
+__all__ = ["KINDS_OF_WRONG", "Bench", "Record", "bench"]

@@ -64,8 +64,10 @@ def _tell(records: Sequence[Record], seconds: float, workers: int) -> dict[str, 
 
     wrong = Counter(kind for record in records for kind in {kind for kind, _ in record["wrong"]})
     fired: Counter[str] = Counter()
+    verdicts: Counter[str] = Counter()
     for record in records:
         fired.update(record["fired"])
+        verdicts.update(record["verdicts"])
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
@@ -79,6 +81,7 @@ def _tell(records: Sequence[Record], seconds: float, workers: int) -> dict[str, 
         "runs that met a fault": sum(any(record["fired"].values()) for record in records),
         "clients killed": sum(record["kills"] for record in records),
         "unproven": sum(record["unproven"] for record in records),
+        "told of killed clients": dict(sorted(verdicts.items())),
         "two of one thing, found and told": sum(record["twins"] for record in records),
         **{text: wrong[kind] for kind, text in KINDS_OF_WRONG.items()},
         "seconds": round(seconds, 1),
