@@ -102,9 +102,7 @@ def _quicken() -> None:
         slept += seconds
 
     def clock() -> Clock:
-        return Clock(
-            now=lambda: time.time() + slept, monotonic=lambda: time.monotonic() + slept, sleep=sleep
-        )
+        return Clock(now=lambda: time.time() + slept, monotonic=lambda: time.monotonic() + slept, sleep=sleep)
 
     for module in (transport, pace):
         module.Clock = clock  # type: ignore[assignment, misc]

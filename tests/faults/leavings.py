@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ Key = tuple[str, str]
 
 _TOLD = re.compile(
     r"run (?P<run>[0-9a-f]+): what it was about to do (?P<verdict>.+?)"
-    r"( \(found out by reading the registry now\))?: (?P<names>.*)"
+    r"( \(found out by reading the registry now\))?: (?P<names>[a-z]+: one-\d\d.*)"
 )
 _NAME = re.compile(r"[a-z]+: (one-\d\d)")
 _MORE = re.compile(r" and \d+ more$")
@@ -31,6 +31,7 @@ class Leavings:
     intents: Mapping[Key, Json]
     results: Mapping[Key, Json]
     has_ended: bool
+    settles: Collection[str] = ()
 
     @property
     def open(self) -> list[Key]:
@@ -48,7 +49,8 @@ def leavings(file: Path) -> Leavings:
     records = [json.loads(line) for line in lines]
     intents = {_key(one): one for record in records for one in record.get("actions", ())}
     results = {_key(one): one for record in records for one in record.get("results", ())}
-    return Leavings(records[0]["run"], intents, results, records[-1]["record"] == "end")
+    last = records[-1]
+    return Leavings(records[0]["run"], intents, results, last["record"] == "end", last.get("settles", ()))
 
 
 def _key(entry: Mapping[str, Json]) -> Key:

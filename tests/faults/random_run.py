@@ -115,7 +115,9 @@ class Bench:
             return True
         return any(
             (method, path) in subject.reads
-            or any((one.method, subject.base + one.path) == (method, path) for one in subject.listings.values())
+            or any(
+                (one.method, subject.base + one.path) == (method, path) for one in subject.listings.values()
+            )
             for subject in self.subjects.values()
         )
 
@@ -197,7 +199,9 @@ class _RandomRun:
             self._check_reports(told, before, now, others=self._duplicated() > duplicated)
             self._check_unmanaged(before, now)
             for checkout, report in zip(self.checkouts, told, strict=True):
-                if report is None:
+                if report is not None:
+                    self._check_settled(checkout, report)
+                else:
                     new = files(checkout.folder) - recorded[checkout.folder]
                     self.left.append(Left(checkout, before, leavings(new.pop()) if new else None))
             self._check_left(told, before, now, others=self._duplicated() > duplicated)
@@ -330,9 +334,7 @@ class _RandomRun:
         if before.rows.keys() - now.rows.keys():
             self._wrong("untold", "something was deleted")
 
-    def _check_left(
-        self, told: Sequence[Ran | None], before: Truth, now: Truth, *, others: bool
-    ) -> None:
+    def _check_left(self, told: Sequence[Ran | None], before: Truth, now: Truth, *, others: bool) -> None:
         """Whatever a killed client may have done is in its journal."""
         results = [judge.results(one) for one in told if one is not None and "outcome" in one.document]
         new = [one for one in self.left if one.before is before]
@@ -354,7 +356,17 @@ class _RandomRun:
                 if status in ("failed", "skipped", "stale") and apart and mark in changed:
                     self._wrong("untold", f"recorded as {status} and written: {key}: {reason}")
 
-    def _check_told_of(self, checkout: Checkout, ran: Ran, now: Truth) -> None:
+    def _check_settled(self, checkout: Checkout, ran: Ran) -> None:
+        """A run that looked after one that did not end has told of it."""
+        text = json.dumps(ran.document)
+        for settled in self._settled(checkout):
+            if f"run {settled} of " not in text:
+                self._wrong("untold", f"run {settled} did not end, was looked after, and nobody tells")
+
+    def _settled(self, checkout: Checkout) -> set[str]:
+        return {run for file in files(checkout.folder) for run in leavings(file).settles}
+
+    def _check_told_of(self, checkout: Checkout, ran: Ran, now: Truth, settled: Collection[str]) -> None:
         """``ran`` is the first plan since the death of clients of ``checkout``; ``now`` is what it saw."""
         notes = ran.document.get("plan", ran.document).get("notes", [])
         found = list(verdicts(notes))
@@ -362,6 +374,8 @@ class _RandomRun:
             record = left.record
             if left.checkout is not checkout or record is None or record.has_ended:
                 continue
+            if record.run in settled:
+                continue  # by one that was not killed, or only after it had ended
             if not any(note.startswith(f"run {record.run} of ") and "did not end" in note for note in notes):
                 self._wrong("untold", f"run {record.run} did not end, and nobody tells: {notes}")
             of = [one for one in found if one.run == record.run]
@@ -377,7 +391,8 @@ class _RandomRun:
                         "had been done": mark in changed or (self.plan.is_race and bool(now.of(mark))),
                         "had not been done, and is planned again": mark not in changed
                         or (self.plan.is_race and not is_new),
-                        "was done in part, or somebody else has changed it since: see the plan": mark in changed,
+                        "was done in part, or somebody else has changed it since: see the plan": mark
+                        in changed,
                     }
                     self.record.verdicts[verdict.text.partition(",")[0]] += 1
                     if not fits.get(verdict.text, False):
@@ -404,12 +419,15 @@ class _RandomRun:
         twins = before.several()
         for checkout in self.checkouts[1:]:
             if any(left.checkout is checkout for left in self.left):
-                self._check_told_of(checkout, self._alone(checkout, "plan"), before)
+                self._check_told_of(checkout, self._alone(checkout, "plan"), before, set())
+        settled = self._settled(first)
         ran = self._alone(first)
-        self._check_told_of(first, ran, before)
+        self._check_told_of(first, ran, before, settled)
         self._check_reports([ran], before, truth(self.database), others=False)
         self._check_told_true(reports, ran)
-        known = {mark: rows for mark, rows in twins.items() if mark in {_mark(one) for one in self.plan.wanted}}
+        known = {
+            mark: rows for mark, rows in twins.items() if mark in {_mark(one) for one in self.plan.wanted}
+        }
         told = [json.dumps(one.document) for one in (*reports, ran) if one is not None]
         for mark, rows in known.items():
             if not any(all(row.ids & _ids(text) for row in rows) for text in told):
@@ -474,7 +492,9 @@ def _refusals(ran: Ran) -> list[str]:
         return [str(ran.document["error"])]
     found = [text for action in judge.actions(ran).values() for text in _texts(action["refusals"])]
     if "outcome" in ran.document:
-        found += [_short(one) for one in judge.results(ran).values() if one["status"] not in ("done", "unchanged")]
+        found += [
+            _short(one) for one in judge.results(ran).values() if one["status"] not in ("done", "unchanged")
+        ]
     return found
 
 

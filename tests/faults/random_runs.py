@@ -24,7 +24,7 @@ from typing import Any
 
 TESTS = Path(__file__).parents[1]
 LOGS = TESTS.parent / ".cache" / "faults"
-MEMORY = Path("/dev/shm")  # noqa: S108 - a registry waits for the disk at every commit
+MEMORY = Path("/dev/shm")
 
 Record = dict[str, Any]
 

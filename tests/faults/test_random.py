@@ -26,5 +26,3 @@ def _bench() -> Iterator[Bench]:
 def test_a_random_run(_bench: Bench, seed: int) -> None:
     record = _bench.run(seed)
     assert record.wrong == [], repeating(seed)
-
-

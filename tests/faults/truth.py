@@ -73,7 +73,7 @@ def truth(database: Path) -> Truth:
     rows = {}
     with closing(sqlite3.connect(database)) as connection:
         for table, (known_by, ids) in _TABLES.items():
-            cursor = connection.execute(f"SELECT * FROM {table}")  # noqa: S608 - ours, from above
+            cursor = connection.execute(f"SELECT * FROM {table}")
             columns = [column[0] for column in cursor.description]
             for values in cursor:
                 kept = dict(zip(columns, values, strict=True))
@@ -91,4 +91,4 @@ def remove(database: Path, rows: Iterable[Row]) -> None:
     """What a human does who deletes objects by hand."""
     with closing(sqlite3.connect(database)) as connection, connection:
         for row in rows:
-            connection.execute(f"DELETE FROM {row.table} WHERE position = ?", (row.position,))  # noqa: S608
+            connection.execute(f"DELETE FROM {row.table} WHERE position = ?", (row.position,))
