@@ -8,6 +8,8 @@
     ├── SecretError                      1   a secret is not set, or may not go where it is sent
     ├── StorageError                     1   the embedded registry's database cannot be used
     ├── PluginError                      1   an installed adapter cannot be used
+    ├── JournalError                     1   the record of applies cannot be written or read
+    ├── LockedError                      1   another apply runs from the same checkout
     ├── RegistryError                    1   a live registry; holds registry, request and cause
     │   ├── Unreachable                      nothing was sent: name, connection, TLS
     │   ├── Unauthorised                     401 or 403
@@ -113,6 +115,18 @@ class PluginError(ReconcilerError):
     """An adapter from another distribution is broken. The message names both."""
 
     code = "plugin"
+
+
+class JournalError(ReconcilerError):
+    """The record of applies cannot be written or read. The message names the file."""
+
+    code = "journal"
+
+
+class LockedError(ReconcilerError):
+    """Another apply runs from the same checkout, or the lock cannot be had."""
+
+    code = "locked"
 
 
 class RegistryError(ReconcilerError):

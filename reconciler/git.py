@@ -68,6 +68,17 @@ def path_in_repository(folder: Path) -> str:
     return _text(_git(folder, "rev-parse", "--show-prefix"))
 
 
+def default_branch(folder: Path) -> str | None:
+    """The branch that the remote `origin` calls its default; else the one that is checked out. None where
+    git knows neither."""
+    for name, before in (("refs/remotes/origin/HEAD", "origin/"), ("HEAD", "")):
+        try:
+            return _text(_git(folder, "symbolic-ref", "--short", name)).removeprefix(before)
+        except GitError:
+            continue
+    return None
+
+
 def files_of(folder: Path, commit: str, path: str) -> dict[str, Blob]:
     """The files at or below ``path`` (from the top of the repository) in a commit, by their paths.
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from reconciler.errors import ExitCode
-from reconciler.plan import Action, Failure, Plan, key_of
+from reconciler.plan import Action, Failure, Operation, Plan, RegistryPlan, canonical, key_of
 
 Status = Literal["done", "unchanged", "refused", "failed", "unproven", "skipped", "stale"]
 
@@ -62,6 +63,74 @@ class Outcome:
         return any(result.status in ("done", "unproven") for result in self.results)
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """What a new plan would still do, or refuse: one action and the fields that it is about.
+
+    ``again`` are those of the fields that this run has just set to what the new plan asks for once more.
+    """
+
+    resource: str
+    name: str
+    operation: Operation
+    fields: tuple[str, ...] = ()
+    again: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        return key_of(self.resource, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """What one registry shows after the run, and what a new plan on that would do.
+
+    ``read``: `again` after its writes; `failed`, with ``failure``; `interrupted`, where a second signal
+    came first; `before` where nothing was written, so that what was read for the plan still counts. With
+    `failed` and `interrupted`, what is left is not known.
+    """
+
+    registry: str
+    read: Literal["again", "before", "failed", "interrupted"]
+    failure: Failure | None = None
+    left: tuple[Left, ...] = ()
+
+    @property
+    def is_known(self) -> bool:
+        return self.read in ("again", "before") and self.failure is None
+
+
+def proof_of(
+    part: RegistryPlan, read: Literal["again", "before"], outcome: Outcome, executed: Sequence[Action]
+) -> Proof:
+    """The proof of a registry from its part of a new plan. ``executed`` are the actions that had the
+    ``outcome``."""
+    done = {
+        result.key for result in outcome.results if (result.registry, result.status) == (part.name, "done")
+    }
+    was_set = {
+        action.key: {(change.path, canonical(change.wire_desired)) for change in action.changes}
+        for action in executed
+        if action.registry == part.name and action.key in done
+    }
+
+    def left(action: Action) -> Left:
+        before = was_set.get(action.key, set())
+        again = (c.path for c in action.changes if (c.path, canonical(c.wire_desired)) in before)
+        fields = tuple(change.path for change in action.changes)
+        return Left(action.resource, action.name, action.operation, fields, tuple(again))
+
+    rest = tuple(left(action) for action in part.actions if action.operation != "none")
+    return Proof(part.name, read, part.failure, rest)
+
+
+def is_proven(proofs: Sequence[Proof]) -> bool:
+    """Whether every registry that was written to shows what was done, so that a new plan does not ask for
+    it once more."""
+    once_more = any(each.again for proof in proofs for each in proof.left)
+    return not once_more and all(proof.is_known or proof.read == "before" for proof in proofs)
+
+
 def settled(action: Action, status: Status, reason: str) -> ActionResult:
     """The result of an action that nobody tried: ``status``, unless there was nothing to try."""
     if action.operation == "none":
@@ -89,15 +158,18 @@ def plan_exit_code(plan: Plan, *, changes_count: bool) -> ExitCode:
     return ExitCode.OK
 
 
-def apply_exit_code(plan: Plan, outcome: Outcome, *, signal: ExitCode = ExitCode.SIGINT) -> ExitCode:
+def apply_exit_code(
+    plan: Plan, outcome: Outcome, proofs: Sequence[Proof] = (), *, signal: ExitCode = ExitCode.SIGINT
+) -> ExitCode:
     """The exit code of a run that applied: the first of 4, 1, 5, 3, 0 that holds.
 
-    ``signal`` is the code of the signal that interrupted it before any write, where one did.
+    What was done and could not be proven by one more read counts as unproven. ``signal`` is the code of
+    the signal that interrupted it before any write, where one did.
     """
     left = any(result.status in ("failed", "unproven", "skipped") for result in outcome.results)
     stale = outcome.count("stale") > 0
     if outcome.count("unproven") or (
-        outcome.written and (left or stale or plan.failed or outcome.interrupted)
+        outcome.written and (left or stale or plan.failed or outcome.interrupted or not is_proven(proofs))
     ):
         return ExitCode.PARTIAL
     if outcome.interrupted:

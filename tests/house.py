@@ -174,7 +174,7 @@ class House:
             for found in [(observed or {}).get(name)]
         }
         store = SecretStore(config.secret_rules(), environment or {})
-        return await execute(plan, targets, store, **options)
+        return (await execute(plan, targets, store, **options)).outcome
 
     def problems(self) -> list[Problem]:
         """Every mistake in the manifests, of the loader and of the tables."""

@@ -133,7 +133,7 @@ class PricedHouse:
                 for name, found in observed.items()
             }
             store = SecretStore(project.config.secret_rules(), {"KEY": "planted-text"})
-            return plan, await execute(plan, targets, store)
+            return plan, (await execute(plan, targets, store)).outcome
 
         return asyncio.run(applied())
 

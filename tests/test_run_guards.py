@@ -468,4 +468,4 @@ def _plan(house: House, config: LoadedConfig, observed: Mapping[str, Any]) -> Pl
 
 def _execute(plan: Plan) -> Any:
     """Without anything to execute it against: whoever tried would fail."""
-    return asyncio.run(execute(plan, {}, SecretStore({}, {})))
+    return asyncio.run(execute(plan, {}, SecretStore({}, {}))).outcome

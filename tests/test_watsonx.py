@@ -100,6 +100,21 @@ def test_the_id_comes_from_the_list_and_never_from_the_answer(house: House) -> N
     assert (result.status, result.id) == ("done", house.only()["id"])
 
 
+def test_two_models_of_one_name_after_a_create_are_both_named(house: House) -> None:
+    """Another run makes it at the same time: the registry keeps no names apart."""
+
+    async def doubled(wire: Any, request: Any) -> Any:
+        await wire.inner.handle_async_request(request)
+        return await wire.honest(request)
+
+    house.wire.fails("POST", doubled)
+    result = only_result(house.apply(manifest()))
+    there = [model["id"] for model in house.live()]
+    assert len(there) == 2
+    assert result.status == "unproven"
+    assert all(identity in str(result.reason) for identity in there)
+
+
 @pytest.mark.parametrize("answer", [None, "done", {"ok": True}, [1]])
 def test_a_create_may_answer_anything(house: House, answer: Any) -> None:
     house.wire.fails("POST", says(200, answer, commit=True))
@@ -131,7 +146,9 @@ def test_an_update_carries_what_is_not_declared_and_strips_what_the_server_makes
     # The embedded registry takes no unknown key beside the documented ones, so it must not see this body.
     house.wire.fails("PUT", says(200, None))
     house.execute(plan)
-    assert house.wire.seen[-2][:2] == ("PUT", f"/api/v1/models/{identity}")
+    assert [each[:2] for each in house.wire.seen if each[0] == "PUT"] == [
+        ("PUT", f"/api/v1/models/{identity}")
+    ]
     assert house.wire.bodies("PUT")[0] == {
         "name": NAME,
         "display_name": "mini",
@@ -1074,7 +1091,7 @@ def test_a_model_that_somebody_made_right_before_the_create_is_seen(house: House
     house.there()
     target = Target(WATSONX, house.connection, before)
     store = SecretStore(project.config.secret_rules(), TEXTS)
-    result = only_result(asyncio.run(execute(plan, {"wxo": target}, store)))
+    result = only_result(asyncio.run(execute(plan, {"wxo": target}, store)).outcome)
     assert result.status == "stale"
     assert len(house.live()) == 1
     assert not house.wire.bodies("POST")

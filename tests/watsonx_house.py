@@ -179,7 +179,7 @@ class House:
 
     def execute(self, plan: Plan) -> Outcome:
         store = SecretStore(self.load().config.secret_rules(), TEXTS)
-        return asyncio.run(execute(plan, {REGISTRY: Target(WATSONX, self.connection)}, store))
+        return asyncio.run(execute(plan, {REGISTRY: Target(WATSONX, self.connection)}, store)).outcome
 
     def apply(self, *manifests: Mapping[str, Any]) -> Outcome:
         return self.execute(self.plan(*manifests))

@@ -25,11 +25,13 @@ from reconciler import __version__
 from reconciler.errors import ExitCode, InternalError, ReconcilerError, UsageError
 
 _COMMANDS: Final = {
+    "init": "Write the files of a new repository, and the workflows of its forge.",
     "validate": "Check reconciler.yaml and every manifest; no network.",
     "plan": "Show what would change in each registry.",
     "apply": "Make only the calls that are needed.",
     "show": "Show a plan file.",
     "diff": "Show what two git revisions declare differently; no network.",
+    "history": "List what was applied, and show one run in full; no network.",
     "import": "Write manifests for what a registry holds already.",
     "probe": "Ask the declared upstreams what they do; no registry is asked.",
     "prices": "Compare the declared prices with public ones; no network.",

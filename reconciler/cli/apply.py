@@ -11,13 +11,15 @@ from pathlib import Path
 import click
 
 from reconciler.cli import options
+from reconciler.cli.applying import Recorded, proofs_of, recorded
 from reconciler.cli.console import Interrupted, StdoutError, paint, say, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
+from reconciler.cli.past import with_past
 from reconciler.cli.progress import Progress
 from reconciler.cli.run import Asked, Planned, Project, load, read_and_plan, read_for, show_command
 from reconciler.delta import Delta, delta
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
-from reconciler.executor import Stop, Target, execute
+from reconciler.executor import Executed, Stop, Target, execute
 from reconciler.outcome import ActionResult, Outcome, apply_exit_code, not_expected
 from reconciler.plan import Plan
 from reconciler.planfile import hold_against, load_plan
@@ -26,6 +28,7 @@ from reconciler.registries.interface import Connection, Observation
 from reconciler.report.delta import delta_text
 from reconciler.report.documents import apply_document, render
 from reconciler.report.markdown import COMMENT, outcome_markdown
+from reconciler.report.proof import proof_text
 from reconciler.report.text import outcome_text, plan_text, totals
 from reconciler.secrets import SecretStore
 
@@ -76,33 +79,43 @@ def command(
     text = output == "text"
     signals = _Signals()
     # One loop reads and writes, so that both keep one pace. It stands still while the question is asked.
-    with asyncio.Runner() as runner:
+    with recorded(project.config) as record, asyncio.Runner() as runner:
         planned = _planned(project, saved, asked_for, plan_file, runner)
-        plan = planned.plan
+        past = with_past(planned, applying=True)
+        planned, plan = past.planned, past.planned.plan
         if text:
             write(plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
         changes = plan.actions("create", "update")
         moved = None
         if expect is not None and plan.digest != expect:
-            outcome = not_expected(plan, expect)
+            executed = Executed(not_expected(plan, expect))
         else:
             asked = any(action.registry not in plan.held for action in changes) and not yes
             if asked:
                 _ask(plan, shown=text and sys.stdout.isatty())
-            outcome = _execute(runner, planned, signals, asked=asked, skip_stale=skip_stale)
-            moved = _delta(planned, outcome, runner)
-    code = apply_exit_code(plan, outcome, signal=signals.received)
+            record.begin(planned, past.settles)
+            executed = _execute(runner, planned, signals, record, asked=asked, skip_stale=skip_stale)
+            moved = _delta(planned, executed.outcome, runner)
+        outcome, proofs = executed.outcome, proofs_of(planned, executed)
+        code = apply_exit_code(plan, outcome, proofs, signal=signals.received)
+        unrecorded = record.end(outcome, proofs, code)
+    if unrecorded is not None:
+        say(f"error: {unrecorded.message}; what this run did is in this report alone")
+        code = ExitCode.PARTIAL if outcome.written else code
     if output == "json":
-        return _report(render(apply_document(plan, outcome, code, moved)), outcome, code)
+        document = apply_document(plan, outcome, code, moved, proofs=proofs, run=record.known_as)
+        return _report(render(document), outcome, code)
     if output == "markdown":
         file = {} if plan_file is None else {"artefact": plan_file.name}
         again = asked_for.command(config_path) if plan_file is None else show_command(plan_file)
-        told = outcome_markdown(plan, outcome, moved, limit=COMMENT, command=again, **file)
+        told = outcome_markdown(plan, outcome, moved, proofs=proofs, limit=COMMENT, command=again, **file)
         return _report(told, outcome, code)
     if changes or plan.failed or outcome.unexpected is not None:
-        done = outcome_text(plan, outcome, verbose=verbose > 0, paint=paint(sys.stdout))
-        told = "" if moved is None else f"\n{delta_text(moved, paint=paint(sys.stdout))}\n"
-        return _report(f"{told}\n{done}", outcome, code)
+        colours = paint(sys.stdout)
+        told = "" if moved is None else f"\n{delta_text(moved, paint=colours)}\n"
+        done = outcome_text(plan, outcome, verbose=verbose > 0, paint=colours)
+        shown = "\n".join(filter(None, [done, proof_text(proofs, paint=colours)]))
+        return _report(f"{told}\n{shown}", outcome, code)
     return int(code)
 
 
@@ -191,11 +204,17 @@ def _targets(planned: Planned, *, asked: bool) -> dict[str, Target]:
 
 
 def _execute(
-    runner: asyncio.Runner, planned: Planned, signals: _Signals, *, asked: bool, skip_stale: bool
-) -> Outcome:
+    runner: asyncio.Runner,
+    planned: Planned,
+    signals: _Signals,
+    record: Recorded,
+    *,
+    asked: bool,
+    skip_stale: bool,
+) -> Executed:
     plan = planned.plan
 
-    async def run() -> Outcome:
+    async def run() -> Executed:
         total = sum(bool(action.requests) for action in plan.actions())
         with Progress("applying", total) as progress, signals:
 
@@ -205,7 +224,13 @@ def _execute(
             store = SecretStore(planned.project.config.secret_rules())
             targets = _targets(planned, asked=asked)
             return await execute(
-                plan, targets, store, stop=signals.stop, skip_stale=skip_stale, on_result=finished
+                plan,
+                targets,
+                store,
+                stop=signals.stop,
+                skip_stale=skip_stale,
+                on_result=finished,
+                record=record.journal,
             )
 
     try:
@@ -222,6 +247,7 @@ class _Signals:
 
     def __init__(self) -> None:
         self.stop = Stop()
+        self.signalled = False
         self.received = ExitCode.SIGINT
 
     def __enter__(self) -> None:
@@ -235,8 +261,8 @@ class _Signals:
             signal.signal(number, signal.SIG_IGN)
 
     def _receive(self, code: ExitCode) -> None:
-        if not self.stop.requested:
-            self.stop.requested = True
+        if not self.signalled:
+            self.signalled = self.stop.requested = True
             self.received = code
             say("interrupted: finishing the calls in flight, starting no new one (again to stop at once)")
         elif self.task is not None:

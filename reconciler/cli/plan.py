@@ -13,6 +13,7 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import OutputError, paint, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
+from reconciler.cli.past import with_past
 from reconciler.cli.run import Asked, Project, load, read_and_plan
 from reconciler.costs.count import count_costs
 from reconciler.costs.quantities import BY_NAME
@@ -107,7 +108,7 @@ def command(
     project = load(config_path)
     # Before any registry is asked: a mistake in the file is found at once.
     usage = _usage(project, usage_path, columns) if usage_path is not None else None
-    plan = read_and_plan(project, asked, run=asyncio.run).plan
+    plan = with_past(read_and_plan(project, asked, run=asyncio.run)).planned.plan
     code = plan_exit_code(plan, changes_count=exit_code)
     costs = count_costs(plan, usage, _held(project)) if usage is not None else None
     document = render(plan_document(plan, code, costs)) if out is not None or output == "json" else ""

@@ -146,6 +146,18 @@ def read_and_plan(
     return Planned(project, reached, observed, replace(plan, made=_made(project), scope=scope))
 
 
+def planned_anew(planned: Planned, observed: Mapping[str, Observation | RegistryError]) -> Plan:
+    """What a plan of the same scope would be, were it made on ``observed``."""
+    scope = planned.plan.scope
+    return make_plan(
+        planned.project.config,
+        planned.project.desired,
+        observed,
+        selection=Selection(scope.only, scope.without),
+        acknowledged=planned.project.acknowledged,
+    )
+
+
 def _made(project: Project) -> Made:
     """Now, and from what git has checked out."""
     at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")

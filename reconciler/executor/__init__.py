@@ -1,7 +1,8 @@
 """Plan -> outcome. Takes a plan, never manifests; the only stage that writes.
 
 Each registry runs on its own. Everything is read, and every secret resolved, before the first write.
-A write whose outcome is unknown is looked up before it is tried again.
+A write whose outcome is unknown is looked up before it is tried again. After its writes, each registry
+is read once more: what it does not show then is not done.
 """
 
 from __future__ import annotations
@@ -9,13 +10,27 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
 
-from reconciler.executor.registry import RegistryRun, Stop, Target
+from reconciler.errors import RegistryError
+from reconciler.executor.registry import Record, RegistryRun, Stop, Target, Unrecorded
 from reconciler.outcome import ActionResult, Outcome, Status, settled
 from reconciler.plan import Action, Plan
+from reconciler.registries.interface import Observation
 from reconciler.secrets import SecretStore
 
-__all__ = ["Stop", "Target", "execute"]
+__all__ = ["Executed", "ReadBack", "Record", "Stop", "Target", "execute"]
+
+ReadBack = Observation | RegistryError | None
+"""What a registry held after its writes, why that could not be read, or None: cut off by a second signal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Executed:
+    """What became of a plan; ``read_back`` is of every registry in which something was written."""
+
+    outcome: Outcome
+    read_back: Mapping[str, ReadBack] = field(default_factory=dict)
 
 
 async def execute(
@@ -26,17 +41,20 @@ async def execute(
     stop: Stop | None = None,
     skip_stale: bool = False,
     on_result: Callable[[ActionResult], None] = lambda _: None,
-) -> Outcome:
+    record: Record | None = None,
+) -> Executed:
     """Does what ``plan`` says, against ``targets`` by registry name.
 
     Where anything has moved since the plan, nothing is written; with ``skip_stale``, all that still holds.
+    Nothing is sent before ``record`` holds that it is about to be. Where that fails, calls in flight are
+    finished, and nothing else begins.
 
     Raises SecretError before anything is written.
     """
-    stop = stop or Stop()
+    stop, record = stop or Stop(), record or Unrecorded()
     held = plan.held
     runs = [
-        RegistryRun(part, targets[part.name], stop, on_result, secrets)
+        RegistryRun(part, targets[part.name], stop, on_result, secrets, record)
         for part in plan.registries
         if part.name not in held and any(action.requests for action in part.actions)
     ]
@@ -51,7 +69,7 @@ async def execute(
         if as_planned:
             await _write(runs, stop)
     results = {key: result for run in runs for key, result in run.results.items()}
-    rest: tuple[Status, str] = ("skipped", "interrupted")
+    rest: tuple[Status, str] = ("skipped", "interrupted" if stop.failure is None else stop.failure.message)
     if not as_planned:
         rest = ("stale", "not tried, because something else that this plan rests on has changed")
 
@@ -60,7 +78,12 @@ async def execute(
         found = results.get((action.registry, action.key))
         return found or settled(action, *(rest if refusal is None else ("refused", refusal.message)))
 
-    return Outcome(tuple(result_of(action) for action in plan.actions()), stop.requested)
+    every = tuple(result_of(action) for action in plan.actions())
+    for result in every:
+        if result.status != "unchanged" and (result.registry, result.key) not in results:
+            record.result(result)
+    read_back = {run.part.name: run.read_back for run in runs if run.has_written}
+    return Executed(Outcome(every, stop.interrupted), read_back)
 
 
 async def _write(runs: Sequence[RegistryRun], stop: Stop) -> None:

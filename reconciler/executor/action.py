@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,7 @@ from reconciler.errors import (
 )
 from reconciler.executor import timing
 from reconciler.executor.live import Known
+from reconciler.executor.proof import not_held, not_stored
 from reconciler.executor.twins import may_double
 from reconciler.fingerprints import fingerprint
 from reconciler.manifests.concealing import holds_one
@@ -28,7 +28,7 @@ from reconciler.plan import Action, PlannedRequest
 from reconciler.planner import failure_of
 from reconciler.registries.codecs import json_of
 from reconciler.registries.interface import Answer, LiveObject, OutgoingRequest, Ref
-from reconciler.registries.rows import ABSENT, Edit, Table, dig
+from reconciler.registries.rows import ABSENT, Edit, Path, Table, dig
 
 if TYPE_CHECKING:
     from reconciler.executor.registry import RegistryRun
@@ -216,17 +216,12 @@ class _RequestRun:
 
     async def _wait(self, seconds: float) -> bool:
         """Waits for a limit. False where a stop comes first: the call is not made then."""
-        until = time.monotonic() + seconds
-        while not self.of.registry.stop.requested:
-            left = until - time.monotonic()
-            if left <= 0:
-                return True
-            await asyncio.sleep(min(left, timing.STOP_SECONDS))
-        return False
+        return not await self.of.registry.stop.comes_within(seconds)
 
     async def _send(self) -> Answer:
         raw = self.before.raw if self.before else {}
-        secrets = self.of.registry.secrets(self.table, self.edits, raw)
+        own = self.of.registry.secrets(self.table, self.edits, raw)
+        secrets = {**self.of.registry.resolved, **own}
         own_id = None if self.creating else self.of.id
         body = self.table.body(self.call, self.edits, raw, own_id)
         patience = max(timing.TURN_SECONDS, timing.FRESH_SECONDS - self.live.age())
@@ -234,7 +229,7 @@ class _RequestRun:
         in_flight = self.of.registry.in_flight
         in_flight[self.of.action.key] = self.of.action
         try:
-            return await self.live.writer.send(outgoing)
+            return await self.live.send(outgoing)
         except UnknownOutcome:
             raise
         except ReconcilerError:
@@ -357,15 +352,12 @@ class _RequestRun:
             raise _Ended("unproven", f"several new {what}s could be the one that was made: {ids}", self.lost)
         return found[0] if found else None
 
-    def _not_held(self, live: LiveObject, seen: Collection[str] | None = None) -> list[str]:
-        """The wire paths that ``live`` shows otherwise than this request asked for.
-
-        ``seen`` are the keys that objects like it show; those that it lacks, it does not have.
-        """
+    def _not_held(self, live: LiveObject, seen: Collection[str] | None = None) -> list[Path]:
+        """The wire paths that ``live`` shows otherwise than this request asked for; ``seen`` as `not_held`
+        has it, by default from what is known."""
         if seen is None:
             seen = {key for other in self.live.known if self._is_like(live, other) for key in other.raw}
-        held = {edit.path: self.table.holds(edit, live.raw, seen) for edit in self.edits}
-        return [".".join(path) for path, holds in held.items() if holds is False]
+        return not_held(self.table, self.edits, live, seen)
 
     @staticmethod
     def _is_like(live: LiveObject, other: LiveObject) -> bool:
@@ -382,7 +374,7 @@ class _RequestRun:
         self.live.learn(live)
         lost = self._not_held(live)
         if lost:
-            raise _Ended("unproven", f"accepted, not stored: {', '.join(lost)}", self.lost)
+            raise _Ended("unproven", not_stored(self.table, lost), self.lost)
         if self.before is not None:
             self.of.remarks += _besides(self.table, self.edits, self.before.raw, live.raw)
 

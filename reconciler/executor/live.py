@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 
 from reconciler.executor import timing
 from reconciler.matching import Near
-from reconciler.registries.interface import LiveObject, Observation, Ref, Writer
+from reconciler.registries.interface import Answer, LiveObject, Observation, OutgoingRequest, Ref, Writer
 from reconciler.registries.rows import Table
 
 
@@ -53,8 +53,10 @@ class Live:
         self._tables = tuple(tables)
         self._lock = asyncio.Lock()
         self._read_at = float("-inf")
+        self._wrote_at = float("-inf")
         self._learned: dict[Ref, tuple[float, LiveObject]] = {}
         self.known = Known(self._tables, ())
+        self.observed = observation
         if observation is not None:
             self._take(observation)
 
@@ -66,6 +68,7 @@ class Live:
         newer = {ref: live for ref, (_, live) in self._learned.items()}
         objects = {live.ref: live for live in observation.objects} | newer
         self.known = Known(self._tables, objects.values())
+        self.observed = observation
         self._read_at = observation.read_at
 
     async def fresh(self) -> Known:
@@ -75,6 +78,17 @@ class Live:
     async def now(self) -> Known:
         """Everything, from a read that begins after this call."""
         return await self._newer_than(time.monotonic())
+
+    async def after_writes(self) -> Known:
+        """Everything, from a read that began after the last answer to a write."""
+        return await self._newer_than(self._wrote_at)
+
+    async def send(self, request: OutgoingRequest) -> Answer:
+        """Writes. Raises what the writer raises."""
+        try:
+            return await self.writer.send(request)
+        finally:
+            self._wrote_at = time.monotonic()
 
     async def _newer_than(self, limit: float) -> Known:
         async with self._lock:

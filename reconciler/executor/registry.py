@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from functools import partial
 from graphlib import CycleError, TopologicalSorter
-from typing import Any
+from typing import Any, Protocol
 
 from reconciler.destinations import destinations
-from reconciler.errors import InternalError, RegistryError
+from reconciler.errors import InternalError, JournalError, RegistryError
 from reconciler.executor import timing
 from reconciler.executor.action import ActionRun, create_edits, gone
 from reconciler.executor.live import Known, Live
-from reconciler.executor.twins import may_double, twins
+from reconciler.executor.proof import Shown, edits_of
+from reconciler.executor.twins import may_double
 from reconciler.fingerprints import basis, fingerprint, moved_paths, paths_of, planned_near
 from reconciler.matching import natural_key, shows
 from reconciler.outcome import ActionResult, Status, result_of
@@ -44,6 +46,76 @@ class Stop:
     """Set by a signal: calls in flight, and the rest of their actions, are finished; nothing else begins."""
 
     requested: bool = False
+    failure: JournalError | None = None
+    """Why nothing else begins, where it was no signal."""
+
+    def halt(self, failure: JournalError) -> None:
+        """Stops as a signal would."""
+        self.requested = True
+        self.failure = failure
+
+    @property
+    def interrupted(self) -> bool:
+        """Whether a signal has stopped it."""
+        return self.requested and self.failure is None
+
+    async def comes_within(self, seconds: float) -> bool:
+        """Waits, but not longer than until a stop is requested. Whether it is."""
+        until = time.monotonic() + seconds
+        while not self.requested:
+            left = until - time.monotonic()
+            if left <= 0:
+                break
+            await asyncio.sleep(min(left, timing.STOP_SECONDS))
+        return self.requested
+
+
+class Record(Protocol):
+    """Where a run is recorded; journal.writing.Journal is one."""
+
+    async def intend(self, actions: Sequence[Action]) -> None:
+        """Returns when it is on the disk that ``actions`` are about to be sent. Raises JournalError."""
+        ...
+
+    def result(self, result: ActionResult) -> None:
+        """What became of an action; a later one of the same action counts. Waits for nothing."""
+        ...
+
+    def check(self) -> None:
+        """Raises JournalError where something could not be recorded."""
+        ...
+
+
+class Unrecorded:
+    """The record of a run that keeps none."""
+
+    async def intend(self, actions: Sequence[Action]) -> None:
+        pass
+
+    def result(self, result: ActionResult) -> None:
+        pass
+
+    def check(self) -> None:
+        pass
+
+
+class _Announced:
+    """Sees to it that actions are recorded, some together, before the first of them is sent."""
+
+    def __init__(self, record: Record, actions: Sequence[Action], concurrency: int) -> None:
+        self._record = record
+        self._actions = actions
+        self._size = max(timing.ANNOUNCED_TOGETHER, 4 * concurrency)
+        self._next = 0
+        self._lock = asyncio.Lock()
+
+    async def reach(self, number: int) -> None:
+        """Returns when the action with that number is on the disk. Raises JournalError."""
+        async with self._lock:
+            while self._next <= number:
+                await self._record.intend(self._actions[self._next : self._next + self._size])
+                self._next += self._size
+        self._record.check()
 
 
 Key = tuple[str, str]
@@ -59,6 +131,7 @@ class RegistryRun:
     stop: Stop
     on_result: Callable[[ActionResult], None]
     store: SecretStore
+    record: Record = field(default_factory=Unrecorded)
     actions: list[Action] = field(init=False)
     live: Live = field(init=False)
     results: dict[Key, ActionResult] = field(default_factory=dict)
@@ -67,6 +140,9 @@ class RegistryRun:
     in_flight: dict[str, Action] = field(default_factory=dict)
     own: set[Ref] = field(init=False)
     own_keys: dict[tuple[str, ...], str] = field(default_factory=dict)
+    resolved: dict[SecretRef, Secret] = field(default_factory=dict)
+    """Every secret of this registry's requests: an answer may show one that another request has sent."""
+    read_back: Observation | RegistryError | None = None
 
     def __post_init__(self) -> None:
         self.actions = in_order([action for action in self.part.actions if action.requests])
@@ -85,7 +161,7 @@ class RegistryRun:
         An update's object may name them itself, so this comes after reading. Raises SecretError.
         """
         for action in self.actions:
-            edits = [edit.edit() for request in action.requests for edit in request.edits]
+            edits = edits_of(action)
             live = None
             if action.operation == "update" and self.failed is None:
                 live = self.live.known.get((action.resource, action.id or ""))
@@ -96,6 +172,7 @@ class RegistryRun:
                 for edit in edits:
                     if edit.secret is not None:
                         body_bytes({"secret": table.secret_form(edit)}, found)
+                self.resolved |= found
 
     def secrets(self, table: Table, edits: Sequence[Edit], raw: Mapping[str, Any]) -> dict[SecretRef, Secret]:
         """The secrets of ``edits``, for the hosts that the object then names. Raises SecretError."""
@@ -152,7 +229,7 @@ class RegistryRun:
         live = known.get((action.resource, action.id or ""))
         if live is None:
             return gone(action.id)
-        edits = [edit.edit() for request in action.requests for edit in request.edits]
+        edits = edits_of(action)
         declared = paths_of(action.basis)
         if fingerprint(table, edits, live, declared) == action.rests_on:
             return None
@@ -184,22 +261,32 @@ class RegistryRun:
     # ---- writing
 
     async def run(self) -> None:
-        """Every action of this registry, as many at once as its concurrency allows."""
+        """Every action of this registry, as many at once as its concurrency allows; then the proof."""
         if self.failed is not None:
             return
+        await self._write()
+        if self.has_written:
+            await self._prove()
+
+    @property
+    def has_written(self) -> bool:
+        """Whether something was written here, or may have been."""
+        return any(result.status in ("done", "unproven") for result in self.results.values())
+
+    async def _write(self) -> None:
         self.finished = {action.key: asyncio.Event() for action in self.actions}
-        queue = iter(self.actions)
+        announced = _Announced(self.record, self.actions, self.target.connection.concurrency)
+        queue = iter(enumerate(self.actions))
 
         async def worker() -> None:
-            for action in queue:
-                await self._one(action)
+            for number, action in queue:
+                await self._one(action, partial(announced.reach, number))
 
         await asyncio.gather(
             *(worker() for _ in range(min(self.target.connection.concurrency, len(self.actions))))
         )
-        await self._look_for_twins()
 
-    async def _one(self, action: Action) -> None:
+    async def _one(self, action: Action, announce: Callable[[], Awaitable[None]]) -> None:
         try:
             if (self.part.name, action.key) in self.results:
                 return  # it is stale
@@ -211,11 +298,19 @@ class RegistryRun:
             elif blocked is not None:
                 reason = f"'{blocked}', which comes first, was not done"
                 self._finish(result_of(action, "skipped", reason=reason))
-            else:
+            elif await self._announced(announce):
                 self._finish(await self._run_action(action))
                 self.in_flight.pop(action.key, None)
         finally:
             self.finished[action.key].set()
+
+    async def _announced(self, announce: Callable[[], Awaitable[None]]) -> bool:
+        """Whether an action may begin: it is on the disk that it does, and no stop came meanwhile."""
+        try:
+            await announce()
+        except JournalError as error:
+            self.stop.halt(error)
+        return not self.stop.requested
 
     async def _run_action(self, action: Action) -> ActionResult:
         try:
@@ -226,60 +321,49 @@ class RegistryRun:
             status: Status = "unproven" if action.key in self.in_flight else "failed"
             return result_of(action, status, failure=failure, reason=failure.message)
 
-    # ---- after the last write
-
-    async def _look_for_twins(self) -> None:
-        """Reports every object made here that another client has made as well.
-
-        One read for all of them, after all of them: of two clients that race, the later one sees both.
-        """
-        made = [action for action in self.actions if self._may_have_doubled(action)]
-        if not made:
-            return
-        try:
-            known = await self._showing({(action.resource, self._result(action).id or "") for action in made})
-        except RegistryError as error:
-            remark = f"whether another client made the same is not known: {error.message}"
-            for action in made:
-                self._amend(action, remarks=(*self._result(action).remarks, remark))
-            return
-        alike = twins(self.target.kind.tables, known)
-        for action in made:
-            ref = (action.resource, self._result(action).id or "")
-            if known.get(ref) is None:
-                reason = "accepted, but it is not in the registry's list"
-                self._amend(action, status="unproven", reason=reason)
-            elif ref in alike:
-                ids = ", ".join(sorted(live.label for live in alike[ref]))
-                what = f"made, and another client made the same {action.resource.lower()}"
-                reason = f"{what}, so that there are {len(alike[ref])}: {ids}; keep one of them"
-                self._amend(action, status="unproven", reason=reason)
-
-    def _may_have_doubled(self, action: Action) -> bool:
-        result = self.results.get((action.registry, action.key))
-        is_made = action.operation == "create" and result is not None and result.status == "done"
-        return is_made and may_double(self.table(action))
-
-    async def _showing(self, refs: set[Ref]) -> Known:
-        """Everything, read again while it lacks one of ``refs``: some registries' lists lag behind."""
-        for pause in (0.0, *timing.PAUSES):
-            await asyncio.sleep(pause)
-            known = await self.live.now()
-            if all(known.get(ref) for ref in refs) or self.stop.requested:
-                break
-        return known
-
-    def _result(self, action: Action) -> ActionResult:
-        return self.results[action.registry, action.key]
-
-    def _amend(self, action: Action, **changes: Any) -> None:
-        """Says more of an action that has been reported."""
-        self.results[action.registry, action.key] = replace(self._result(action), **changes)
-
     def abandon(self) -> None:
         """Reports what a second signal cut off: it may or may not have happened."""
         for action in self.in_flight.values():
             self._finish(result_of(action, "unproven", reason="cut off while its call was in flight"))
+
+    async def _prove(self) -> None:
+        """Reads everything once more, and takes back what the registry does not show. Lists lag behind: while
+        something is missing, it is read again."""
+        pauses = iter(timing.PAUSES)
+        read = self.live.after_writes
+        while True:
+            try:
+                doubts = list(self._doubts(await read()))
+            except RegistryError as error:
+                self.read_back = error
+                self._not_looked_for(error)
+                return
+            self.read_back = self.live.observed
+            pause = next(pauses, None)
+            if not doubts or pause is None or await self.stop.comes_within(pause):
+                break
+            read = self.live.now
+        for result, why in doubts:
+            self._take(replace(result, status="unproven", reason=why))
+
+    def _not_looked_for(self, error: RegistryError) -> None:
+        """Says of what another client may have made as well that nobody knows."""
+        remark = f"whether another client made the same is not known: {error.message}"
+        for action in self.actions:
+            result = self.results.get((action.registry, action.key))
+            made = action.operation == "create" and result is not None and result.status == "done"
+            if result is not None and made and may_double(self.table(action)):
+                self._take(replace(result, remarks=(*result.remarks, remark)))
+
+    def _doubts(self, known: Known) -> Iterator[tuple[ActionResult, str]]:
+        """What was done and is not shown, with the reason."""
+        shown = Shown.of(known, self.target.kind.tables)
+        for action in self.actions:
+            result = self.results.get((action.registry, action.key))
+            if result is not None and result.status == "done" and result.id is not None:
+                why = shown.doubt(self.table(action), action, result.id)
+                if why is not None:
+                    yield result, why
 
     async def _blocked_by(self, action: Action) -> str | None:
         """The first action that had to come before this one and does not stand as declared."""
@@ -297,8 +381,12 @@ class RegistryRun:
         self._finish(result_of(action, "skipped", failure=failure, reason=failure.message))
 
     def _finish(self, result: ActionResult) -> None:
-        self.results[result.registry, result.key] = result
+        self._take(result)
         self.on_result(result)
+
+    def _take(self, result: ActionResult) -> None:
+        self.results[result.registry, result.key] = result
+        self.record.result(result)
 
 
 def in_order(actions: Sequence[Action]) -> list[Action]:

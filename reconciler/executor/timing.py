@@ -15,6 +15,9 @@ PAUSES: Final = (1.0, 4.0, 16.0)
 
 The write may still be under way, and a look that comes too early would have it sent twice."""
 
+ANNOUNCED_TOGETHER: Final = 64
+"""So many actions at least are recorded together, before the first of them is sent."""
+
 LIMITED_TRIES: Final = 5
 """How often a write that a rate limit keeps turning away is made anew."""
 

@@ -285,6 +285,11 @@ class Config(Strict):
     registries: Annotated[dict[Name, RegistryEntry], Field(min_length=1)] = Field(
         description="Every registry, by the name that manifests use."
     )
+    journal: LocalPath = Field(
+        ".reconciler/journal",
+        description="The folder where every apply is recorded, relative to this file.",
+        examples=["/var/lib/reconciler/journal"],
+    )
     guards: Omittable[Guards] = Field(None, description="Rules that refuse, beyond those that always hold.")
     secrets: dict[SecretName, SecretEntry] = Field(
         default_factory=dict, description="All that manifests may name, and where each may go."
@@ -311,6 +316,10 @@ class LoadedConfig:
     @property
     def manifests(self) -> Path:
         return self.folder / self.value.manifests
+
+    @property
+    def journal(self) -> Path:
+        return self.folder / self.value.journal
 
     def database(self, registry: str) -> Path:
         """The embedded registry's file. Only for entries with `embedded`."""

@@ -98,6 +98,7 @@ class Answer:
 class OutgoingRequest:
     """One write, ready but for its secrets, which stand in ``body`` as SecretRef; None for no body.
 
+    ``secrets`` may hold more than ``body`` names: all of them are struck out of what the registry answers.
     ``id`` is the object's own id; None for a create. ``patience``: seconds for which ``body`` is fresh
     enough to be sent again after a limit.
     """

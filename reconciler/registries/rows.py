@@ -370,7 +370,8 @@ class Table:
     live object may call it. ``loses`` says what secret an update
     would overwrite that sets the given wire paths in an object with ``hidden`` ones, and the way out;
     ``closed`` why no update of a live object is safe, and the way out.
-    ``described_by`` is how a manifest of such an object is known among those of its kind.
+    ``described_by`` is how a manifest of such an object is known among those of its kind. ``updated`` is the
+    top-level key that says when an object was last changed; empty where none does.
     """
 
     kind: str
@@ -394,6 +395,7 @@ class Table:
     spelled: Mapping[Path, Wire] = field(default_factory=dict)
     lists: Mapping[str, Keyed] = field(default_factory=dict)
     volatile: frozenset[str] = frozenset()
+    updated: str = ""
 
     # ---- lookups
 

@@ -15,7 +15,7 @@ from reconciler.costs.count import Costs
 from reconciler.declared import Diff
 from reconciler.delta import Delta
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError
-from reconciler.outcome import Outcome
+from reconciler.outcome import Outcome, Proof
 from reconciler.plan import Plan
 from reconciler.planfile import sealed
 from reconciler.report.problems import SourceLine, problems_json
@@ -60,18 +60,27 @@ def diff_document(diff: Diff, code: ExitCode) -> dict[str, Any]:
 
 
 def apply_document(
-    plan: Plan, outcome: Outcome, code: ExitCode, delta: Delta | None = None
+    plan: Plan,
+    outcome: Outcome,
+    code: ExitCode,
+    delta: Delta | None = None,
+    *,
+    proofs: Sequence[Proof] = (),
+    run: str | None = None,
 ) -> dict[str, Any]:
-    """What apply ends with: the plan that it executed, and what became of it.
+    """What apply ends with: the plan that it executed, what became of it, and what one more read showed.
 
-    ``delta``: what a new plan says of this one, where something moved.
+    ``delta``: what a new plan says of this one, where something moved. ``run`` is the id of the record of
+    it in the journal, where there is one.
     """
     return {
         "apiVersion": API_VERSION,
         "kind": "Outcome",
         "exit_code": int(code),
+        "run": run,
         "plan": dataclasses.asdict(plan),
         "outcome": dataclasses.asdict(outcome),
+        "proof": [dataclasses.asdict(proof) for proof in proofs],
         "delta": None if delta is None else dataclasses.asdict(delta),
     }
 

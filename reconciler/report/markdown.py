@@ -15,13 +15,14 @@ from typing import Final
 from reconciler.costs.count import Costs
 from reconciler.delta import Delta
 from reconciler.errors import InputError, ReconcilerError
-from reconciler.outcome import ActionResult, Outcome, Status
+from reconciler.outcome import ActionResult, Outcome, Proof, Status
 from reconciler.plan import Action, Change, Failure, Operation, Plan, Refusal, RegistryPlan
 from reconciler.report.costs import costs_text
 from reconciler.report.delta import delta_text
 from reconciler.report.escaping import LONGEST_PROSE, cell, code, fence, inert, prose, tag
 from reconciler.report.folding import Head, Section, document, folded, within
 from reconciler.report.paint import plain
+from reconciler.report.proof import proof_text
 from reconciler.report.text import (
     NAMES_SHOWN,
     alike_results,
@@ -89,11 +90,13 @@ def outcome_markdown(
     outcome: Outcome,
     delta: Delta | None = None,
     *,
+    proofs: Sequence[Proof] = (),
     limit: int | None = None,
     artefact: str | None = None,
     command: str | None = None,
 ) -> str:
-    """What became of ``plan``: what went wrong first. ``delta`` is what had moved.
+    """What became of ``plan``: what went wrong first. ``delta`` is what had moved, ``proofs`` what one more
+    read showed.
 
     The other parameters are those of `plan_markdown`.
     """
@@ -103,9 +106,12 @@ def outcome_markdown(
     wrong.sort(key=lambda alike: _WORST_FIRST.index(alike[0].status))
     first += [_went_wrong(alike) for alike in wrong[:NAMES_SHOWN]]
     first += [f"- … and {len(wrong) - NAMES_SHOWN} more reasons below"] if len(wrong) > NAMES_SHOWN else []
-    first += _facts(plan)
+    first += [*_facts(plan), *(f"- note: {prose(note)}" for note in plan.notes)]
     results = {(result.registry, result.key): result for result in outcome.results}
     told = {} if delta is None else {"What moved since the plan was made": delta_text(delta)}
+    proof, *rest = proof_text(proofs).split("\n")
+    first += [f"**{prose(proof.removesuffix(':'), _SHORT)}**\n"] if proof else []
+    told |= {"What a new plan has": "\n".join([proof, *rest])} if rest else {}
     return _document(plan, first, results, told, limit=limit, artefact=artefact, command=command)
 
 

@@ -25,6 +25,7 @@ from reconciler.plan import Plan
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Kind
 from reconciler.schemas.faults import faults_schema
+from reconciler.schemas.journal import journal_schema
 from reconciler.schemas.native import FREE_VALUES, native_schema
 from reconciler.schemas.plan import complete_diff, complete_plan
 from reconciler.schemas.prices import price_check_schema
@@ -48,6 +49,7 @@ def schemas(kinds: Mapping[str, Kind] = KINDS) -> dict[str, Schema]:
             titled(TypeAdapter(Diff).json_schema(mode="serialization"), "reconciler: a diff document")
         ),
         "probe.schema.json": probe_schema(),
+        "journal.schema.json": journal_schema(),
         "price-check.schema.json": price_check_schema(),
         "faults.schema.json": faults_schema(),
     }

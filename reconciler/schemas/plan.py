@@ -25,6 +25,11 @@ FAILURE: Final = {
     "request_id": "The registry's own id for the request.",
 }
 
+SHOWN: Final = {
+    "form": "How to read the value.",
+    "value": "By form: any JSON, null, a price as a mapping, the name of a secret, or a text.",
+}
+
 _FIELDS: Final = {
     "Plan": {
         "apiVersion": "The version of all our documents.",
@@ -98,10 +103,7 @@ _FIELDS: Final = {
         "note": "A remark, such as the change in per cent.",
         "details": "What differs inside a value that is compared whole, one line each.",
     },
-    "Shown": {
-        "form": "How to read the value.",
-        "value": "By form: any JSON, null, a price as a mapping, the name of a secret, or a text.",
-    },
+    "Shown": SHOWN,
     "Refusal": {
         "code": "A stable word for programs.",
         "message": "What is wrong.",

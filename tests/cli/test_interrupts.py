@@ -13,6 +13,9 @@ from typing import Any
 
 import pytest
 
+from reconciler.journal.reading import Folder as Journal
+from reconciler.journal.reading import Run
+
 from .folder import COMMAND, Folder, manifest
 from .live import Live
 
@@ -53,6 +56,13 @@ def interrupt(process: subprocess.Popen[str], number: signal.Signals) -> None:
     assert FINISHING in process.stderr.readline()
 
 
+def recorded(folder: Folder) -> Run:
+    """The one run of the journal."""
+    [run] = Journal(folder.path / ".reconciler" / "journal").runs()
+    assert isinstance(run, Run)
+    return run
+
+
 def statuses(document: dict[str, Any]) -> list[str]:
     return [result["status"] for result in document["outcome"]["results"]]
 
@@ -71,6 +81,12 @@ def test_calls_in_flight_finish_and_no_new_one_starts(
     assert document["outcome"]["interrupted"] is True
     assert len(live.written) == 2
     assert [model["id"] for model in live.models() if model["owner"] != "system"] == ["m0", "m1"]
+    run = recorded(folder)
+    assert [each.status for each in run.results.values()] == ["done"] * 2 + ["skipped"] * 4
+    assert run.end is not None
+    assert (run.end.exit_code, run.end.interrupted, run.open) == (4, True, [])
+    [proof] = document["proof"]
+    assert (proof["read"], [left["name"] for left in proof["left"]]) == ("again", ["m2", "m3", "m4", "m5"])
 
 
 def test_an_interrupted_apply_tells_in_one_line_what_it_skipped(folder: Folder, live: Live) -> None:
@@ -95,6 +111,11 @@ def test_a_second_signal_stops_at_once_and_says_what_is_not_known(
     code, document, _ = ended(process)  # long before the registry answers
     assert (code, document["exit_code"]) == (4, 4)
     assert statuses(document) == ["unproven"] * 2 + ["skipped"] * 4
+    assert [proof["read"] for proof in document["proof"]] == ["interrupted"]
+    run = recorded(folder)
+    assert [each.status for each in run.results.values()] == ["unproven"] * 2 + ["skipped"] * 4
+    assert run.end is not None
+    assert run.end.interrupted
 
 
 @pytest.mark.parametrize(("number", "code"), SIGNALS)

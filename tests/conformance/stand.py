@@ -188,7 +188,7 @@ class Stand:
                 found if isinstance(found, Observation) else None,
             )
             store = SecretStore(project.config.secret_rules(), os.environ)
-            return Applied(plan, await execute(plan, {REGISTRY: target}, store))
+            return Applied(plan, (await execute(plan, {REGISTRY: target}, store)).outcome)
 
         applied = asyncio.run(both())
         if len(applied.outcome.results) == 1:

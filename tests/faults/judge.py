@@ -34,7 +34,10 @@ def fitting_code(ran: Ran) -> int:
     """The exit code that the statuses of a run ask for."""
     count = Counter(statuses(ran))
     unread = any(part["failure"] for part in ran.document["plan"]["registries"])
-    left = count["failed"] + count["skipped"] > 0 or unread
+    proofs = ran.document["proof"]
+    again = any(each["again"] for proof in proofs for each in proof["left"])
+    unproven = again or any(proof["read"] in ("failed", "interrupted") for proof in proofs)
+    left = count["failed"] + count["skipped"] > 0 or unread or unproven
     if count["unproven"] or (count["done"] and (left or count["stale"])):
         return 4
     if left:

@@ -93,14 +93,6 @@ class Case:
     def match(self) -> Match:
         return deeds(self.variant)[self.deed].calls[self.which]
 
-    @property
-    def is_believed(self) -> bool:
-        """Whether what the answer to the write shows is taken for what is stored."""
-        reads_back = self.doubles or self.match["call"] == "switch" or self.variant.kind.name == "watsonx"
-        # Its second request does not find what the first one should have made.
-        reads_back = reads_back or self.deed == "create, switch off"
-        return self.fault == "lost" and not reads_back
-
     def rules(self, reads: Sequence[int]) -> Rules:
         """Its rules, where ``reads`` come before each of the writes of the deed."""
         before = reads[[*deeds(self.variant)[self.deed].calls].index(self.which)]
@@ -126,11 +118,7 @@ def cases() -> Iterator[Any]:
         for members in families.values():
             chosen = members if ALL else [members[number % len(members)]]
             for case in (Case(variant, name, which, fault) for fault in chosen):
-                marks = [pytest.mark.xfail(reason=_BELIEVED, strict=True)] if case.is_believed else []
-                yield pytest.param(case, id=str(case), marks=marks)
-
-
-_BELIEVED = "nothing reads back what the answer to a write already shows"
+                yield pytest.param(case, id=str(case))
 
 
 @pytest.mark.parametrize("case", list(cases()))

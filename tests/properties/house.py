@@ -83,8 +83,8 @@ class House:
             plan, found = await self._plan(project)
             target = Target(kind_of(project.config, REGISTRY), self.connection[REGISTRY], found)
             store = SecretStore(project.config.secret_rules(), SECRETS)
-            outcome = await execute(plan, {REGISTRY: target}, store)
-            return plan, outcome.results
+            executed = await execute(plan, {REGISTRY: target}, store)
+            return plan, executed.outcome.results
 
         return asyncio.run(both())
 

@@ -530,7 +530,7 @@ class Folder:
         connection: Any = planned.reached["orq"]
         target = Target(ORQ, connection, None)
         store = SecretStore(project.config.secret_rules(), ENVIRONMENT)
-        return planned.plan, run(execute(planned.plan, {"orq": target}, store))
+        return planned.plan, run(execute(planned.plan, {"orq": target}, store)).outcome
 
 
 def test_a_probe_that_fails_names_the_endpoint_the_answer_and_the_secret(

@@ -385,6 +385,7 @@ GENERIC: Final = Table(
         "parameters": Keyed("parameter", ("name", "parameter_type", "config"), frozenset({"is_active"}))
     },
     volatile=frozenset({"updated"}),
+    updated="updated",
     described_by="a model without `endpoint`",
     called=called,
 )

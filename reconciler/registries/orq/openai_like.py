@@ -216,4 +216,5 @@ OPENAI_LIKE_TABLE: Final = Table(
     called=called,
     lists={"parameters": Keyed("parameter")},
     volatile=frozenset({"updated", "refId"}),
+    updated="updated",
 )

@@ -227,6 +227,7 @@ MODEL: Final = Table(
     ),
     impossible=_impossible_model,
     volatile=frozenset({"created_at", "updated_at", "supported_params", "throughput"}),
+    updated="updated_at",
 )
 
 
@@ -320,6 +321,7 @@ PROVIDER: Final = Table(
     impossible=_shows_secret,
     loses=_loses,
     volatile=frozenset({"created_at", "updated_at"}),
+    updated="updated_at",
 )
 
 

@@ -400,6 +400,7 @@ MODEL: Final = Table(
     closed=_closed,
     made=MADE,
     volatile=frozenset({"updated_at", "updated_by", "updated_by_username"}),
+    updated="updated_at",
 )
 
 
