@@ -39,7 +39,7 @@ from .drawn import SEEDED, Drawn, Kill, Wanted, drawn
 from .gate import on_sockets
 from .leavings import Leavings, files, leavings, verdicts
 from .stand import Ran
-from .truth import Mark, Truth, remove, table_of, truth
+from .truth import Mark, Row, Truth, remove, table_of, truth
 from .watch import Watch, wait_until_idle
 
 Json = Any
@@ -87,8 +87,9 @@ class Checkout:
 
 @dataclass(frozen=True)
 class Left:
-    """A client that was killed. ``before`` is what the registry held when it began; it may have died before it
-    recorded anything."""
+    """A client that was killed. ``before`` is what the registry held when it began.
+
+    It may have died before it recorded anything."""
 
     checkout: Checkout
     before: Truth
@@ -121,6 +122,13 @@ class Bench:
             for subject in self.subjects.values()
         )
 
+    def warm_up(self, folder: Path, kinds: Collection[str]) -> None:
+        """Lets every process that clients are forked from plan what ``folder`` asks of ``kinds``, once."""
+        if not self._warm.issuperset(kinds):
+            for forge in self.forges:
+                forge.warm_up(folder)
+            self._warm.update(kinds)
+
     def run(self, seed: int) -> Record:
         """The run of ``seed``. Raises nothing for what is wrong with it: that stands in the record."""
         began = time.monotonic()
@@ -129,10 +137,6 @@ class Bench:
         folder = Path(tempfile.mkdtemp(prefix=f"run-{seed}-"))
         try:
             with _RandomRun(self, plan, folder, record) as run:
-                if not self._warm.issuperset(plan.kinds):
-                    for forge in self.forges:
-                        forge.warm_up(run.checkouts[0].folder)
-                    self._warm.update(plan.kinds)
                 run.run()
         except Exception as error:  # noqa: BLE001 - a seed that breaks the suite is told like any other
             record.wrong.append(("manners", f"the suite itself: {type(error).__name__}: {error}"))
@@ -174,6 +178,8 @@ class _RandomRun:
 
     def run(self) -> None:
         first = self.checkouts[0]
+        self._write(first, lambda one: one.after or one.before)
+        self.bench.warm_up(first.folder, self.plan.kinds)
         if any(one.before is not None for one in self.plan.wanted):
             for checkout in self.checkouts:
                 self._write(checkout, lambda one: one.before, old=True)
@@ -305,7 +311,7 @@ class _RandomRun:
         return ran
 
     def _check_reports(self, told: Sequence[Ran | None], before: Truth, now: Truth, *, others: bool) -> None:
-        """What has changed was told, and what was told has changed. ``others``: a fault was another client."""
+        """What has changed was told, and what was told is so. ``others``: a fault was another client."""
         changed = now.changed(before)
         everyone_lives = all(one is not None for one in told)
         results = [judge.results(one) for one in told if one is not None and "outcome" in one.document]
@@ -416,7 +422,6 @@ class _RandomRun:
         """The registry behaves: the next apply of the first checkout brings about what is left."""
         first = self.checkouts[0]
         before = truth(self.database)
-        twins = before.several()
         for checkout in self.checkouts[1:]:
             if any(left.checkout is checkout for left in self.left):
                 self._check_told_of(checkout, self._alone(checkout, "plan"), before, set())
@@ -425,13 +430,7 @@ class _RandomRun:
         self._check_told_of(first, ran, before, settled)
         self._check_reports([ran], before, truth(self.database), others=False)
         self._check_told_true(reports, ran)
-        known = {
-            mark: rows for mark, rows in twins.items() if mark in {_mark(one) for one in self.plan.wanted}
-        }
-        told = [json.dumps(one.document) for one in (*reports, ran) if one is not None]
-        for mark, rows in known.items():
-            if not any(all(row.ids & _ids(text) for row in rows) for text in told):
-                self._wrong("untold twin", f"{mark}: {[sorted(row.ids) for row in rows]}")
+        known = self._check_twins(before, [*reports, ran])
         if known:
             if ran.code != 3:
                 self._wrong("divergent", f"two of one thing, and exit code {ran.code}: {_refusals(ran)}")
@@ -449,6 +448,16 @@ class _RandomRun:
         for one in first.wants.values():
             if one.after is not None and len(end.of(_mark(one))) != 1:
                 self._wrong("divergent", f"{len(end.of(_mark(one)))} of {_mark(one)} at the end")
+
+    def _check_twins(self, before: Truth, reports: Sequence[Ran | None]) -> dict[Mark, list[Row]]:
+        """What is there more than once, all of whose ids one of ``reports`` has named."""
+        marks = {_mark(one) for one in self.plan.wanted}
+        known = {mark: rows for mark, rows in before.several().items() if mark in marks}
+        told = [_ids(json.dumps(one.document)) for one in reports if one is not None]
+        for mark, rows in known.items():
+            if not any(all(row.ids & ids for row in rows) for ids in told):
+                self._wrong("untold twin", f"{mark}: {[sorted(row.ids) for row in rows]}")
+        return known
 
     def _check_told_true(self, reports: Sequence[Ran | None], ran: Ran) -> None:
         """What the last one to write called done is so: a new plan has nothing to do there."""

@@ -17,12 +17,12 @@ RUNS = 24
 
 
 @pytest.fixture(scope="session")
-def _bench() -> Iterator[Bench]:
+def random_bench() -> Iterator[Bench]:
     with bench() as one:
         yield one
 
 
 @pytest.mark.parametrize("seed", range(1, RUNS + 1))
-def test_a_random_run(_bench: Bench, seed: int) -> None:
-    record = _bench.run(seed)
+def test_a_random_run(random_bench: Bench, seed: int) -> None:
+    record = random_bench.run(seed)
     assert record.wrong == [], repeating(seed)

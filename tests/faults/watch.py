@@ -83,7 +83,7 @@ class Watch:
 
     async def _kill(self, port: int, scope: Any = None, first: bytes = b"") -> None:
         """Ends the client of ``port``, whose process id may not be told yet, after ``first`` went out."""
-        while port not in self.pids:
+        while port not in self.pids:  # noqa: ASYNC110 - another thread tells it
             await asyncio.sleep(0.001)
         if first:
             scope["state"]["reconciler.connection"].write(first)
