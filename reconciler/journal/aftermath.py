@@ -19,6 +19,7 @@ _NOT_DONE = "had not been done, and is planned again"
 _MOVED = "was done in part, or somebody else has changed it since: see the plan"
 _UNREAD = "is not known, because the registry could not be read now"
 _LEFT_OUT = "is not known, because this run leaves the manifest out"
+_TAKEN_BACK = "was answered as done, and is not so now: see the plan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +38,16 @@ def aftermath(run: Run, plan: Plan, *, declared: Collection[tuple[str, str]]) ->
     """
     verdicts: dict[str, list[str]] = defaultdict(list)
     whole = True
-    for intent in run.open:
+    for intent in run.intents.values():
+        result = run.results.get(intent.key)
+        if result is not None and result.status not in ("done", "unproven"):
+            continue
         verdict = _verdict(intent, plan, declared)
+        if result is not None and result.status == "done":
+            if run.is_proven(intent.registry) or verdict == _DONE:
+                continue
+            if verdict in (_NOT_DONE, _MOVED):
+                verdict = _TAKEN_BACK
         if verdict is None:
             continue
         whole = whole and verdict not in (_UNREAD, _LEFT_OUT)
@@ -61,10 +70,12 @@ def _verdict(intent: Intent, plan: Plan, declared: Collection[tuple[str, str]]) 
 
 def _notes(run: Run, verdicts: dict[str, list[str]]) -> Iterator[str]:
     done: Status = "done"
-    count, open_ = run.count(done), len(run.open)
+    unproven: Status = "unproven"
+    count, open_ = run.count(done) - len(verdicts.get(_TAKEN_BACK, ())), len(run.open)
+    doubted = f", {run.count(unproven)} unproven" if run.count(unproven) else ""
     whose = f"run {run.id} of {run.begin.at} by {run.begin.actor.name} on {run.begin.actor.host}"
-    what = f"{count} done, {open_} without a result" if open_ else f"{count} done, nothing open"
-    yield f"{whose} did not end: {what}"
+    left = f"{open_} without a result" if open_ else "nothing open"
+    yield f"{whose} did not end: {count} done{doubted}, {left}"
     for verdict, names in verdicts.items():
         shown = ", ".join(names[:_NAMES_SHOWN])
         rest = len(names) - _NAMES_SHOWN

@@ -35,7 +35,15 @@ class Leavings:
 
     @property
     def open(self) -> list[Key]:
-        return [key for key in self.intents if key not in self.results]
+        """What has no result, or none that says what is so."""
+        return [key for key in self.intents if self._status(key) in (None, "unproven")]
+
+    @property
+    def done(self) -> list[Key]:
+        return [key for key in self.intents if self._status(key) == "done"]
+
+    def _status(self, key: Key) -> str | None:
+        return self.results[key]["status"] if key in self.results else None
 
 
 def files(checkout: Path) -> set[Path]:
