@@ -20,6 +20,8 @@ _TABLES = {
 }
 """By the name of a table: the key by which an object is known whatever its id is, and keys of its ids."""
 
+_TIMES = {"updated", "updated_at", "updated_on"}
+
 Mark = tuple[str, str]
 """A table of the database, and what an object is known by in it."""
 
@@ -31,13 +33,15 @@ def table_of(table: Table) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One object. ``content`` is everything that is stored of it."""
+    """One object. ``content`` is everything that is stored of it, ``shown`` what a list says of it but for
+    the time of its last change."""
 
     table: str
     position: int
     mark: str
     ids: frozenset[str]
     content: tuple[object, ...]
+    shown: str
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,15 @@ class Truth:
                 assert row is not None
                 found[row.table, row.mark].append(row)
         return dict(found)
+
+    def moved(self, before: Truth) -> set[Mark]:
+        """What shows something else than it did before: not what was written once more as it was."""
+        return {
+            (row.table, row.mark)
+            for rows in self.changed(before).values()
+            for row in rows
+            if row.shown != (then.shown if (then := before.rows.get((row.table, row.position))) else None)
+        }
 
     def several(self) -> dict[Mark, list[Row]]:
         """What is there more than once."""
@@ -83,7 +96,8 @@ def truth(database: Path) -> Truth:
                 if document.get("owner") == "system":  # the vendor's own
                     mark = str(document["id"])
                 at = (table, kept["position"])
-                rows[at] = Row(table, kept["position"], mark, frozenset(named), tuple(kept.values()))
+                shown = json.dumps({key: value for key, value in document.items() if key not in _TIMES})
+                rows[at] = Row(table, kept["position"], mark, frozenset(named), tuple(kept.values()), shown)
     return Truth(rows)
 
 
