@@ -1,7 +1,7 @@
 # `make demo` and `make test` set everything up by themselves; they need Python 3.11+ and a package index.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults check lint types contracts stale schemas docs coverage clean
+.PHONY: help demo test faults fuzz check lint types contracts stale schemas docs coverage clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
@@ -12,6 +12,8 @@ WORKERS ?= 2
 PYTEST_ARGS ?=
 FAULT_RUNS ?= 1000
 FAULT_SEED ?= 1
+FUZZ_SECONDS ?= 600
+FUZZ_SEED ?= 1
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,6 +33,9 @@ test: $(READY) ## all tests
 faults: $(READY) ## the fault suite with every fault, and 1,000 random runs (FAULT_RUNS, FAULT_SEED)
 	RECONCILER_FAULTS=all $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS) tests/faults
 	$(BIN)/python -m tests.faults.random_runs --runs $(FAULT_RUNS) --seed $(FAULT_SEED) --workers $(WORKERS)
+
+fuzz: $(READY) ## mutated input for everything that reads, FUZZ_SECONDS for each target, two at a time
+	nice -n 19 $(BIN)/python -m tests.fuzz all --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
 
 check: lint types contracts stale ## everything that CI checks besides tests and demo
 

@@ -20,7 +20,7 @@ from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.fields import LITERAL, Amount
 from reconciler.manifests.load import Loaded, Manifest
 from reconciler.manifests.problems import did_you_mean, dotted
-from reconciler.manifests.yamltree import Document, locate
+from reconciler.manifests.yamltree import UNREADABLE, Document, locate
 from reconciler.money import Price, Unit
 from reconciler.native import check_free, laid_over, literal_secret, native_leaves, paths_of
 from reconciler.plan import Refusal
@@ -348,6 +348,8 @@ def _normalise(
         item = table.find(path)
         if item is None:
             _not_held(draft, table, path, value, unheld)
+        elif _is_unread(value):
+            literal_secret(draft, item, path, value)  # that it cannot be read is said already
         elif not _unspellable(draft, table, item, value, declared):
             try:
                 normal = item.normal(value)
@@ -363,6 +365,13 @@ def _normalise(
         if normal is None and _named_twice(fields, path, item):
             del fields[path]
     return fields, unheld
+
+
+def _is_unread(value: Any) -> bool:
+    """Whether a part of ``value`` could not be read."""
+    if isinstance(value, Mapping):
+        return any(map(_is_unread, value.values()))
+    return any(map(_is_unread, value)) if isinstance(value, list) else value is UNREADABLE
 
 
 def _named_twice(fields: Mapping[Path, tuple[Field, Value]], path: Path, item: Field) -> bool:

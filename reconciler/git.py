@@ -60,6 +60,29 @@ def commit_of(folder: Path, revision: str) -> str:
         raise GitError(f"git knows no revision '{revision}' here", hint=hint) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """What a merge would give: the name of its tree, or the paths that both sides changed."""
+
+    tree: str | None
+    conflicts: tuple[str, ...] = ()
+
+
+def merged(folder: Path, base: str, head_: str) -> Merged:
+    """The commit ``head_`` merged into the commit ``base``, without touching any branch, index or file.
+
+    Raises GitError; also where git is older than 2.38, which cannot do that.
+    """
+    words = ("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", base, head_)
+    try:
+        code, out = _ended(folder, *words, well=(0, 1))
+    except GitError as error:
+        hint = "it needs git 2.38 or newer, and the history of both sides (fetch-depth: 0)"
+        raise GitError(f"cannot merge {head_[:12]} into {base[:12]}: {error.message}", hint=hint) from None
+    tree, *paths = [os.fsdecode(part) for part in out.split(b"\0") if part]
+    return Merged(tree) if code == 0 else Merged(None, tuple(dict.fromkeys(paths)))
+
+
 def path_in_repository(folder: Path) -> str:
     """The path of ``folder`` below the top of its repository, with a slash at its end; empty for the top.
 
@@ -119,16 +142,21 @@ def contents(folder: Path, names: Iterable[str]) -> Iterator[bytes]:
 
 
 def _git(folder: Path, *words: str) -> bytes:
+    return _ended(folder, *words)[1]
+
+
+def _ended(folder: Path, *words: str, well: tuple[int, ...] = (0,)) -> tuple[int, bytes]:
+    """What git ends with, one of ``well``, and what it writes. Raises GitError for any other end."""
     process = _open(folder, *words)
     try:
         out, said = process.communicate(timeout=_SECONDS)
     except subprocess.TimeoutExpired:
         process.kill()
         raise GitError(f"git {words[0]} does not end") from None
-    if process.returncode != 0:
+    if process.returncode not in well:
         told = said.decode("utf-8", "replace").strip().removeprefix("fatal: ").splitlines()
         raise GitError(f"git: {told[0]}" if told else f"git {words[0]} failed")
-    return out
+    return process.returncode, out
 
 
 def _open(folder: Path, *words: str) -> subprocess.Popen[bytes]:

@@ -8,6 +8,7 @@ vocabulary and units; requests hold what goes on the wire.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
@@ -27,6 +28,7 @@ FORMAT = 1
 
 _DIGITS: Final = 300
 _EXACT: Final = Context(prec=MAX_PREC, Emin=MIN_EMIN, Emax=MAX_EMAX)
+_HALF: Final = re.compile("[\ud800-\udfff]")
 
 JsonValue = Any
 Operation = Literal["create", "update", "none", "refused"]
@@ -336,9 +338,14 @@ def digest_of(*parts: Any) -> str:
 
 
 def _by_value(value: Any) -> Any:
-    """``value`` with one spelling for each number: 1, 1.0 and 1e0 are one."""
+    """``value`` with one spelling for each number: 1, 1.0 and 1e0 are one.
+
+    Half a character counts as what a document has in its place.
+    """
+    if isinstance(value, str):
+        return value if value.isascii() else _HALF.sub("\ufffd", value)
     if isinstance(value, Mapping):
-        return {key: _by_value(item) for key, item in value.items()}
+        return {_by_value(key): _by_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_by_value(item) for item in value]
     if isinstance(value, Decimal) and value.is_finite():

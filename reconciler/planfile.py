@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
+from decimal import Decimal, InvalidOperation
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +27,8 @@ from reconciler.registries.rows import Table
 SEAL: Final = "integrity"
 MOST_BYTES: Final = 512 * 2**20
 """A plan of 100,000 creates is about half as large."""
+MOST_EXPONENT: Final = 1000
+"""More than a manifest or a registry may have in a number."""
 
 
 class PlanFileError(ReconcilerError):
@@ -55,7 +59,7 @@ def load_plan(path: Path, shown_as: str) -> Plan:
 
 def read_plan(data: bytes, shown_as: str) -> Plan:
     """The plan in the text of a plan file. Raises PlanFileError."""
-    document = _document(data, shown_as)
+    document = read_object(data, shown_as, what="plan", hint="reconciler plan --out FILE writes one")
     if document.get("kind") != "Plan":
         message = f"{shown_as}: this is no plan; its kind is {_quoted(document.get('kind'))}"
         raise PlanFileError(message, hint="reconciler plan --out FILE writes one")
@@ -63,33 +67,53 @@ def read_plan(data: bytes, shown_as: str) -> Plan:
     if document.get("format") != FORMAT:
         told = f"its format is {_quoted(document.get('format'))}, and reconciler {__version__} reads {FORMAT}"
         raise PlanFileError(f"{shown_as}: {told}", hint=f"it was made by reconciler {_quoted(made_by)}")
-    if document.get(SEAL) != sealed(document)[SEAL]:
+    if document.get(SEAL) != _seal_of(document, shown_as):
         raise PlanFileError(
             f"{shown_as}: it was changed after it was made: its contents do not fit its {SEAL}",
             hint="plan again. (The value finds mistakes; it is no signature and proves no author.)",
         )
     try:
         plan: Plan = plan_type().validate_python(document)
-    except (ValueError, RecursionError) as error:
+        # What pydantic bent into shape, or left out, would be something else than what was written.
+        read = asdict(plan)
+        agrees = canonical(read) == canonical({key: document.get(key) for key in read})
+        _check_prices(plan)
+    except (ValueError, ArithmeticError, LookupError, TypeError, RecursionError) as error:
         where = ".".join(str(step) for step in _first_place(error))
         raise PlanFileError(
             f"{shown_as}: it does not read as a plan{f' at {where}' if where else ''}"
         ) from None
-    # What pydantic bent into shape, or left out, would be something else than what was written.
-    read = asdict(plan)
-    written = {key: document.get(key) for key in read}
-    if canonical(read) != canonical(written) or plan.digest != plan_digest(plan.registries):
+    if not agrees or plan.digest != plan_digest(plan.registries):
         raise PlanFileError(f"{shown_as}: it does not read as a plan: its parts contradict each other")
     return plan
 
 
-def _document(data: bytes, shown_as: str) -> dict[str, Any]:
+def _check_prices(plan: Plan) -> None:
+    """Raises one of several errors where what shall be a price is none: reports count with them."""
+    for action in plan.actions():
+        held = [each for change in action.changes for each in (change.live, change.desired)]
+        for shown in (*held, *(field.live for field in action.unmanaged)):
+            if shown.form == "price":
+                fraction(shown.value["amount"])
+                _ = shown.price
+
+
+def _seal_of(document: Mapping[str, Any], shown_as: str) -> str:
+    """The integrity that fits ``document``. Raises PlanFileError where it is too deep to be walked."""
+    try:
+        return str(sealed(document)[SEAL])
+    except (ValueError, RecursionError):  # ValueError: a number of more digits than Python writes
+        raise PlanFileError(f"{shown_as}: it is nested too deeply, or has too large a number") from None
+
+
+def read_object(data: bytes, shown_as: str, *, what: str, hint: str) -> dict[str, Any]:
+    """The JSON object in ``data``, which shall be a ``what``; no key may come twice. Raises PlanFileError."""
     if len(data) > MOST_BYTES:
         raise PlanFileError(f"{shown_as}: it has more than {MOST_BYTES:,} bytes")
     try:
         document = simplejson.loads(
             data.decode("utf-8"),
-            use_decimal=True,
+            parse_float=fraction,
             object_pairs_hook=_object,
             parse_constant=_no_number,
         )
@@ -100,7 +124,7 @@ def _document(data: bytes, shown_as: str) -> dict[str, Any]:
         told = {UnicodeDecodeError: "it is not UTF-8", RecursionError: "it is nested too deeply"}
         raise PlanFileError(f"{shown_as}: {told.get(type(error), str(error)[:200])}") from None
     if not isinstance(document, dict):
-        raise PlanFileError(f"{shown_as}: this is no plan", hint="reconciler plan --out FILE writes one")
+        raise PlanFileError(f"{shown_as}: this is no {what}", hint=hint)
     return document
 
 
@@ -109,6 +133,18 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     if len(found) != len(pairs):
         raise ValueError("an object has a key twice")
     return found
+
+
+def fraction(text: str) -> Decimal:
+    """A number of a document of ours. Raises ValueError for one that none could hold."""
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        value = None
+    # Past this, to make a whole number of it takes for ever.
+    if value is None or not value.is_finite() or abs(value.adjusted()) > MOST_EXPONENT:
+        raise ValueError("it has a number that no plan could hold")
+    return value
 
 
 def _no_number(name: str) -> Any:
@@ -145,6 +181,10 @@ def hold_against(plan: Plan, config: LoadedConfig, shown_as: str) -> None:
         if there != (part.kind, part.target):
             what = f"'{part.name}' is {part.kind} at {part.target} in it, and {there[0]} at {there[1]}"
             raise no(f"{what} in {config.file}", "plan again from this checkout")
+        try:
+            TopologicalSorter({action.key: action.after for action in part.actions}).prepare()
+        except CycleError:
+            raise no(f"{part.name}: its actions wait for each other", "plan again") from None
         for action in part.actions:
             wrong = _wrong(action, part, config)
             if wrong is not None:

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from reconciler.desired import Desired, desire_all
-from reconciler.errors import Place, Problem
+from reconciler.errors import InputError, Place, Problem
 from reconciler.git import Blob, GitError, commit_of, contents, files_of, path_in_repository
+from reconciler.guards import FILE, Acknowledged, read_acknowledgements
 from reconciler.manifests.config import LoadedConfig, read_config
 from reconciler.manifests.files import is_manifest, too_large
-from reconciler.manifests.load import but_for, read_documents
+from reconciler.manifests.load import Manifest, but_for, read_documents
 from reconciler.manifests.yamltree import DEFAULT_LIMITS, Document, parse
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """One revision: its commit, its reconciler.yaml, and its manifest files by their paths from the top."""
+    """One revision: its commit or tree, a reconciler.yaml, and its manifest files by path from the top.
+
+    The reconciler.yaml is that of another revision where the files are a proposal to it.
+    """
 
     commit: str
     config: LoadedConfig
     config_blob: str
+    config_file: PurePosixPath
+    """Its path from the top."""
     files: Mapping[str, Blob]
     folder: Path
     """Where the repository is asked."""
@@ -33,14 +39,19 @@ class Revision:
 class Declared:
     """What some files of a revision declare, and every mistake in them."""
 
+    manifests: tuple[Manifest, ...]
+    broken: tuple[Document, ...]
     desired: tuple[Desired, ...]
     problems: tuple[Problem, ...]
 
 
-def open_revision(config_path: Path, name: str, *, prefixed: bool = False) -> Revision:
+def open_revision(
+    config_path: Path, name: str, *, prefixed: bool = False, label: str | None = None
+) -> Revision:
     """The revision ``name`` of the project whose reconciler.yaml is at ``config_path``.
 
-    ``prefixed``: messages name the revision before each file, because the folder may hold another one.
+    ``prefixed``: messages name the revision before each file, because the folder may hold another one; they
+    call it ``label`` where that is given.
 
     Raises GitError, and InputError for what is wrong with its reconciler.yaml.
     """
@@ -56,17 +67,73 @@ def open_revision(config_path: Path, name: str, *, prefixed: bool = False) -> Re
         message = f"{config_path} is not in {name} ({commit[:12]})"
         raise GitError(message, hint="say where it is with --config FILE")
     [data] = contents(folder, [blob.name])
-    label = f"{name}:" if prefixed else ""
-    config = read_config(data, f"{label}{config_path.as_posix()}", config_path.parent)
-    root = _joined(PurePosixPath(path).parent, config.value.manifests)
-    found = files_of(folder, commit, root.as_posix() if root.parts else "")
-    files = {
+    called = f"{label or name}:" if prefixed else ""
+    config = read_config(data, f"{called}{config_path.as_posix()}", config_path.parent)
+    files = _manifests(folder, commit, PurePosixPath(path), config)
+    shown = {name: f"{called}{_shown(name, prefix)}" for name in files}
+    return Revision(commit, config, blob.name, PurePosixPath(path), files, folder, shown)
+
+
+def _manifests(folder: Path, tree: str, config_file: PurePosixPath, config: LoadedConfig) -> dict[str, Blob]:
+    root = _joined(config_file.parent, config.value.manifests)
+    found = files_of(folder, tree, root.as_posix() if root.parts else "")
+    return {
         name: blob
         for name, blob in sorted(found.items())
         if name == root.as_posix() or is_manifest(PurePosixPath(name).relative_to(root))
     }
-    shown = {name: f"{label}{_shown(name, prefix)}" for name in files}
-    return Revision(commit, config, blob.name, files, folder, shown)
+
+
+def proposed(base: Revision, tree: str) -> Revision:
+    """The manifests in ``tree`` under the reconciler.yaml of ``base``; that of ``tree`` is not looked at.
+
+    Messages name files from the top of the repository. Raises GitError.
+    """
+    files = _manifests(base.folder, tree, base.config_file, base.config)
+    return replace(base, commit=tree, files=files, shown={name: _shown(name, "") for name in files})
+
+
+def config_in(base: Revision, tree: str) -> LoadedConfig | None:
+    """The reconciler.yaml in ``tree``; None where it is that of ``base``.
+
+    Raises GitError where there is none, and InputError for what is wrong with it.
+    """
+    path = base.config_file.as_posix()
+    blob = files_of(base.folder, tree, path).get(path)
+    if blob is None or blob.link:
+        raise GitError(f"{path} is not there any more", hint="reconciler.yaml must stay where it is")
+    if blob.name == base.config_blob:
+        return None
+    if blob.size > DEFAULT_LIMITS.file_bytes:
+        raise InputError([too_large(path, DEFAULT_LIMITS.file_bytes)])
+    [data] = contents(base.folder, [blob.name])
+    return read_config(data, path, base.config.folder)
+
+
+def acknowledged_in(base: Revision, tree: str) -> Acknowledged:
+    """The acknowledgements in ``tree``, in the project of ``base``. Raises GitError and InputError."""
+    path = (base.config_file.parent / FILE).as_posix()
+    blob = files_of(base.folder, tree, path).get(path)
+    if blob is None:
+        return Acknowledged()
+    if blob.link:
+        message = "a link; it is read from git, where a link has no contents"
+        raise InputError([Problem("file-not-regular", message, Place(path), "put the file itself there")])
+    if blob.size > DEFAULT_LIMITS.file_bytes:
+        raise InputError([too_large(path, DEFAULT_LIMITS.file_bytes)])
+    [data] = contents(base.folder, [blob.name])
+    return read_acknowledgements(data, path)
+
+
+def holds(base: Revision, tree: str, path: str) -> bool:
+    """Whether ``path``, as it stands in the reconciler.yaml of ``base``, is a file in ``tree``, or leads
+    through one, which would be a link."""
+    try:
+        wanted = _joined(base.config_file.parent, path)
+    except GitError:
+        return False
+    steps = [step.as_posix() for step in (wanted, *wanted.parents) if step.parts]
+    return any(step in files_of(base.folder, tree, step) for step in steps)
 
 
 def _joined(folder: PurePosixPath, path: str) -> PurePosixPath:
@@ -123,7 +190,23 @@ def declared(revision: Revision, names: Collection[str]) -> Declared:
     problems += but_for(problems, loaded.problems)
     desired, more = desire_all(revision.config, loaded)
     problems += but_for(problems, more)
-    return Declared(tuple(desired), tuple(problems))
+    return Declared(tuple(loaded.manifests), tuple(loaded.broken), tuple(desired), tuple(problems))
+
+
+def write_files(revision: Revision, suffix: str, folder: Path) -> None:
+    """Puts the files with ``suffix`` that stand beside and below reconciler.yaml into ``folder``, without
+    links and what is larger than a manifest may be. Raises GitError and OSError."""
+    top = revision.config_file.parent
+    found = {
+        name: blob
+        for name, blob in files_of(revision.folder, revision.commit, top.as_posix()).items()
+        if name.endswith(suffix) and not blob.link and blob.size <= DEFAULT_LIMITS.file_bytes
+    }
+    texts = contents(revision.folder, [blob.name for blob in found.values()])
+    for name, data in zip(found, texts, strict=True):
+        path = folder / PurePosixPath(name).relative_to(top)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(data)
 
 
 def _leads_to_a_file(revision: Revision, name: str, blob: Blob) -> bool:

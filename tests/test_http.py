@@ -1017,6 +1017,15 @@ def test_no_tag_hides_a_secret_and_no_secret_is_taken_for_a_tag() -> None:
     assert said == "[secret TAGGED], [secret PLAIN], [secret PLAIN]"
 
 
+@pytest.mark.parametrize("spelled", [str, lambda text: json.dumps(text)[1:-1], repr, html.escape, quote])
+def test_a_secret_of_a_thousand_signs_is_found_whole(spelled: Callable[[str], str]) -> None:
+    """A registry makes its own access tokens; a pattern for each sign of such a one takes seconds to build."""
+    secret = Secret("TOKEN", "<[{\"'/" * 2_000)
+    said = harmless(f"it is {spelled(secret.reveal())} I think", [secret])
+    assert "[secret TOKEN]" in said
+    assert "[{" not in said
+
+
 def test_a_secret_of_backslashes_is_looked_for_quickly() -> None:
     assert harmless("\\" * 5_000, [Secret("ODD", "\\" * 40 + "x\\" * 40)]) == "\\" * 500 + "…"
 

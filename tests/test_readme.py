@@ -13,7 +13,9 @@ ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/guards.md", "docs/plan.md"])
+@pytest.mark.parametrize(
+    "page", ["README.md", "docs/guards.md", "docs/plan.md", "docs/policies.md", "docs/reports.md"]
+)
 def test_the_session_is_a_real_one(page: str, tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / "minimal", tmp_path, dirs_exist_ok=True, ignore=_databases)
     assert_real(block((ROOT / page).read_text(encoding="utf-8"), "console"), tmp_path)

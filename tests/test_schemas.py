@@ -197,7 +197,8 @@ def test_plans_before_and_after_an_apply(folder: Path, capsys: pytest.CaptureFix
 
 
 def test_a_plan_with_refusals(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    model = folder / "models" / "deepseek-v4-pro.yaml"
+    config, model = folder / "reconciler.yaml", folder / "models" / "deepseek-v4-pro.yaml"
+    config.write_text(config.read_text().replace("policies: [policies/*.json]", ""))
     model.write_text(model.read_text().replace("currency: USD", "currency: EUR"))
     assert operations(plan(capsys, 3)) == {"create", "refused"}
 

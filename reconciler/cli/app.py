@@ -31,6 +31,7 @@ _COMMANDS: Final = {
     "apply": "Make only the calls that are needed.",
     "show": "Show a plan file.",
     "diff": "Show what two git revisions declare differently; no network.",
+    "review": "Show what merging a request would apply, and publish that for its reviewers.",
     "history": "List what was applied, and show one run in full; no network.",
     "import": "Write manifests for what a registry holds already.",
     "probe": "Ask the declared upstreams what they do; no registry is asked.",

@@ -6,16 +6,21 @@ import asyncio
 import re
 import signal
 import sys
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
+from reconciler.cli import forge as forges
 from reconciler.cli import options
 from reconciler.cli.applying import Recorded, proofs_of, recorded
 from reconciler.cli.console import Interrupted, StdoutError, paint, say, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
 from reconciler.cli.progress import Progress
+from reconciler.cli.reports import Reports
 from reconciler.cli.run import Asked, Planned, Project, load, read_and_plan, read_for, show_command
 from reconciler.delta import Delta, delta
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
@@ -31,6 +36,9 @@ from reconciler.report.markdown import COMMENT, outcome_markdown
 from reconciler.report.proof import proof_text
 from reconciler.report.text import outcome_text, plan_text, totals
 from reconciler.secrets import SecretStore
+
+if TYPE_CHECKING:
+    from reconciler.cli.approved import ApprovedRun
 
 
 class Declined(ReconcilerError):
@@ -53,6 +61,14 @@ class Declined(ReconcilerError):
 @click.option(
     "--skip-stale", is_flag=True, help="Where something has moved since the plan, apply what still holds."
 )
+@click.option(
+    "--approved",
+    is_flag=True,
+    help="For the push that merged a request: apply exactly what its review showed; never asks.",
+)
+@click.option("--branch", metavar="NAME", help="The branch of the push, with --approved; found in CI.")
+@forges.options
+@options.report("apply", "junit")
 def command(
     plan_file: Path | None,
     config_path: Path,
@@ -65,32 +81,46 @@ def command(
     yes: bool,
     expect: str | None,
     skip_stale: bool,
+    approved: bool,
+    branch: str | None,
+    reports: Reports,
+    **forge: str | None,
 ) -> int:
     """Make only the calls that are needed. Shows the plan that it executes, and asks first.
 
     PLAN_FILE is a plan that `plan --out` wrote: exactly it is executed, or, where something that it rests on
     has moved, nothing.
+
+    With --approved, what is done is what `reconciler review` showed of the request that the push has merged.
+    Where any of it has moved, nothing is done; what nobody has reviewed is left out.
     """
     set_up_logging(level_of(verbose))
     asked_for = Asked(registries, Selection(only, without), resend)
     saved = _saved(plan_file, asked_for)
     _check_expected(expect)
-    project = load(config_path)
+    chosen = plan_file is not None or expect is not None or asked_for != Asked((), Selection())
+    push = _push(config_path, {"branch": branch, **forge}, approved=approved, chosen=chosen)
+    with reports.of_mistakes():
+        project = load(config_path)
     text = output == "text"
     signals = _Signals()
     # One loop reads and writes, so that both keep one pace. It stands still while the question is asked.
-    with recorded(project.config) as record, asyncio.Runner() as runner:
+    with push as review, recorded(project.config) as record, asyncio.Runner() as runner:
         planned = _planned(project, saved, asked_for, plan_file, runner)
         past = with_past(planned, applying=True)
-        planned, plan = past.planned, past.planned.plan
+        planned = past.planned if review is None else review.restrict(past.planned)
+        plan = planned.plan
         if text:
             write(plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
         changes = plan.actions("create", "update")
         moved = None
         if expect is not None and plan.digest != expect:
             executed = Executed(not_expected(plan, expect))
+        elif review is not None and review.stale:
+            outcome, moved = review.stopped()
+            executed = Executed(outcome)
         else:
-            asked = any(action.registry not in plan.held for action in changes) and not yes
+            asked = not (yes or review) and any(action.registry not in plan.held for action in changes)
             if asked:
                 _ask(plan, shown=text and sys.stdout.isatty())
             record.begin(planned, past.settles)
@@ -98,10 +128,10 @@ def command(
             moved = _delta(planned, executed.outcome, runner)
         outcome, proofs = executed.outcome, proofs_of(planned, executed)
         code = apply_exit_code(plan, outcome, proofs, signal=signals.received)
-        unrecorded = record.end(outcome, proofs, code)
-    if unrecorded is not None:
-        say(f"error: {unrecorded.message}; what this run did is in this report alone")
-        code = ExitCode.PARTIAL if outcome.written else code
+        code = _recorded(record.end(outcome, proofs, code), outcome, code)
+        if review is not None:
+            review.tell(plan, outcome, moved, code, proofs)
+    code = reports.write_outcome(plan, outcome, code)
     if output == "json":
         document = apply_document(plan, outcome, code, moved, proofs=proofs, run=record.known_as)
         return _report(render(document), outcome, code)
@@ -117,6 +147,32 @@ def command(
         shown = "\n".join(filter(None, [done, proof_text(proofs, paint=colours)]))
         return _report(f"{told}\n{shown}", outcome, code)
     return int(code)
+
+
+def _push(
+    config_path: Path, given: Mapping[str, str | None], *, approved: bool, chosen: bool
+) -> AbstractContextManager[ApprovedRun | None]:
+    """The run for a push, where one was asked for. ``chosen``: something else says what to do.
+
+    Raises UsageError for options that do not go together.
+    """
+    if approved and chosen:
+        raise UsageError("--approved: the review says what to do; nothing can be chosen from it")
+    if not approved:
+        if any(given.values()):
+            raise UsageError("--branch, --forge and what belongs to it are for --approved")
+        return nullcontext()
+    from reconciler.cli.approved import approved_push
+
+    return approved_push(config_path, given)
+
+
+def _recorded(failure: ReconcilerError | None, outcome: Outcome, code: ExitCode) -> ExitCode:
+    """The exit code of a run whose end the journal may have failed to take."""
+    if failure is None:
+        return code
+    say(f"error: {failure.message}; what this run did is in this report alone")
+    return ExitCode.PARTIAL if outcome.written else code
 
 
 def _saved(plan_file: Path | None, asked: Asked) -> Plan | None:

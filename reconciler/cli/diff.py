@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from pathlib import Path
 
 import click
 
 from reconciler.cli import options
-from reconciler.cli.console import paint, write
+from reconciler.cli.console import paint, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.declared import Diff, Registry, Side, diff_declared
 from reconciler.errors import ExitCode, InputError
 from reconciler.manifests.config import LoadedConfig
 from reconciler.report.diff import diff_text
 from reconciler.report.documents import diff_document, render
+from reconciler.report.markdown import COMMENT, diff_markdown
 from reconciler.revisions import Revision, changed_files, declared, open_revision
 
 
@@ -36,9 +38,17 @@ def command(config_path: Path, output: str, verbose: int, base: str, head: str, 
         code = ExitCode.CHANGES
     if output == "json":
         write(render(diff_document(found, code)))
+    elif output == "markdown":
+        words = ["reconciler", "diff", found.base.commit, found.head.commit]
+        write(diff_markdown(found, limit=COMMENT, command=shlex.join([*words, *_given(config_path)])))
     else:
         write(diff_text(found, verbose=verbose > 0, paint=paint(sys.stdout)))
     return int(code)
+
+
+def _given(config_path: Path) -> list[str]:
+    config = shown_path(config_path)
+    return [] if config == "reconciler.yaml" else ["--config", config]
 
 
 def between(config_path: Path, base: str, head: str) -> Diff:

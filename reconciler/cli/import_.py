@@ -103,10 +103,11 @@ def command(
 def _project(config_path: Path) -> Project:
     """What the folder says. It need not be there yet: this may be what fills it first.
 
-    It may name secrets that reconciler.yaml lacks, because an earlier import leaves it so. Raises InputError.
+    It may name secrets that reconciler.yaml lacks and violate the team's policies, because an earlier import
+    leaves it so. Raises InputError.
     """
     try:
-        return load(config_path, tolerate={"unknown-secret"})
+        return load(config_path, tolerate={"unknown-secret", "policy"})
     except InputError as error:
         if [problem.code for problem in error.problems] != ["folder-missing"]:
             raise
@@ -246,7 +247,8 @@ def _write_text(project: Project, target: _Target, result: Import, files: Sequen
         )
         tell("\n".join(["", "secrets:", *(f"  {stub.line}" for stub in stubs), "", ""]))
     if result.manifests:
-        given = ", once the secrets are there" if stubs or project.tolerated else ""
+        unlisted = any(problem.code == "unknown-secret" for problem in project.tolerated)
+        given = ", once the secrets are there" if stubs or unlisted else ""
         tell(f"A plan of {'them' if len(result.manifests) > 1 else 'it'} has nothing to do{given}.")
 
 

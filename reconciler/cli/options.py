@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
 import click
+
+from reconciler.cli.reports import Reports
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -78,3 +80,40 @@ def selection(function: F) -> F:
 def common(function: F) -> F:
     """--config, --output and --verbose, of a command that plans."""
     return config(report_output(verbose()(function)))
+
+
+class _Report(click.ParamType[tuple[str, Path]]):
+    name = "report"
+
+    def __init__(self, formats: Sequence[str]) -> None:
+        self.formats = formats
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, Path]:
+        name, equals, file = str(value).partition("=")
+        if name not in self.formats or not equals or not file:
+            self.fail(f"'{value}' is not FORMAT=FILE with one of {', '.join(self.formats)}", param, ctx)
+        return name, Path(file)
+
+
+def report(command: str, *formats: str) -> Callable[[F], F]:
+    """--report of ``command``, for findings and, besides, ``formats``. The command gets Reports."""
+    formats = ("sarif", "codequality", "github", *formats)
+
+    def made(ctx: click.Context, param: click.Parameter, value: Sequence[tuple[str, Path]]) -> Reports:
+        files = [str(path) for _, path in value]
+        twice = next((file for file in files if files.count(file) > 1), None)
+        if twice is not None:
+            raise click.BadParameter(f"two reports cannot stand in one file, {twice}", ctx, param)
+        return Reports(command, value)
+
+    return click.option(
+        "--report",
+        "reports",
+        multiple=True,
+        type=_Report(formats),
+        metavar="FORMAT=FILE",
+        callback=made,
+        help=f"Also write a file for machines: {', '.join(formats)}. May be repeated.",
+    )

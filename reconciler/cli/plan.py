@@ -14,6 +14,7 @@ from reconciler.cli import options
 from reconciler.cli.console import OutputError, paint, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
+from reconciler.cli.reports import Reports
 from reconciler.cli.run import Asked, Project, load, read_and_plan
 from reconciler.costs.count import count_costs
 from reconciler.costs.quantities import BY_NAME
@@ -23,6 +24,7 @@ from reconciler.outcome import plan_exit_code
 from reconciler.planner import Selection
 from reconciler.report.costs import costs_text
 from reconciler.report.documents import plan_document, render
+from reconciler.report.findings import of_plan
 from reconciler.report.markdown import COMMENT, plan_markdown
 from reconciler.report.text import plan_text
 
@@ -77,6 +79,7 @@ class _Command(click.Command):
     help="What the file calls one of the columns below; may be repeated.",
 )
 @click.option("--exit-code", is_flag=True, help="Exit with 2 where there are changes.")
+@options.report("plan")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -94,6 +97,7 @@ def command(
     usage_path: Path | None,
     usage_columns: tuple[str, ...],
     exit_code: bool,
+    reports: Reports,
     out: Path | None,
 ) -> int:
     """Show what would change in each registry. Nothing is written anywhere."""
@@ -105,11 +109,13 @@ def command(
         raise UsageError(
             f"{FLAG} says how to read a file of usage, and there is none", hint="give --usage CSV"
         )
-    project = load(config_path)
+    with reports.of_mistakes():
+        project = load(config_path)
     # Before any registry is asked: a mistake in the file is found at once.
     usage = _usage(project, usage_path, columns) if usage_path is not None else None
     plan = with_past(read_and_plan(project, asked, run=asyncio.run)).planned.plan
     code = plan_exit_code(plan, changes_count=exit_code)
+    reports.write(lambda: of_plan(plan))
     costs = count_costs(plan, usage, _held(project)) if usage is not None else None
     document = render(plan_document(plan, code, costs)) if out is not None or output == "json" else ""
     if out is not None:

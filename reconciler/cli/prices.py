@@ -10,6 +10,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import paint, write
+from reconciler.cli.reports import Reports
 
 day = click.option(
     "--date",
@@ -58,8 +59,14 @@ def command(context: click.Context) -> None:
 )
 @day
 @click.option("--exit-code", is_flag=True, help="Exit with 2 where a price differs.")
+@options.report("prices check")
 def check(
-    names: tuple[str, ...], config_path: Path, output: str, day: datetime | None, exit_code: bool
+    names: tuple[str, ...],
+    config_path: Path,
+    output: str,
+    day: datetime | None,
+    exit_code: bool,
+    reports: Reports,
 ) -> int:
     """Compare what the manifests declare with the catalogue of public prices.
 
@@ -71,18 +78,22 @@ def check(
     from reconciler.prices import check as checking
     from reconciler.prices.catalogue import load_catalogue
     from reconciler.report import prices as report
+    from reconciler.report.annotations import github
     from reconciler.report.documents import render
 
-    project = load(config_path)
-    selection = Selection(names)
-    selection.check(project.manifests)
-    catalogue = load_catalogue(day.date() if day else None)
-    found = checking.check_prices(catalogue, [each for each in project.manifests if selection.takes(each)])
+    with reports.of_mistakes():
+        project = load(config_path)
+        selection = Selection(names)
+        selection.check(project.manifests)
+        catalogue = load_catalogue(day.date() if day else None)
+        chosen = [each for each in project.manifests if selection.takes(each)]
+        found = checking.check_prices(catalogue, chosen)
+    reports.write(lambda: report.check_findings(found))
     code = checking.exit_code(found, differences_count=exit_code)
     if output == "json":
         write(render(report.check_document(found, code)))
     elif output == "github":
-        annotations = report.check_annotations(found)
+        annotations = github(report.check_findings(found))
         if annotations:
             write(annotations)
     else:

@@ -62,6 +62,11 @@ def load(config_path: Path, *, tolerate: Collection[str] = ()) -> Project:
     loaded = load_manifests(config, relative_to=Path.cwd())
     desired, more = desire_all(config, loaded)
     problems = [*loaded.problems, *but_for(loaded.problems, more)]
+    if config.value.policies is not None:
+        from reconciler.policies.check import check_policies
+
+        documents = [*loaded.broken, *(manifest.document for manifest in loaded.manifests)]
+        problems += but_for(problems, check_policies(config, documents))
     acknowledged = Acknowledged()
     try:
         acknowledged = load_acknowledgements(config.folder / FILE, shown_path(config.folder / FILE))

@@ -9,6 +9,7 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import shown_path, write
+from reconciler.cli.reports import Reports
 from reconciler.cli.run import load
 from reconciler.manifests.load import RESOURCES
 from reconciler.report.values import counted
@@ -17,9 +18,12 @@ from reconciler.report.values import counted
 @click.command()
 @options.config
 @options.output
-def command(config_path: Path, output: str) -> None:
+@options.report("validate")
+def command(config_path: Path, output: str, reports: Reports) -> None:
     """Check reconciler.yaml and every manifest; no network, no tokens."""
-    project = load(config_path)
+    with reports.of_mistakes():
+        project = load(config_path)
+    reports.write(list)
     registries = list(project.config.value.registries)
     kinds = {name: sum(one.resource == name for one in project.manifests) for name in RESOURCES}
     if output == "json":

@@ -8,6 +8,7 @@ from reconciler.guards.acknowledgements import (
     Acknowledgement,
     AcknowledgementFile,
     load_acknowledgements,
+    read_acknowledgements,
 )
 from reconciler.guards.case import Case
 from reconciler.guards.facts import Moved, Peers, live_prices, moved_prices, type_of
@@ -36,6 +37,7 @@ __all__ = [
     "pattern_remarks",
     "price_guards",
     "price_limits",
+    "read_acknowledgements",
     "rename_guard",
     "run_guards",
     "shadow_guard",

@@ -150,6 +150,11 @@ def load_acknowledgements(path: Path, shown_as: str) -> Acknowledged:
     except OSError as error:
         reason = error.strerror or "cannot be read"
         raise InputError([Problem("file-unreadable", reason, Place(shown_as))]) from None
+    return read_acknowledgements(data, shown_as)
+
+
+def read_acknowledgements(data: bytes, shown_as: str) -> Acknowledged:
+    """Checks the text of an acknowledgements.yaml. Raises InputError with every mistake."""
     documents, problems = parse(data, shown_as)
     entries: list[tuple[Acknowledgement, Place]] = []
     for document in documents:

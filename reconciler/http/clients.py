@@ -11,7 +11,7 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -38,6 +38,7 @@ class Clients:
         count: int,
         timeout: float,
         wire: Callable[[], httpx.AsyncBaseTransport] | None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._registry = registry
         self._base = base
@@ -45,6 +46,7 @@ class Clients:
         # so whoever runs out of time while connecting knows that nothing was sent.
         self._timeout = httpx.Timeout(timeout, connect=timeout / 3)
         self._wire = wire
+        self._headers = dict(headers or {})
         self._slots = asyncio.Semaphore(count)
         self._idle: list[httpx.AsyncClient] = []
         self._closed = False
@@ -98,6 +100,7 @@ class Clients:
                 "Accept": "application/json",
                 "Accept-Encoding": "gzip",
                 "User-Agent": f"reconciler/{__version__}",
+                **self._headers,
             },
             # Calls land on any client, so a cookie would come back on some and not on others.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),

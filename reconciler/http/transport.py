@@ -69,6 +69,7 @@ class ReadTransport:
     whatever JSON may come, None included.
     ``wire`` makes another httpx transport than sockets, such as one for an app in this process. ``pace``
     is one that other transports to the same registry share; without it, this one has its own.
+    ``headers`` are sent with every call, in the place of ours of the same name.
 
     Raises Unreachable for a ``base_url`` that is none, SecretError for a token that cannot be a header.
     Close it, or use it as a context manager.
@@ -87,6 +88,7 @@ class ReadTransport:
         clock: Clock | None = None,
         pace: Pace | None = None,
         setting: str = "url",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock or Clock()
@@ -99,6 +101,7 @@ class ReadTransport:
             count=settings.concurrency,
             timeout=settings.timeout,
             wire=wire,
+            headers=headers,
         )
         self._judge = Judge(
             registry=registry,

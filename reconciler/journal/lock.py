@@ -100,7 +100,7 @@ def holder(checkout: Path) -> Holder | None:
     try:
         data: Any = simplejson.loads(_told_at(checkout).read_text(encoding="utf-8"))
         return Holder(Actor(**data["actor"]), str(data["since"]), str(data["run"]))
-    except (OSError, ValueError, TypeError, KeyError):
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
 
 

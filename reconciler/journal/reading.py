@@ -15,6 +15,7 @@ from reconciler.journal.records import FORMAT, Begin, End, Intent, Intents, Proo
 from reconciler.journal.writing import SUFFIX
 from reconciler.outcome import ActionResult, Proof, Status
 from reconciler.plan import key_of
+from reconciler.planfile import fraction
 
 _TAIL: Final = 65_536
 """Bytes at the end of a file in which its last line is looked for."""
@@ -158,7 +159,7 @@ def _bytes(file: Path) -> bytes:
 def _record(file: Path, number: int, line: bytes) -> Any:
     # RecursionError: nested deeper than anything that we write.
     try:
-        data = simplejson.loads(line, use_decimal=True)
+        data = simplejson.loads(line, parse_float=fraction)
     except (ValueError, RecursionError):
         raise JournalError(f"{file}:{number}: no line of JSON") from None
     if not isinstance(data, dict):

@@ -271,6 +271,15 @@ class Credential(NamedTuple):
     path: tuple[str, ...]
 
 
+class ApprovalRules(Strict):
+    """What `apply --approved` takes for approved."""
+
+    allow_direct_push: bool = Field(
+        default=False,
+        description="Apply a push that no merged request made, with everything that it plans.",
+    )
+
+
 class Config(Strict):
     """`reconciler.yaml`: which registries there are, and which secrets may go where."""
 
@@ -291,6 +300,15 @@ class Config(Strict):
         examples=["/var/lib/reconciler/journal"],
     )
     guards: Omittable[Guards] = Field(None, description="Rules that refuse, beyond those that always hold.")
+    approval: Omittable[ApprovalRules] = Field(
+        None, description="What `apply --approved` takes for approved."
+    )
+    policies: Omittable[Annotated[list[LocalPath], Field(min_length=1)]] = Field(
+        None,
+        description="The team's own JSON Schemas that every manifest must meet: files, or patterns of files, "
+        "relative to this file and inside its folder.",
+        examples=[["policies/*.json"]],
+    )
     secrets: dict[SecretName, SecretEntry] = Field(
         default_factory=dict, description="All that manifests may name, and where each may go."
     )

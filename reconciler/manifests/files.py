@@ -35,7 +35,7 @@ def load_folder(
     documents: list[Document] = []
     for file in files:
         name = shown_as(file)
-        data = _read(file, name, limits.file_bytes)
+        data = read_regular(file, name, limits.file_bytes)
         if isinstance(data, Problem):
             problems.append(data)
             continue
@@ -130,7 +130,7 @@ class _Walk:
             self.files.setdefault(real, path)
 
 
-def _read(path: Path, name: str, most: int) -> bytes | Problem:
+def read_regular(path: Path, name: str, most: int) -> bytes | Problem:
     """The bytes of a regular file that has at most ``most``."""
     try:
         # Asked before opening, because to open a device can already do something, and again after,
@@ -151,7 +151,7 @@ def _read(path: Path, name: str, most: int) -> bytes | Problem:
 
 def _unreadable(name: str, error: Exception) -> Problem:
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    message = f"'{name}' cannot be read: {_printable(reason)}"
+    message = f"'{name}' cannot be read: {printable(reason)}"
     return Problem("file-unreadable", message, Place(name), "check that it exists and its permissions")
 
 
@@ -167,7 +167,7 @@ def too_large(name: str, most: int) -> Problem:
 
 def _leaves(path: Path, name: str) -> Problem:
     try:
-        target = _printable(str(path.readlink()))
+        target = printable(str(path.readlink()))
     except OSError as error:
         return _unreadable(name, error)
     message = f"the link leads out of the folder of manifests, to '{target}'"
@@ -177,9 +177,9 @@ def _leaves(path: Path, name: str) -> Problem:
 def _shown(path: Path, relative_to: Path) -> str:
     absolute, base = path.absolute(), relative_to.absolute()
     shown = absolute.relative_to(base) if absolute.is_relative_to(base) else path
-    return _printable(shown.as_posix())
+    return printable(shown.as_posix())
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
     """A file's name may hold line breaks, terminal codes and bytes that are not UTF-8: those escaped."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

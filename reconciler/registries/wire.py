@@ -41,7 +41,7 @@ def _object_in(secret: Secret) -> dict[str, Any]:
     """Raises SecretError, outside of the handler: the parser's own error holds the text."""
     try:
         document = simplejson.loads(secret.reveal(), use_decimal=True)
-    except (ValueError, RecursionError):
+    except (ValueError, ArithmeticError, RecursionError):  # Arithmetic: an exponent beyond all bounds
         document = None
     if isinstance(document, dict):
         return document

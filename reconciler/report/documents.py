@@ -20,6 +20,7 @@ from reconciler.plan import Plan
 from reconciler.planfile import sealed
 from reconciler.report.problems import SourceLine, problems_json
 from reconciler.report.registries import RegistryState
+from reconciler.review import Review
 
 API_VERSION = "reconciler/v1"
 
@@ -130,3 +131,9 @@ def registries_document(
         "registries": [dataclasses.asdict(state) for state in states],
         "kinds": {name: dataclasses.asdict(kind) for name, kind in kinds.items()},
     }
+
+
+def review_document(review: Review, code: ExitCode) -> dict[str, Any]:
+    """A review: schemas/review.schema.json describes it."""
+    head = {"apiVersion": review.apiVersion, "kind": review.kind, "exit_code": int(code)}
+    return head | dataclasses.asdict(review)

@@ -1,4 +1,4 @@
-"""Plans and outcomes as GitHub-flavoured markdown, for a comment on a pull request or a job's summary.
+"""Plans, differences and outcomes as GitHub-flavoured markdown, for a comment or a job's summary.
 
 First the totals, then what costs change, then one folded section per registry and in it one per action, the
 riskiest first. It renders alike on GitHub and GitLab. `escaping` keeps texts of others from being markup,
@@ -13,12 +13,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
 from reconciler.costs.count import Costs
+from reconciler.declared import Diff, RegistryDiff
 from reconciler.delta import Delta
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.outcome import ActionResult, Outcome, Proof, Status
 from reconciler.plan import Action, Change, Failure, Operation, Plan, Refusal, RegistryPlan
 from reconciler.report.costs import costs_text
 from reconciler.report.delta import delta_text
+from reconciler.report.diff import diff_totals
 from reconciler.report.escaping import LONGEST_PROSE, cell, code, fence, inert, prose, tag
 from reconciler.report.folding import Head, Section, document, folded, within
 from reconciler.report.paint import plain
@@ -78,7 +80,7 @@ def plan_markdown(
     first = [
         f"### {prose(totals(plan), _SHORT)}",
         "",
-        *_facts(plan),
+        *plan_facts(plan),
         *(f"- note: {prose(note)}" for note in plan.notes),
     ]
     told = {} if costs is None else {"What the changed prices would have cost": costs_text(costs)}
@@ -106,7 +108,7 @@ def outcome_markdown(
     wrong.sort(key=lambda alike: _WORST_FIRST.index(alike[0].status))
     first += [_went_wrong(alike) for alike in wrong[:NAMES_SHOWN]]
     first += [f"- … and {len(wrong) - NAMES_SHOWN} more reasons below"] if len(wrong) > NAMES_SHOWN else []
-    first += [*_facts(plan), *(f"- note: {prose(note)}" for note in plan.notes)]
+    first += [*plan_facts(plan), *(f"- note: {prose(note)}" for note in plan.notes)]
     results = {(result.registry, result.key): result for result in outcome.results}
     told = {} if delta is None else {"What moved since the plan was made": delta_text(delta)}
     proof, *rest = proof_text(proofs).split("\n")
@@ -127,15 +129,14 @@ def _document(
 ) -> str:
     """``told`` are texts of other reports by their titles, each for a folded section of its own."""
     share = limit and limit // 16
-    sections = [each for registry in plan.registries for each in _sections(registry, results, share)]
-    groups = {registry.name: _registry_summary(registry) for registry in plan.registries}
+    groups, sections = plan_sections(plan, results, share)
     for title, text in told.items():
         # No registry has a space in its name.
         groups[f"({title})"] = title
         lines = within(text.split("\n"), limit and limit // 4, "lines")
         sections.append(Section(f"({title})", _FIRST, fence(lines, "text")))
     return document(
-        Head(first, *_prices(plan)),
+        Head(first, *price_rows(plan)),
         groups,
         [section for section in sections if section.lines],
         [f"To see the same on your machine: {code(command, _SHORT)}"] if command else [],
@@ -162,7 +163,7 @@ def _sentence(text: str, limit: int = LONGEST_PROSE) -> str:
     return f"{prose(text.rstrip('.'), limit)}."
 
 
-def _facts(plan: Plan) -> Iterator[str]:
+def plan_facts(plan: Plan) -> Iterator[str]:
     """The head's list. What a proof found belongs here too."""
     yield from _not_read(plan)
     yield from _held(plan)
@@ -224,7 +225,7 @@ def _reaches(plan: Plan) -> Iterator[str]:
             yield f"- **Reaches** at least {prose(counted(len(known), word, f'{word}s'))}: {names}{more}"
 
 
-def _prices(plan: Plan) -> tuple[list[str], list[str], str]:
+def price_rows(plan: Plan | Diff) -> tuple[list[str], list[str], str]:
     """The prices that change, refused ones first, then by how far they move."""
     moved = [
         (risk_of(action).order, action.name, action, change)
@@ -253,6 +254,72 @@ def _went_wrong(alike: Sequence[ActionResult]) -> str:
     reason = first.reason or failure
     why = f": {prose(reason.removeprefix(f'{first.registry}: '), _SHORT)}" if reason else ""
     return f"- **{first.status}** in {code(first.registry)}: {names}{why}"
+
+
+def plan_sections(plan: Plan, results: Results, share: int | None) -> tuple[dict[str, str], list[Section]]:
+    """The groups and the sections of a plan; a list in one of them has ``share`` bytes."""
+    sections = [each for registry in plan.registries for each in _sections(registry, results, share)]
+    return {registry.name: _registry_summary(registry) for registry in plan.registries}, sections
+
+
+def diff_sections(diff: Diff, share: int | None) -> tuple[dict[str, str], list[Section]]:
+    """The groups and the sections of what is declared differently."""
+    sections = [each for registry in diff.registries for each in _diff_sections(registry, share)]
+    return {_declared_for(registry): _diff_summary(registry) for registry in diff.registries}, sections
+
+
+def _declared_for(registry: RegistryDiff) -> str:
+    """The name of a group; no registry has a space in its name."""
+    return f"declared for {registry.name}"
+
+
+def _diff_summary(registry: RegistryDiff) -> str:
+    counts = Counter(action.operation for action in registry.actions)
+    words: dict[Operation, str] = {"refused": "refused", "update": "changed", "create": "new"}
+    parts = [f"{counts[one]} {word}" for one, word in words.items() if counts[one]]
+    parts += [f"{len(registry.released)} no longer managed"] if registry.released else []
+    known = f"<b>{tag(registry.name)}</b> ({tag(registry.kind)}, {tag(registry.target)})"
+    return f"{known}, declared: {', '.join(parts)}"
+
+
+def _diff_sections(registry: RegistryDiff, share: int | None) -> Iterator[Section]:
+    group = _declared_for(registry)
+    for action in registry.actions:
+        order = (1, 0, *risk_of(action).order, action.name, registry.name, action.resource)
+        yield Section(group, order, _action(action, "", None, share), counts_as=action.operation)
+    released = [
+        f"- {code(known_as(one.resource, one.name))}: no longer managed; what is live stays"
+        for one in registry.released
+    ]
+    stays = [*released, *(f"- {prose(line.strip())}" for line in not_held(registry))]
+    lines = [*within(stays, share, "remarks", lead="- "), ""] if stays else []
+    yield Section(group, (*_LAST, 1, registry.name), lines)
+
+
+def diff_markdown(
+    diff: Diff, *, limit: int | None = None, artefact: str | None = None, command: str | None = None
+) -> str:
+    """What two revisions declare differently. The parameters are those of `plan_markdown`."""
+    groups, sections = diff_sections(diff, limit and limit // 16)
+    first = [f"### {prose(diff_totals(diff), _SHORT)}", "", *diff_facts(diff)]
+    first += [f"- note: {prose(note)}" for note in diff.notes]
+    return document(
+        Head(first, *price_rows(diff)),
+        groups,
+        [section for section in sections if section.lines],
+        [f"To see the same on your machine: {code(command, _SHORT)}"] if command else [],
+        limit=limit,
+        whole=f"all of it is in {code(artefact)}" if artefact else "`-o json` has all of it",
+    )
+
+
+def diff_facts(diff: Diff) -> Iterator[str]:
+    """Between which revisions, and the risk."""
+    sides = (f"{code(side.name)} ({code(side.commit[:12])})" for side in (diff.base, diff.head))
+    yield f"- Declared, {' to '.join(sides)}; no registry was asked"
+    risks = Counter(risk_of(action).level for action in diff.actions())
+    if risks:
+        yield f"- **Risk**: {', '.join(f'{risks[level]} {level.word}' for level in sorted(risks))}"
 
 
 def _registry_summary(registry: RegistryPlan) -> str:
@@ -309,8 +376,10 @@ def _stays(registry: RegistryPlan, share: int | None) -> list[str]:
 
 def _unmanaged(registry: RegistryPlan, share: int | None) -> list[str]:
     lines = [
-        f"= {known_as(action.resource, action.name)}: {field.path} stays {value_text(field.live)}"
-        + ("; null clears it" if field.clearable else "")
+        inert(
+            f"= {known_as(action.resource, action.name)}: {field.path} stays {value_text(field.live)}"
+            + ("; null clears it" if field.clearable else "")
+        )
         for action in registry.actions
         for field in action.unmanaged
     ]
@@ -380,7 +449,9 @@ def _refusal(refusal: Refusal) -> Iterator[str]:
 
 def _diff(action: Action, share: int | None) -> list[str]:
     told: Callable[[Change], Iterable[str]] = _declared if creates(action) else _moved
-    return within([line for change in action.changes for line in told(change)], share, "lines")
+    # As they are shown: only so their sizes count, and half a character has one.
+    lines = [inert(line) for change in action.changes for line in told(change)]
+    return within(lines, share, "lines")
 
 
 def _declared(change: Change) -> Iterator[str]:

@@ -7,16 +7,18 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import Any, Final
 
-from reconciler.errors import ExitCode, Place
+from reconciler.errors import ExitCode
 from reconciler.money import PER_1M_TOKENS
 from reconciler.prices.catalogue import CURRENCY, Catalogue
 from reconciler.prices.check import Checked, PriceCheck, Row, Verdict
 from reconciler.prices.lookup import Reference
 from reconciler.report.documents import API_VERSION
+from reconciler.report.findings import Finding
 from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
 from reconciler.report.values import counted
 
+_TOPIC: Final = "Public prices"
 _USUAL: Final = f"{CURRENCY} / {PER_1M_TOKENS}"
 _STYLES: Final[dict[Verdict, str]] = {"agrees": "add", "differs": "refuse", "unknown": "change"}
 
@@ -40,11 +42,22 @@ def check_document(check: PriceCheck, code: ExitCode) -> dict[str, Any]:
     return {"apiVersion": API_VERSION, "kind": "PriceCheck", "exit_code": int(code)} | document
 
 
-def check_annotations(check: PriceCheck) -> str:
-    """What GitHub shows beside a line of a file: a warning for each price that differs, a notice for
-    what cannot be told. Nothing for what agrees."""
-    lines = [_annotation(one, row) for one in check.checked for row in (one.rows or (None,))]
-    return "\n".join(line for line in lines if line)
+def check_findings(check: PriceCheck) -> list[Finding]:
+    """A warning for each price that differs, a note for what cannot be told. Nothing for what agrees."""
+    return [found for one in check.checked for row in (one.rows or (None,)) for found in _finding(one, row)]
+
+
+def _finding(one: Checked, row: Row | None) -> Iterator[Finding]:
+    who = f"{one.name}{_for(one)}"
+    if row is None:
+        text = f"{who}: pricing: unknown, {safe(one.reason)}"
+        yield Finding("price-unknown", "note", text, one.place, None, f"{who} pricing", _TOPIC)
+    elif row.verdict == "unknown":
+        text = f"{who}: {_row(one, row)}"
+        yield Finding("price-unknown", "note", text, row.place, None, f"{who} {row.path}", _TOPIC)
+    elif row.verdict == "differs":
+        text = f"{who}: {_row(one, row)}"
+        yield Finding("price-differs", "warning", text, row.place, None, f"{who} {row.path}", _TOPIC)
 
 
 def entry_document(catalogue: Catalogue, reference: Reference) -> dict[str, Any]:
@@ -121,26 +134,3 @@ def _totals(check: PriceCheck) -> str:
 
 
 _WORDS: Final[dict[Verdict, str]] = {"agrees": "agree", "differs": "differ", "unknown": "unknown"}
-
-
-def _annotation(one: Checked, row: Row | None) -> str:
-    if row is None:
-        return _command("notice", one, one.place, f"pricing: unknown, {safe(one.reason)}")
-    if row.verdict == "agrees":
-        return ""
-    return _command("warning" if row.verdict == "differs" else "notice", one, row.place, _row(one, row))
-
-
-def _command(level: str, one: Checked, place: Place, message: str) -> str:
-    """A workflow command. Its characters are those that GitHub documents as to be escaped."""
-    fields = {"file": place.file, "line": place.line, "col": place.column, "title": "Public prices"}
-    text = ",".join(f"{name}={_field(str(value))}" for name, value in fields.items())
-    return f"::{level} {text}::{_data(f'{one.name}{_for(one)}: {message}')}"
-
-
-def _data(text: str) -> str:
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
-
-
-def _field(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")

@@ -220,7 +220,7 @@ def _refusal(refusal: Refusal, indent: str, *, verbose: bool, paint: Paint) -> I
         yield f"{indent}  {safe(refusal.fix)}"
     if refusal.acknowledge and not brief:
         yield f"{indent}  in acknowledgements.yaml:"
-        yield from (f"{indent}    {line}" for line in refusal.acknowledge.splitlines())
+        yield from (f"{indent}    {safe(line)}" for line in refusal.acknowledge.splitlines())
 
 
 def creates(action: Action) -> bool:

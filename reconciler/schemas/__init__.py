@@ -24,10 +24,11 @@ from reconciler.manifests.provider import Provider
 from reconciler.plan import Plan
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Kind
+from reconciler.review import Review
 from reconciler.schemas.faults import faults_schema
 from reconciler.schemas.journal import journal_schema
 from reconciler.schemas.native import FREE_VALUES, native_schema
-from reconciler.schemas.plan import complete_diff, complete_plan
+from reconciler.schemas.plan import complete_diff, complete_plan, complete_review
 from reconciler.schemas.prices import price_check_schema
 from reconciler.schemas.pricing import PRICE_RULES, complete_prices
 from reconciler.schemas.probe import probe_schema
@@ -47,6 +48,9 @@ def schemas(kinds: Mapping[str, Kind] = KINDS) -> dict[str, Schema]:
         ),
         "diff.schema.json": complete_diff(
             titled(TypeAdapter(Diff).json_schema(mode="serialization"), "reconciler: a diff document")
+        ),
+        "review.schema.json": complete_review(
+            titled(TypeAdapter(Review).json_schema(mode="serialization"), "reconciler: a review document")
         ),
         "probe.schema.json": probe_schema(),
         "journal.schema.json": journal_schema(),

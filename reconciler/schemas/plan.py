@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 from reconciler.costs.count import Costs
 from reconciler.declared import FORMAT as DIFF_FORMAT
 from reconciler.plan import FORMAT
+from reconciler.review import FORMAT as REVIEW_FORMAT
 from reconciler.schemas.tidy import Schema, ordered, tidy
 
 FAILURE: Final = {
@@ -237,6 +238,60 @@ _DIFF: Final = {
 }
 
 
+_REVIEW: Final = {
+    "Review": {
+        "apiVersion": "The version of all our documents.",
+        "kind": "The kind of document.",
+        "format": "The version of this document; it grows when a field changes its meaning.",
+        "request": "The request that it is for; null where it is for none.",
+        "base": "What the proposal is merged into.",
+        "head": "The last commit of the proposal.",
+        "tree": "The git tree of the merge; null where there is a conflict.",
+        "conflicts": "The files that both sides changed.",
+        "mistakes": "What is wrong in the files of the proposal; with one, nothing is planned.",
+        "flags": "What the proposal changes in reconciler.yaml; the review was made without it.",
+        "acknowledged": "The acknowledgements that the base does not have.",
+        "not_planned": "The registries of which nothing was read.",
+        "plan": "What an apply of the merge would do; null where nothing could be planned.",
+        "diff": "What is declared differently for the registries that were not planned.",
+        "notes": "Remarks about the whole review.",
+    },
+    "Request": {
+        "forge": "github or gitlab.",
+        "repository": "As the forge calls it.",
+        "number": "Its number.",
+        "fork": "Whether it comes from another repository.",
+    },
+    "Mistake": {
+        "code": "A stable word for programs.",
+        "message": "What is wrong.",
+        "place": "Where; the file from the top of the repository.",
+        "hint": "How to fix it, where we know.",
+    },
+    "Flag": {
+        "code": "A stable word for programs.",
+        "message": "What changes.",
+        "place": "Where; null for what is gone.",
+    },
+    "NewAcknowledgement": {
+        "guard": "The guard that refused.",
+        "model": "The manifest's name; null for a guard over a registry or a run.",
+        "registry": "The registry; null for a guard over a run.",
+        "digest": "The digest of the change.",
+        "reason": "Why it is right.",
+        "expires": "The last day on which it holds; null for none.",
+        "place": "Where it is written.",
+    },
+    "NotPlanned": {
+        "registry": "Its name in reconciler.yaml.",
+        "kind": "The adapter that would speak to it.",
+        "target": "Its address, or the file of an embedded registry.",
+        "code": "no-credential, only-proposed (the base does not have it), or in-proposal (a file of it is).",
+        "reason": "Why nothing was read.",
+    },
+}
+
+
 def complete_plan(schema: Schema) -> Schema:
     """Explains every field, and says that every one is there."""
     describe(schema, "Plan", _FIELDS)
@@ -267,6 +322,18 @@ def complete_diff(schema: Schema) -> Schema:
     describe(schema, "Diff", _FIELDS | _DIFF)
     format_ = schema["properties"]["format"]
     schema["properties"]["format"] = {"description": format_["description"], "const": DIFF_FORMAT}
+    schema["properties"]["exit_code"] = {"description": "What the run ended with.", "type": "integer"}
+    return schema
+
+
+def complete_review(schema: Schema) -> Schema:
+    """Explains every field of a review."""
+    describe(schema, "Review", _FIELDS | _DIFF | _REVIEW)
+    for name, number in (("Plan", FORMAT), ("Diff", DIFF_FORMAT)):
+        told = schema["$defs"][name]["properties"]["format"]["description"]
+        schema["$defs"][name]["properties"]["format"] = {"description": told, "const": number}
+    format_ = schema["properties"]["format"]
+    schema["properties"]["format"] = {"description": format_["description"], "const": REVIEW_FORMAT}
     schema["properties"]["exit_code"] = {"description": "What the run ended with.", "type": "integer"}
     return schema
 

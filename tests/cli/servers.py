@@ -1,4 +1,4 @@
-"""Servers of other people that speak OpenAI's API, which .ci/servers installs."""
+"""Servers of other people, which .ci/servers installs. Those here speak OpenAI's API."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import subprocess
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -46,7 +47,7 @@ def aimock(folder: Path, *arguments: str, key: str | None = None) -> Iterator[st
     file.write_text(json.dumps({"fixtures": listed}))
     program = installed("aimock") / "node_modules" / "@copilotkit" / "aimock" / "dist" / "cli.js"
     command = ["node", str(program), "--port", "0", "--strict", "--fixtures", str(file), *arguments]
-    with _running(command, {"AIMOCK_API_KEYS": key} if key else {}) as port:
+    with running(command, {"AIMOCK_API_KEYS": key} if key else {}) as port:
         yield f"http://127.0.0.1:{port}/v1"
 
 
@@ -58,7 +59,7 @@ def mockllm(folder: Path) -> Iterator[str]:
     python = installed("mockllm") / "bin" / "python"
     # Its own command reloads on changes, and cannot be told not to.
     command = [str(python), "-m", "uvicorn", "mockllm.server:app", "--host", "127.0.0.1", "--port", "0"]
-    with _running(command, {"MOCKLLM_RESPONSES_FILE": str(file)}) as port:
+    with running(command, {"MOCKLLM_RESPONSES_FILE": str(file)}) as port:
         yield f"http://127.0.0.1:{port}/v1"
 
 
@@ -67,7 +68,7 @@ def _call(arguments: Mapping[str, Any]) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def _running(command: Sequence[str], environment: Mapping[str, str]) -> Iterator[int]:
+def running(command: Sequence[str], environment: Mapping[str, str] = MappingProxyType({})) -> Iterator[int]:
     """The port on which it says that it listens."""
     # What measures the coverage of our own processes has no place in those of others.
     inherited = {name: text for name, text in os.environ.items() if not name.startswith(("COV_", "PYTHON"))}

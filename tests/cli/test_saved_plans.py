@@ -298,6 +298,9 @@ def test_a_file_that_nothing_of_ours_would_have_written_is_refused(
         (b"\xff\xfe", "it is not UTF-8"),
         (b"[" * 200_000, "nested too deeply"),
         (b'{"kind": ' + b"9" * 5000 + b"}", "Exceeds the limit"),
+        (b'{"kind": 1e999999999}', "a number that no plan could hold"),
+        (b'{"kind": 1e99999999999999999999}', "a number that no plan could hold"),
+        (b'{"kind": "Plan", "format": 1, "a": ' + b"[" * 700 + b"]" * 700 + b"}", "nested too deeply"),
         (b'{"kind": "Plan"}', "its format is missing"),
     ],
 )
@@ -307,6 +310,30 @@ def test_what_is_no_plan_is_a_clear_error(folder: Folder, cli: Run, data: bytes,
     assert result.code == 1
     assert words in result.err
     assert result.err.startswith("error: plan.json:")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{"per": "a while"}, {"amount": "much"}, {"amount": None}, {"amount": "NaN"}, {"amount": "1E+999999999"}],
+)
+def test_a_price_that_is_none_is_no_plan(cli: Run, approved: Path, value: dict[str, Any]) -> None:
+    def change(document: dict[str, Any]) -> None:
+        action(document)["changes"][0]["live"]["value"].update(value)
+
+    edited(approved, change)
+    result = cli("show", "plan.json")
+    assert (result.code, result.err.startswith("error: plan.json: it does not read as a plan")) == (1, True)
+
+
+def test_actions_that_wait_for_each_other_are_refused(cli: Run, approved: Path) -> None:
+    def change(document: dict[str, Any]) -> None:
+        for index, other in enumerate(("Model/b", "Model/a")):
+            action(document, index)["after"] = [other]
+
+    edited(approved, change)
+    result = cli("apply", "plan.json", "--yes")
+    assert result.code == 1
+    assert "its actions wait for each other" in result.err
 
 
 def test_a_file_that_is_not_there_is_a_clear_error(cli: Run) -> None:

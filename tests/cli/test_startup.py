@@ -57,6 +57,16 @@ def test_validate_loads_no_client_and_no_diff(folder: Folder, words: tuple[str, 
     assert loaded(folder, HEAVY, "validate", *words) == "code 1, loaded []"
 
 
+def test_only_policies_load_what_checks_them(folder: Folder) -> None:
+    folder.models(manifest("a"))
+    (folder.path / "p.json").write_text('{"required": ["kind"]}')
+    with (folder.path / "reconciler.yaml").open("a") as config:
+        config.write("policies: [p.json]\n")
+    heavy = tuple(name for name in HEAVY if name != "jsonschema")
+    assert loaded(folder, heavy, "validate") == "code 0, loaded []"
+    assert loaded(folder, ("jsonschema",), "validate") == "code 0, loaded ['jsonschema']"
+
+
 def test_a_plan_loads_the_diff_library_only_when_it_needs_it(folder: Folder) -> None:
     folder.models(manifest("a"))
     names = ("deepdiff", "jsonschema", "uvicorn")  # httpx itself imports rich

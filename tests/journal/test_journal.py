@@ -230,10 +230,13 @@ def test_what_is_no_journal_is_named_and_stops_nothing(tmp_path: Path, text: str
     assert Folder(tmp_path).unended(9) == []
 
 
-def test_garbage_in_the_middle_is_no_torn_line(journal: Journal) -> None:
+@pytest.mark.parametrize(
+    "garbage", [b"garbage", b'{"a": 1e99999999999999999999}', b'{"format": 1E+999999999}']
+)
+def test_garbage_in_the_middle_is_no_torn_line(journal: Journal, garbage: bytes) -> None:
     journal.end(End(0))
     lines = journal.file.read_bytes().splitlines(keepends=True)
-    journal.file.write_bytes(lines[0] + b"garbage\n" + lines[-1])
+    journal.file.write_bytes(lines[0] + garbage + b"\n" + lines[-1])
     with pytest.raises(JournalError, match=r"jsonl:2: no line of JSON"):
         read(journal.file)
 

@@ -144,6 +144,15 @@ FOUND = [
 ]
 
 
+def test_a_number_that_cannot_be_read_is_one_mistake_wherever_it_stands(tmp_path: Path) -> None:
+    spec = f"{{native: {{orq: {{configuration: {{depth: {'9' * 50}}}}}}}}}"
+    config = load_config(write(tmp_path, {"a.yaml": model("a", spec)}), "reconciler.yaml")
+    loaded = load_manifests(config, relative_to=tmp_path)
+    assert {problem.code for problem in loaded.problems} == {"number-out-of-range"}
+    known = {problem.place for problem in loaded.problems}
+    assert [one for one in desire_all(config, loaded)[1] if one.place in known] == []
+
+
 def test_validate_names_every_mistake_of_every_file_sorted_by_place(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -278,6 +278,7 @@ def test_a_model_without_a_provider_is_read() -> None:
          "organisation 7"),
         ([live_model(provider={"provider_id": "openai", "organization_id": "vendor"})], [], None),
         ([live_model(provider=None)], [live_provider("house", organization_id=None)], None),
+        ([live_model(provider={"provider_id": {}, "organization_id": 7})], [live_provider("house")], None),
     ],
 )  # fmt: skip
 def test_our_own_providers_tell_whose_registry_it_is(

@@ -29,7 +29,17 @@ def test_a_secret_stands_as_text_or_as_the_object_in_its_text() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["planted", '"planted"', '["planted"]', "null", '{"a": planted}', '{"a":' * 100_000, ""]
+    "text",
+    [
+        "planted",
+        '"planted"',
+        '["planted"]',
+        "null",
+        '{"a": planted}',
+        '{"a": 1e99999999999999999999}',
+        '{"a":' * 100_000,
+        "",
+    ],
 )
 def test_a_text_that_is_no_object_is_told_by_its_name_alone(text: str) -> None:
     with pytest.raises(

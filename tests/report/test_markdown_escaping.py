@@ -159,3 +159,10 @@ def test_a_text_without_end_is_cut() -> None:
     page = Page(plan_markdown(plan(action(endless, "update", change("description", None, value(endless))))))
     assert len(page.markdown) < 5_000
     assert page.structure.count("<details>") == 2
+
+
+def test_half_a_character_is_written_out_where_a_size_is_counted() -> None:
+    for limit in (None, 20_000):
+        text = plan_markdown(full_of("half \ud800"), limit=limit)
+        assert "half \\ud800" in text
+        assert text.encode()

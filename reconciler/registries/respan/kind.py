@@ -24,7 +24,8 @@ def _account(objects: Sequence[LiveObject]) -> str | None:
     providers = {live.id for live in ours if live.resource == PROVIDER.resource}
     nested = [live.raw["provider"] for live in ours if isinstance(live.raw.get("provider"), Mapping)]
     # Of a managed provider, it may be the vendor's.
-    holders = [*(live.raw for live in ours), *(one for one in nested if one.get("provider_id") in providers)]
+    own = (one for one in nested if str(one.get("provider_id")) in providers)
+    holders = [*(live.raw for live in ours), *own]
     found = {str(holder["organization_id"]) for holder in holders if holder.get("organization_id")}
     return f"organisation {', '.join(sorted(found))}" if found else None
 
