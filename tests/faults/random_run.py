@@ -396,7 +396,7 @@ class _RandomRun:
                 self._wrong("untold", f"run {record.run} did not end, and nobody tells: {notes}")
             of = [one for one in found if one.run == record.run]
             told = {name for one in of for name in one.names}
-            changed = now.moved(left.before)
+            changed, moved = now.changed(left.before), now.moved(left.before)
             # What was answered as done may have been lost all the same, and no proof has come to say so.
             lost = [key for key in record.done if _mark(checkout.wants[key]) not in changed]
             must = {name for _, name in (*record.open, *lost)}
@@ -409,7 +409,7 @@ class _RandomRun:
                     is_new = checkout.wants[key].is_new
                     fits = {
                         "had been done": mark in changed or (self.plan.is_race and bool(now.of(mark))),
-                        "had not been done, and is planned again": mark not in changed
+                        "had not been done, and is planned again": mark not in moved
                         or (self.plan.is_race and not is_new),
                         "was answered as done, and is not so now: see the plan": key in record.done,
                         "was done in part, or somebody else has changed it since: see the plan": mark
