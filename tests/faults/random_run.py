@@ -406,7 +406,7 @@ class _RandomRun:
             for verdict in of:
                 for key in (key for key in record.intents if key[1] in verdict.names):
                     mark = _mark(checkout.wants[key])
-                    is_new = checkout.wants[key].is_new
+                    is_new = record.intents[key]["operation"] == "create"
                     fits = {
                         "had been done": mark in changed or (self.plan.is_race and bool(now.of(mark))),
                         "had not been done, and is planned again": mark not in moved
