@@ -10,6 +10,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 WORKERS ?= 2
 PYTEST_ARGS ?=
+FAULT_RUNS ?= 1000
+FAULT_SEED ?= 1
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= 1
 
@@ -28,8 +30,9 @@ demo: $(READY) ## plan, apply, an empty second plan, an edit and its plan, on th
 test: $(READY) ## all tests
 	$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(PYTEST_ARGS)
 
-faults: $(READY) ## the fault suite with every fault, longer than `make test`
+faults: $(READY) ## the fault suite with every fault, and 1,000 random runs (FAULT_RUNS, FAULT_SEED)
 	RECONCILER_FAULTS=all $(BIN)/python -m pytest -n $(WORKERS) $(PYTEST_ARGS) tests/faults
+	$(BIN)/python -m tests.faults.random_runs --runs $(FAULT_RUNS) --seed $(FAULT_SEED) --workers $(WORKERS)
 
 fuzz: $(READY) ## mutated input for everything that reads, FUZZ_SECONDS for each target, two at a time
 	nice -n 19 $(BIN)/python -m tests.fuzz all --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)

@@ -127,7 +127,8 @@ class _RequestRun:
             if self.of.registry.stop.requested:
                 break
         often = "once" if times == 1 else f"{times} times"
-        raise _Ended("failed", f"sent {often}; by what the registry shows, it has not happened", self.lost)
+        # Not `failed`: what a registry shows may be older than what it has stored.
+        raise _Ended("unproven", f"sent {often}; by what the registry shows, it has not happened", self.lost)
 
     def _is_so(self) -> bool:
         """Whether an earlier request of the action has brought about what this one is for."""

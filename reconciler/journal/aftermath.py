@@ -32,6 +32,12 @@ _UNCLEAR: Final = _Verdict("is not known, because the manifest is refused now: s
 _UNREAD: Final = _Verdict("is not known, because the registry could not be read now", is_final=False)
 _NOT_READ: Final = _Verdict("is not known, because this run does not read the registry", is_final=False)
 _LEFT_OUT: Final = _Verdict("is not known, because this run leaves the manifest out", is_final=False)
+_TAKEN_BACK: Final = _Verdict("was answered as done, and is not so now: see the plan")
+
+
+_ANSWERED: Final[Status] = "done"
+_IN_DOUBT: Final[tuple[Status, ...]] = (_ANSWERED, "unproven")
+"""What a run may say of an action that no reading has proven after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +56,17 @@ def aftermath(run: Run, now: Plan, *, applied: Plan, declared: Collection[tuple[
     key of every manifest, also of those that the plans leave out.
     """
     verdicts: dict[_Verdict, list[str]] = defaultdict(list)
-    for intent in run.open:
-        verdicts[_verdict(run, intent, now, applied, declared)].append(f"{intent.registry}: {intent.name}")
+    for intent in run.intents.values():
+        result = run.results.get(intent.key)
+        if result is not None and (result.status not in _IN_DOUBT or run.is_proven(intent.registry)):
+            continue
+        verdict = _verdict(run, intent, now, applied, declared)
+        if result is not None and result.status == _ANSWERED:
+            if verdict in (_NOT_DONE, _REFUSED, _MOVED):
+                verdict = _TAKEN_BACK
+            elif verdict not in (_UNREAD, _NOT_READ, _LEFT_OUT):
+                continue  # it was answered, and nothing speaks against it
+        verdicts[verdict].append(f"{intent.registry}: {intent.name}")
     return Aftermath(tuple(_notes(run, verdicts)), all(verdict.is_final for verdict in verdicts))
 
 
@@ -121,11 +136,12 @@ def _ordered(fields: list[dict[str, Any]]) -> list[str]:
 
 
 def _notes(run: Run, verdicts: dict[_Verdict, list[str]]) -> Iterator[str]:
-    done: Status = "done"
-    count, open_ = run.count(done), len(run.open)
+    unproven: Status = "unproven"
+    count, open_ = run.count(_ANSWERED) - len(verdicts.get(_TAKEN_BACK, ())), len(run.open)
+    doubted = f", {run.count(unproven)} unproven" if run.count(unproven) else ""
     whose = f"run {run.id} of {run.begin.at} by {run.begin.actor.name} on {run.begin.actor.host}"
-    what = f"{count} done, {open_} without a result" if open_ else f"{count} done, nothing open"
-    yield f"{whose} did not end: {what}"
+    left = f"{open_} without a result" if open_ else "nothing open"
+    yield f"{whose} did not end: {count} done{doubted}, {left}"
     for verdict, names in verdicts.items():
         shown = ", ".join(names[:_NAMES_SHOWN])
         rest = len(names) - _NAMES_SHOWN

@@ -52,6 +52,10 @@ class Run:
         """What was about to be sent and has no result."""
         return [intent for key, intent in self.intents.items() if key not in self.results]
 
+    def is_proven(self, registry: str) -> bool:
+        """Whether ``registry`` was read once more after the writes of the run, or need not be."""
+        return any(proof.registry == registry and proof.is_known for proof in self.proofs)
+
     def count(self, status: Status) -> int:
         return sum(result.status == status for result in self.results.values())
 

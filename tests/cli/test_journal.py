@@ -302,6 +302,40 @@ def test_a_plan_that_was_saved_with_its_notes_does_not_say_them_twice(folder: Fo
     assert len(told) == len(set(told)) == 2
 
 
+def test_what_was_answered_as_done_and_not_proven_is_looked_at_again(folder: Folder, cli: Run) -> None:
+    folder.models(manifest("a"), manifest("b"))
+    cli("apply", "--yes")
+    [crashed] = records(folder)
+    cut(crashed, at='"record":"proof"')
+    folder.models(manifest("a"), manifest("b", price="0.3"))  # as if `b` had not been stored
+    told = [note for note in cli("plan", "-o", "json").document["notes"] if crashed.id in note]
+    assert told[0].endswith("did not end: 1 done, nothing open")
+    assert told[1].endswith(
+        "was answered as done, and is not so now: see the plan "
+        "(found out by reading the registry now): sandbox: b"
+    )
+
+
+def test_what_was_proven_is_not_told_again(folder: Folder, cli: Run) -> None:
+    folder.models(manifest("a"))
+    cli("apply", "--yes")
+    cut(records(folder)[0], at='"record":"end"')
+    folder.models(manifest("a", price="0.3"))
+    [note] = cli("plan", "-o", "json").document["notes"]
+    assert note.endswith("did not end: 1 done, nothing open")
+
+
+def test_what_ended_unproven_without_a_report_is_looked_at(folder: Folder, cli: Run) -> None:
+    folder.models(manifest("a"))
+    cli("apply", "--yes")
+    [crashed] = records(folder)
+    cut(crashed, at='"record":"proof"')
+    crashed.file.write_text(crashed.file.read_text().replace('"status":"done"', '"status":"unproven"'))
+    first, second = cli("plan", "-o", "json").document["notes"]
+    assert first.endswith("did not end: 0 done, 1 unproven, nothing open")
+    assert "had been done (found out by reading the registry now): sandbox: a" in second
+
+
 def test_a_torn_last_line_is_left_out(folder: Folder, cli: Run) -> None:
     folder.models(manifest("a"))
     cli("apply", "--yes")

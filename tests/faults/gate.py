@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,11 +39,10 @@ class Gate:
 
 
 @contextmanager
-def on_a_socket(app: Any) -> Iterator[str]:
-    """Serves ``app`` on a loopback port, and gives its address."""
+def on_sockets(app: Any, count: int) -> Iterator[tuple[list[int], uvicorn.Server]]:
+    """Serves ``app`` on that many loopback ports; gives them, and the server."""
     config = uvicorn.Config(
         app,
-        port=0,
         http=CuttableProtocol,
         lifespan="off",
         log_config=None,
@@ -51,13 +51,23 @@ def on_a_socket(app: Any) -> Iterator[str]:
         access_log=False,
     )
     server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
+    listening = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    thread = threading.Thread(target=server.run, kwargs={"sockets": listening}, daemon=True)
     thread.start()
     try:
         while not server.started:
             assert thread.is_alive()
             threading.Event().wait(0.005)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+        yield [one.getsockname()[1] for one in listening], server
     finally:
         server.should_exit = True
         thread.join(timeout=10)
+        for one in listening:
+            one.close()
+
+
+@contextmanager
+def on_a_socket(app: Any) -> Iterator[str]:
+    """Serves ``app`` on a loopback port, and gives its address."""
+    with on_sockets(app, 1) as ([port], _server):
+        yield f"http://127.0.0.1:{port}"

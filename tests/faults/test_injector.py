@@ -14,9 +14,11 @@ import httpx
 import pytest
 from cli.folder import Folder
 from embedded.client import new_model
+from starlette.responses import PlainTextResponse
 
 from reconciler.embedded import Options, create_app
 from reconciler.embedded.faults.faults import Faults
+from reconciler.embedded.faults.injector import FaultInjector
 from reconciler.embedded.faults.rules import FaultFile
 
 from .gate import Gate
@@ -175,6 +177,37 @@ def test_reads_are_stale_for_a_time_and_until_the_faults_are_off(served: Served)
     served.rules({"stale": "0ms"})
     served.create(id="second")
     assert served.ids() == ["support", "second"]
+
+
+def test_a_stale_read_that_takes_its_time_outlives_the_staleness(tmp_path: Path) -> None:
+    app = create_app(tmp_path / "registry.db", options=OPTIONS)
+    store = app.state.store
+    begun, going, counts = asyncio.Event(), asyncio.Event(), []
+
+    async def slow(scope: Any, _receive: Any, send: Any) -> None:
+        if scope["query_string"] == b"slow":
+            begun.set()
+            await going.wait()
+        with store.reading() as connection:
+            counts.append(connection.execute("SELECT count(*) FROM orq_model").fetchone())
+        await PlainTextResponse("")(scope, _receive, send)
+
+    rules = FaultFile.model_validate({"faults": [{"stale": "1 read"}]})
+    injector = FaultInjector(slow, faults=Faults(rules), store=store)
+
+    async def scenario() -> None:
+        transport = httpx.ASGITransport(app=injector)
+        async with httpx.AsyncClient(transport=transport, base_url="http://registry") as client:
+            await client.post("/v2/models", json={})
+            first = asyncio.create_task(client.get("/v2/models?slow"))
+            await begun.wait()
+            await client.get("/v2/models")
+            going.set()
+            assert (await first).status_code == 200
+
+    asyncio.run(scenario())
+    store.close()
+    assert len(counts) == 3
 
 
 def test_a_lost_write_is_answered_as_any_other(served: Served) -> None:

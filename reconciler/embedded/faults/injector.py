@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import Iterable
-from contextlib import ExitStack
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from email.utils import formatdate
 from http import HTTPStatus
@@ -64,11 +64,31 @@ class _Stale:
     snapshot: Snapshot
     until: float
     reads: float
+    readers: int = 0
+    is_over: bool = False
 
     def takes(self) -> bool:
         """Whether one more read is stale. Counts it."""
         self.reads -= 1
         return self.reads >= 0 and time.monotonic() < self.until
+
+    @contextmanager
+    def reading(self) -> Iterator[Snapshot]:
+        """Keeps the snapshot open, also where it ends meanwhile for the reads that come later."""
+        self.readers += 1
+        try:
+            yield self.snapshot
+        finally:
+            self.readers -= 1
+            self._close()
+
+    def end(self) -> None:
+        self.is_over = True
+        self._close()
+
+    def _close(self) -> None:
+        if self.is_over and not self.readers:
+            self.snapshot.close()
 
 
 class FaultInjector:
@@ -99,8 +119,8 @@ class FaultInjector:
             return next(sent, {"type": "http.disconnect"})
 
         with ExitStack() as stack:
-            if call.kind in READS and (snapshot := self._snapshot()) is not None:
-                stack.enter_context(self._store.as_of(snapshot))
+            if call.kind in READS and (stale := self._still_stale()) is not None:
+                stack.enter_context(self._store.as_of(stack.enter_context(stale.reading())))
             if losing:
                 stack.enter_context(self._store.losing())
             await self._app({**scope}, receive, answer.take)
@@ -115,15 +135,15 @@ class FaultInjector:
         until = math.inf if staleness.seconds is None else time.monotonic() + staleness.seconds
         self._stale = _Stale(snapshot, until, staleness.reads or math.inf)
 
-    def _snapshot(self) -> Snapshot | None:
+    def _still_stale(self) -> _Stale | None:
         if self._stale is not None and not (self._faults.on and self._stale.takes()):
             self._forget()
-        return None if self._stale is None else self._stale.snapshot
+        return self._stale
 
     def _forget(self) -> None:
         stale, self._stale = self._stale, None
         if stale is not None:
-            stale.snapshot.close()
+            stale.end()
 
 
 @dataclass(slots=True)
