@@ -118,6 +118,10 @@ class Acknowledged:
     def _expired(self, entry: Acknowledgement) -> bool:
         return entry.expires is not None and dt.date.fromisoformat(entry.expires) < self.today
 
+    def expired(self) -> list[str]:
+        """What to say about those that are expired."""
+        return [_expiry(entry, place) for entry, place in self.entries if self._expired(entry)]
+
     def remarks(self, not_planned: Collection[tuple[str, str]] = ()) -> list[str]:
         """What to say about those that are expired or match nothing any more.
 
@@ -126,16 +130,23 @@ class Acknowledged:
         """
         remarks = []
         for index, (entry, place) in enumerate(self.entries):
-            what = f"{place}: the acknowledgement of {entry.about}"
             unknown = any(
                 entry.registry in (None, registry) and entry.model in (None, model)
                 for registry, model in not_planned
             )
             if self._expired(entry):
-                remarks.append(f"{what} expired on {entry.expires}")
+                remarks.append(_expiry(entry, place))
             elif index not in self._used and not unknown:
-                remarks.append(f"{what} matches nothing any more; delete it")
+                remarks.append(f"{_named(entry, place)} matches nothing any more; delete it")
         return remarks
+
+
+def _named(entry: Acknowledgement, place: Place) -> str:
+    return f"{place}: the acknowledgement of {entry.about}"
+
+
+def _expiry(entry: Acknowledgement, place: Place) -> str:
+    return f"{_named(entry, place)} expired on {entry.expires}"
 
 
 def load_acknowledgements(path: Path, shown_as: str) -> Acknowledged:
