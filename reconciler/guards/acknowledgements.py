@@ -7,6 +7,7 @@ reviews the change reviews them.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,9 @@ from pydantic import Field, model_validator
 
 from reconciler.errors import InputError, Place, Problem
 from reconciler.manifests.fields import Name, Omittable, Strict, failure, matching
+from reconciler.manifests.files import read_regular
 from reconciler.manifests.problems import validate
-from reconciler.manifests.yamltree import locate, parse
+from reconciler.manifests.yamltree import DEFAULT_LIMITS, locate, parse
 
 FILE = "acknowledgements.yaml"
 
@@ -154,13 +156,15 @@ def load_acknowledgements(path: Path, shown_as: str) -> Acknowledged:
 
     Raises InputError with every mistake.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return Acknowledged()
-    except OSError as error:
-        reason = error.strerror or "cannot be read"
-        raise InputError([Problem("file-unreadable", reason, Place(shown_as))]) from None
+    # A stranger may have proposed it: what it links to must not be told.
+    if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+        message, hint = "the link leads out of the folder", "put the file itself there"
+        raise InputError([Problem("link-leaves-folder", message, Place(shown_as), hint)])
+    data = read_regular(path, shown_as, DEFAULT_LIMITS.file_bytes)
+    if isinstance(data, Problem):
+        raise InputError([data])
     return read_acknowledgements(data, shown_as)
 
 

@@ -44,9 +44,7 @@ def applied(cli: Run, *words: str) -> tuple[int, dict[str, str], dict[str, Any]]
 
 def refusals(document: dict[str, Any]) -> list[str]:
     parts = document["plan"]["registries"]
-    return [
-        refusal["code"] for part in parts for action in part["actions"] for refusal in action["refusals"]
-    ]
+    return [refusal["code"] for part in parts for action in part["actions"] for refusal in action["refusals"]]
 
 
 def prices(cli: Run) -> list[str]:
@@ -162,7 +160,7 @@ def test_what_holds_is_applied_and_reported_where_the_scope_fits_no_manifest_any
     assert (code, statuses) == (4, {"a": "stale", "b": "done"})
     verdicts = [(one["name"], one["verdict"]) for one in document["delta"]["entries"]]
     assert verdicts == [("a", "gone"), ("b", "gone")]
-    last = list(Journal(folder.path / ".reconciler" / "journal").runs())[0]
+    last = next(iter(Journal(folder.path / ".reconciler" / "journal").runs()))
     assert isinstance(last, Recorded)
     assert last.end is not None
     assert (last.end.exit_code, last.end.error) == (4, None)
