@@ -27,13 +27,13 @@ def assert_real(session: str, folder: Path, *, anew: Sequence[str] = ()) -> None
     assert len(parts) > 1
     for shown_command, shown in zip(parts[1::2], parts[2::2], strict=True):
         command = re.sub(r"^> ", "", shown_command, flags=re.MULTILINE)
-        texts = [_run(command, folder), shown]
+        texts = [output_of(command, folder), shown]
         for pattern in anew:
             texts = [re.sub(pattern, "…", text) for text in texts]
         assert f"$ {shown_command}{texts[0]}" == f"$ {shown_command}{texts[1]}"
 
 
-def _run(command: str, folder: Path) -> str:
+def output_of(command: str, folder: Path) -> str:
     here = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
     process = subprocess.run(
