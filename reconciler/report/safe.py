@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
+
+_COMMAND: Final = re.compile(r"##\[|^::(?=[a-z])")
+"""How the commands of a job's log begin: in GitHub's old form anywhere, in its new one where a line begins."""
 
 LONGEST: Final = 16_384
 """Characters of one text; nobody reads more of a name, and a registry may send millions."""
@@ -12,12 +16,17 @@ LONGEST: Final = 16_384
 def safe(text: object) -> str:
     """``text`` on one line, with everything written out that a terminal could obey, hide or not encode.
 
-    What is longer than LONGEST is cut.
+    What is longer than LONGEST is cut. What the log of a CI job would take for a command is broken up.
     """
     line = str(text)
     if len(line) > LONGEST:
         line = f"{line[:LONGEST]}…"
+    line = _COMMAND.sub(lambda found: f"{found[0][0]}{_hex(found[0][1])}{found[0][2:]}", line)
     return line if line.isprintable() else "".join(c if c.isprintable() else _escaped(c) for c in line)
+
+
+def _hex(character: str) -> str:
+    return f"\\x{ord(character):02x}"
 
 
 def _escaped(character: str) -> str:

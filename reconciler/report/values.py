@@ -49,7 +49,7 @@ def _text(value: Shown) -> str:
         return "true" if value.value else "false"
     if isinstance(value.value, str):
         if value.value.isprintable() and not _NEEDS_QUOTES.fullmatch(value.value):
-            return value.value
+            return safe(value.value)
         return safe(json.dumps(value.value, ensure_ascii=False))
     return safe(canonical(value.value))
 

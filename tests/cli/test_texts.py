@@ -228,3 +228,15 @@ def test_an_empty_folder_of_manifests_is_remarked_on(folder: Folder) -> None:
     result = folder.process("validate")
     assert (result.code, result.err) == (0, "")
     assert result.out.endswith("note: models holds no manifest\n")
+
+
+def test_no_text_of_a_manifest_is_a_command_of_a_job_log(folder: Folder, cli: Run) -> None:
+    text = manifest("a", more='  display_name: "##[error file=a]Approved"').replace(
+        "family: gpt-4o", 'family: "::add-mask::pricing"'
+    )
+    folder.models(text)
+    for words in (["plan"], ["plan", "-o", "markdown"], ["apply", "--yes"]):
+        out = cli(*words).out
+        assert "#\\x23[error file=a]Approved" in out
+        assert "##[" not in out
+        assert not any(line.strip().startswith("::") for line in out.splitlines())
