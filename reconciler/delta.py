@@ -6,10 +6,11 @@ from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from reconciler.fingerprints import moved_paths
+from reconciler.fingerprints import moved_paths, paths_of, planned_near
+from reconciler.manifests.problems import dotted
 from reconciler.plan import Action, Change, Plan, RegistryPlan, Shown, key_of
 from reconciler.registries import KINDS
-from reconciler.registries.rows import Table
+from reconciler.registries.rows import Path, Table
 
 Verdict = Literal["holds", "done", "moved", "refused", "gone", "unknown", "new"]
 """What became of a reviewed action.
@@ -102,30 +103,71 @@ def _one(then: Action, now: Action | None, table: Table) -> Entry:
         return _entry(then, "done", reason="it is as declared by now")
     if now.operation == "refused":
         return _entry(then, "refused", reason=now.refusals[0].message)
+    beside = sorted(planned_near(now.rests_on) ^ planned_near(then.rests_on)) if not then.basis else []
     if now.digest == then.digest:
-        return _entry(then, "holds")
-    fields = tuple(_fields(then.changes, now.changes))
+        if not beside:
+            return _entry(then, "holds")
+        names = ", ".join(f"'{identity}' (the same {what})" for identity, what in beside)
+        return _entry(then, "moved", reason=f"what it would stand beside is not what it was: {names}")
+    moved = _moved(then, now, table)
+    fields = tuple(_fields(then.changes, now.changes, _still(table, moved)))
     edits = [edit.edit() for action in (then, now) for request in action.requests for edit in request.edits]
     told = {path for edit in edits for path in (edit.path, table.shown_at(edit.path))}
     told |= table.derived_paths(edits)
-    undeclared = tuple(".".join(path) for path in moved_paths(then.basis, now.basis) if path not in told)
+    undeclared = tuple(".".join(path) for path in moved if path not in told)
     reason = None if then.operation == now.operation else f"{then.operation} then, {now.operation} now"
     return _entry(then, "moved", fields=fields, undeclared=undeclared, reason=reason)
 
 
-def _fields(then: tuple[Change, ...], now: tuple[Change, ...]) -> Iterator[MovedField]:
+def _moved(then: Action, now: Action, table: Table) -> list[Path]:
+    """The wire paths whose live values moved between two plans.
+
+    What only one of them rests on says that only where both replace what it stands in.
+    """
+    both = paths_of(then.basis) & paths_of(now.basis)
+    inside = _touched(then) & _touched(now)
+    whole = table.update.whole and bool(inside)
+    return [
+        path
+        for path in moved_paths(then.basis, now.basis)
+        if path in both or whole or (path[0] in inside and path[0] in table.update.replaces)
+    ]
+
+
+def _touched(action: Action) -> set[str]:
+    return {edit.path[0] for request in action.requests for edit in request.edits}
+
+
+def _still(table: Table, moved: Collection[Path]) -> frozenset[str]:
+    """The fields whose live values are known not to have moved."""
+    return frozenset(
+        dotted(item.path) for item in table.fields() if item.shown and item.shown.path not in moved
+    )
+
+
+def _fields(
+    then: tuple[Change, ...], now: tuple[Change, ...], still: Collection[str] = ()
+) -> Iterator[MovedField]:
+    """``still`` are the fields whose live values have not moved: there it is the manifest that has."""
     before, after = ({change.path: change for change in some} for some in (then, now))
     for path in dict.fromkeys([*before, *after]):
         old, new = before.get(path), after.get(path)
-        if old is not None and new is not None and (old.live, old.desired) == (new.live, new.desired):
-            continue
-        yield MovedField(
-            path,
-            old.live if old else None,
-            new.live if new else None,
-            old.desired if old else None,
-            new.desired if new else None,
-        )
+        if old is not None and new is not None:
+            if (old.live, old.desired) != (new.live, new.desired):
+                yield MovedField(path, old.live, new.live, old.desired, new.desired)
+        elif old is not None:
+            # As declared by now: what is live is what the manifest asks for.
+            yield (
+                MovedField(path, old.live, old.live, old.desired, old.live)
+                if path in still
+                else MovedField(path, old.live, None, old.desired, None)
+            )
+        elif new is not None:
+            yield (
+                MovedField(path, new.live, new.live, new.live, new.desired)
+                if path in still
+                else MovedField(path, None, new.live, None, new.desired)
+            )
 
 
 def _entry(

@@ -258,6 +258,12 @@ def declared_changes(before: Desired, after: Desired) -> tuple[Change, ...]:
     return tuple(changes)
 
 
+def declared_value(desired: Desired, path: Path) -> Shown:
+    """What a manifest declares for one of its fields, as a plan shows it."""
+    item, value = desired.fields[path]
+    return _shown(item, value, desired.units.get(path))
+
+
 def unmanaged(desired: Desired, table: Table, live: LiveObject) -> Iterator[Unmanaged]:
     """The fields that are set live and that the manifest leaves out."""
     points = {item.points[0].path for item, _ in desired.fields.values()}

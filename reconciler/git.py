@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Iterator
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,6 +18,17 @@ from reconciler.errors import ReconcilerError
 _SECONDS: Final = 20.0
 _LINK: Final = "120000"
 _FILES: Final = frozenset({"100644", "100755"})
+
+
+_QUIET: Final = {"GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+_UNCONFIGURED: Final = {
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_CONFIG_COUNT": "0",
+    "GIT_ATTR_NOSYSTEM": "1",
+    "XDG_CONFIG_HOME": os.devnull,
+}
+"""Nothing of the machine's or the user's settings; the attributes of a user stand below XDG_CONFIG_HOME."""
 
 
 class GitError(ReconcilerError):
@@ -75,12 +87,35 @@ def merged(folder: Path, base: str, head_: str) -> Merged:
     """
     words = ("merge-tree", "--write-tree", "-z", "--name-only", "--no-messages", base, head_)
     try:
-        code, out = _ended(folder, *words, well=(0, 1))
+        with tempfile.TemporaryDirectory(prefix="reconciler-") as scratch:
+            code, out = _ended(Path(scratch), *words, well=(0, 1), environment=_bare(folder, Path(scratch)))
     except GitError as error:
         hint = "it needs git 2.38 or newer, and the history of both sides (fetch-depth: 0)"
         raise GitError(f"cannot merge {head_[:12]} into {base[:12]}: {error.message}", hint=hint) from None
     tree, *paths = [os.fsdecode(part) for part in out.split(b"\0") if part]
     return Merged(tree) if code == 0 else Merged(None, tuple(dict.fromkeys(paths)))
+
+
+def _bare(folder: Path, scratch: Path) -> dict[str, str]:
+    """Makes a repository in ``scratch`` that has the objects of that of ``folder``, and nothing else of it.
+
+    What is checked out, and what anybody has configured, may name drivers that merge in their own way.
+    """
+    form, objects, shallow = _text(
+        _git(
+            folder,
+            "rev-parse",
+            "--path-format=absolute",
+            "--show-object-format",
+            "--git-path",
+            "objects",
+            "--git-path",
+            "shallow",
+        )
+    ).split("\n")
+    _git(scratch, "init", "-q", "--bare", "--template=", f"--object-format={form}", environment=_UNCONFIGURED)
+    own = {"GIT_DIR": str(scratch), "GIT_OBJECT_DIRECTORY": objects}
+    return _UNCONFIGURED | own | ({"GIT_SHALLOW_FILE": shallow} if Path(shallow).is_file() else {})
 
 
 def path_in_repository(folder: Path) -> str:
@@ -141,13 +176,15 @@ def contents(folder: Path, names: Iterable[str]) -> Iterator[bytes]:
         start = end + 2 + size
 
 
-def _git(folder: Path, *words: str) -> bytes:
-    return _ended(folder, *words)[1]
+def _git(folder: Path, *words: str, environment: Mapping[str, str] | None = None) -> bytes:
+    return _ended(folder, *words, environment=environment)[1]
 
 
-def _ended(folder: Path, *words: str, well: tuple[int, ...] = (0,)) -> tuple[int, bytes]:
+def _ended(
+    folder: Path, *words: str, well: tuple[int, ...] = (0,), environment: Mapping[str, str] | None = None
+) -> tuple[int, bytes]:
     """What git ends with, one of ``well``, and what it writes. Raises GitError for any other end."""
-    process = _open(folder, *words)
+    process = _open(folder, *words, environment=environment)
     try:
         out, said = process.communicate(timeout=_SECONDS)
     except subprocess.TimeoutExpired:
@@ -159,9 +196,9 @@ def _ended(folder: Path, *words: str, well: tuple[int, ...] = (0,)) -> tuple[int
     return process.returncode, out
 
 
-def _open(folder: Path, *words: str) -> subprocess.Popen[bytes]:
+def _open(folder: Path, *words: str, environment: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     command = ["git", "--no-optional-locks", "--no-replace-objects", "-c", "core.fsmonitor=false"]
-    environment = {**os.environ, "GIT_NO_LAZY_FETCH": "1", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    environment = {**os.environ, **_QUIET, **(environment or {})}
     pipe = subprocess.PIPE
     try:
         return subprocess.Popen(  # noqa: S603 - the words are ours, and a revision never an option

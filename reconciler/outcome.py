@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from reconciler.errors import ExitCode
-from reconciler.plan import Action, Failure, Operation, Plan, RegistryPlan, canonical, key_of
+from reconciler.plan import Action, Failure, Operation, Plan, RegistryPlan, Scope, canonical, key_of
 
 Status = Literal["done", "unchanged", "refused", "failed", "unproven", "skipped", "stale"]
 
@@ -86,31 +86,30 @@ class Proof:
     """What one registry shows after the run, and what a new plan on that would do.
 
     ``read``: `again` after its writes; `failed`, with ``failure``; `interrupted`, where a second signal
-    came first; `before` where nothing was written, so that what was read for the plan still counts. With
-    `failed` and `interrupted`, what is left is not known.
+    came first; `before` where nothing was written, so that what was read for the plan still counts;
+    `left-out` where the plan is not about it. With the last two and `failed`, what is left is not known.
+    ``selected``: the plan was for some of the manifests only.
     """
 
     registry: str
-    read: Literal["again", "before", "failed", "interrupted"]
+    read: Literal["again", "before", "failed", "interrupted", "left-out"]
     failure: Failure | None = None
     left: tuple[Left, ...] = ()
+    selected: bool = False
 
     @property
     def is_known(self) -> bool:
         return self.read in ("again", "before") and self.failure is None
 
 
-def proof_of(
-    part: RegistryPlan, read: Literal["again", "before"], outcome: Outcome, executed: Sequence[Action]
-) -> Proof:
-    """The proof of a registry from its part of a new plan. ``executed`` are the actions that had the
-    ``outcome``."""
+def proof_of(part: RegistryPlan, read: Literal["again", "before"], outcome: Outcome, executed: Plan) -> Proof:
+    """A registry by its part of a new plan. ``executed`` is the plan that has the ``outcome``."""
     done = {
         result.key for result in outcome.results if (result.registry, result.status) == (part.name, "done")
     }
     was_set = {
         action.key: {(change.path, canonical(change.wire_desired)) for change in action.changes}
-        for action in executed
+        for action in executed.actions()
         if action.registry == part.name and action.key in done
     }
 
@@ -121,14 +120,14 @@ def proof_of(
         return Left(action.resource, action.name, action.operation, fields, tuple(again))
 
     rest = tuple(left(action) for action in part.actions if action.operation != "none")
-    return Proof(part.name, read, part.failure, rest)
+    return Proof(part.name, read, part.failure, rest, selected=executed.scope != Scope())
 
 
 def is_proven(proofs: Sequence[Proof]) -> bool:
     """Whether every registry that was written to shows what was done, so that a new plan does not ask for
     it once more."""
     once_more = any(each.again for proof in proofs for each in proof.left)
-    return not once_more and all(proof.is_known or proof.read == "before" for proof in proofs)
+    return not once_more and all(proof.is_known or proof.read in ("before", "left-out") for proof in proofs)
 
 
 def settled(action: Action, status: Status, reason: str) -> ActionResult:

@@ -34,7 +34,6 @@ from reconciler.manifests.selecting import fits
 from reconciler.matching import Found, Match, Missing, Unclear, left_alone, match_all, wanted_key
 from reconciler.plan import (
     Action,
-    Change,
     Failure,
     LeftAlone,
     NotHeld,
@@ -485,10 +484,6 @@ class _RegistryPlanner:
 
 def _first(parts: list[Any]) -> Any:
     return parts[0]
-
-
-def _change_json(change: Change) -> list[Any]:
-    return [change.path, change.wire_live, change.wire_desired]
 
 
 def _edit_json(edit: PlannedEdit) -> list[Any]:

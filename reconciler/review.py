@@ -219,14 +219,15 @@ def _flags(base: LoadedConfig, proposal: LoadedConfig) -> Iterator[Flag]:
                 f"the new registry '{name}', {entry.kind} at {_target(entry)}, is not asked and not planned"
             )
             yield Flag("registry-new", told, place)
-        elif (old.kind, _target(old)) != (entry.kind, _target(entry)):
+            continue
+        if (old.kind, _target(old)) != (entry.kind, _target(entry)):
             was, is_ = f"{old.kind} at {_target(old)}", f"{entry.kind} at {_target(entry)}"
-            told = f"registry '{name}' would be {is_}; it is {was}, and only that one was asked"
+            told = f"registry '{name}' would be {is_}; it is {was}, and only that one counts here"
             yield Flag("registry-moved", told, place)
-        elif _credentials(old) != _credentials(entry):
+        if _credentials(old) != _credentials(entry):
             told = f"registry '{name}' would read its credential from elsewhere; that was not done"
             yield Flag("credential-moved", told, place)
-        elif old != entry:
+        if _others(old) != _others(entry):
             yield Flag("registry-changed", f"other settings of registry '{name}' change", place)
     for name in before.registries:
         if name not in after.registries:
@@ -255,6 +256,11 @@ def _secrets(before: dict[str, SecretEntry], proposal: LoadedConfig) -> Iterator
 
 def _credentials(entry: RegistryEntry) -> Any:
     return entry.token, entry.auth, entry.insecure_http
+
+
+def _others(entry: RegistryEntry) -> dict[str, Any]:
+    told = {"kind", "url", "embedded", "token", "auth", "insecure_http"}
+    return {name: getattr(entry, name) for name in type(entry).model_fields if name not in told}
 
 
 def _target(entry: RegistryEntry) -> str:

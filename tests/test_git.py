@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reconciler.git import head
+from reconciler.git import head, merged
 
 
 def git(folder: Path, *words: str) -> str:
@@ -48,4 +48,30 @@ def test_a_program_that_the_repository_names_is_not_run(tmp_path: Path) -> None:
     program.chmod(0o755)
     git(tmp_path, "config", "core.fsmonitor", str(program))
     assert head(tmp_path) is not None
+    assert not ran.exists()
+
+
+def test_a_merge_obeys_nothing_that_is_checked_out_or_configured(tmp_path: Path) -> None:
+    """Attributes may name a driver that takes both sides, or a program."""
+    git(tmp_path, "init", "-q", "-b", "main")
+    (tmp_path / "a.yaml").write_text("price: 1\n")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "one")
+    git(tmp_path, "checkout", "-qb", "topic")
+    ran = tmp_path / "ran"
+    (tmp_path / ".gitattributes").write_text("a.yaml merge=evil\n")
+    (tmp_path / "a.yaml").write_text("price: 2\n")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-qm", "two")
+    git(tmp_path, "checkout", "-q", "main")
+    (tmp_path / "a.yaml").write_text("price: 3\n")
+    git(tmp_path, "commit", "-qam", "three")
+    git(tmp_path, "config", "merge.evil.driver", f"touch {ran}; cp %B %A")
+    base, topic = (git(tmp_path, "rev-parse", name) for name in ("main", "topic"))
+    for name in ("main", "topic"):
+        git(tmp_path, "checkout", "-q", name)
+        assert merged(tmp_path, base, topic).tree is None
+    (tmp_path / ".git" / "info").mkdir(exist_ok=True)
+    (tmp_path / ".git" / "info" / "attributes").write_text("a.yaml merge=union\n")
+    assert merged(tmp_path, base, topic).tree is None
     assert not ran.exists()

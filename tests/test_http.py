@@ -1019,7 +1019,7 @@ def test_no_tag_hides_a_secret_and_no_secret_is_taken_for_a_tag() -> None:
 
 @pytest.mark.parametrize("spelled", [str, lambda text: json.dumps(text)[1:-1], repr, html.escape, quote])
 def test_a_secret_of_a_thousand_signs_is_found_whole(spelled: Callable[[str], str]) -> None:
-    """A registry makes its own access tokens; a pattern for each sign of such a one takes seconds to build."""
+    """A registry makes its own access tokens; to build a pattern for each sign of one takes seconds."""
     secret = Secret("TOKEN", "<[{\"'/" * 2_000)
     said = harmless(f"it is {spelled(secret.reveal())} I think", [secret])
     assert "[secret TOKEN]" in said

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import click
 import pytest
 import yaml
 from scaffolded import ROOT, actionlint, check_jsonschema, parsed, script, steps, workflow, written, zizmor
@@ -502,3 +503,17 @@ def test_the_wheel_holds_the_templates(tmp_path: Path) -> None:
     templates = {path.relative_to(ROOT).as_posix() for path in folder.rglob("*") if path.is_file()}
     assert len(templates) == 8
     assert templates <= held
+
+
+@pytest.mark.parametrize("forge", scaffold.FORGES)
+def test_every_command_that_the_jobs_run_is_one_with_these_options(forge: str) -> None:
+    text = "\n".join(scaffold.workflows(forge, "orq", "main").values())
+    lines = set(
+        re.findall(r"(?:run:|-|^) +reconciler ((?:[a-z]|-[a-z-]+|\"[^\"]+\"| )+)", text, re.MULTILINE)
+    )
+    assert {line.split()[0] for line in lines} == {"validate", "review", "apply", "drift"}
+    for line in lines:
+        name, *words = shlex.split(line)
+        command = app.app.get_command(click.Context(app.app), name)
+        assert command is not None
+        command.make_context(name, words)  # raises for what it does not know

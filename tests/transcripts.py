@@ -6,6 +6,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 
@@ -16,17 +17,23 @@ def block(page: str, language: str) -> str:
     return found[1]
 
 
-def assert_real(session: str, folder: Path) -> None:
-    """Runs every command of ``session`` in ``folder``: each prints what is shown."""
+def assert_real(session: str, folder: Path, *, anew: Sequence[str] = ()) -> None:
+    """Runs every command of ``session`` in ``folder``: each prints what is shown.
+
+    ``anew`` are patterns of what differs from run to run, such as times: one stands for any other.
+    """
     parts = re.split(r"^\$ (.*\n(?:> .*\n)*)", session, flags=re.MULTILINE)
     assert parts[0] == ""
     assert len(parts) > 1
     for shown_command, shown in zip(parts[1::2], parts[2::2], strict=True):
         command = re.sub(r"^> ", "", shown_command, flags=re.MULTILINE)
-        assert f"$ {shown_command}{_run(command, folder)}" == f"$ {shown_command}{shown}"
+        texts = [output_of(command, folder), shown]
+        for pattern in anew:
+            texts = [re.sub(pattern, "…", text) for text in texts]
+        assert f"$ {shown_command}{texts[0]}" == f"$ {shown_command}{texts[1]}"
 
 
-def _run(command: str, folder: Path) -> str:
+def output_of(command: str, folder: Path) -> str:
     here = Path(sys.executable).parent
     environment = {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ['PATH']}", "NO_COLOR": "1"}
     process = subprocess.run(

@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "show": "Show a plan file.",
     "diff": "Show what two git revisions declare differently; no network.",
     "review": "Show what merging a request would apply, and publish that for its reviewers.",
+    "drift": "Show what moved in the registries since the last apply.",
     "history": "List what was applied, and show one run in full; no network.",
     "import": "Write manifests for what a registry holds already.",
     "probe": "Ask the declared upstreams what they do; no registry is asked.",

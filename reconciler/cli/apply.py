@@ -6,10 +6,10 @@ import asyncio
 import re
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -19,10 +19,11 @@ from reconciler.cli.applying import Recorded, proofs_of, recorded
 from reconciler.cli.console import Interrupted, StdoutError, paint, say, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
-from reconciler.cli.progress import Progress
+from reconciler.cli.progress import Progress, working
 from reconciler.cli.reports import Reports
-from reconciler.cli.run import Asked, Planned, Project, load, read_and_plan, read_for, show_command
-from reconciler.delta import Delta, delta
+from reconciler.cli.run import Asked, Planned, Project, load, read_and_plan, show_command
+from reconciler.cli.saved import delta_now, read_for
+from reconciler.delta import Delta
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.executor import Executed, Stop, Target, execute
 from reconciler.outcome import ActionResult, Outcome, apply_exit_code, not_expected
@@ -39,6 +40,9 @@ from reconciler.secrets import SecretStore
 
 if TYPE_CHECKING:
     from reconciler.cli.approved import ApprovedRun
+
+
+T = TypeVar("T")
 
 
 class Declined(ReconcilerError):
@@ -120,12 +124,12 @@ def command(
             outcome, moved = review.stopped()
             executed = Executed(outcome)
         else:
-            asked = not (yes or review) and any(action.registry not in plan.held for action in changes)
+            closed = {*plan.held, *(part.name for part in plan.registries if part.failure is not None)}
+            asked = not (yes or review) and any(action.registry not in closed for action in changes)
             if asked:
                 _ask(plan, shown=text and sys.stdout.isatty())
             record.begin(planned, past.settles)
-            executed = _execute(runner, planned, signals, record, asked=asked, skip_stale=skip_stale)
-            moved = _delta(planned, executed.outcome, runner)
+            executed, moved = _execute(runner, planned, signals, record, asked=asked, skip_stale=skip_stale)
         outcome, proofs = executed.outcome, proofs_of(planned, executed)
         code = apply_exit_code(plan, outcome, proofs, signal=signals.received)
         code = _recorded(record.end(outcome, proofs, code), outcome, code)
@@ -203,17 +207,19 @@ def _planned(
     return read_for(project, saved, run=runner.run)
 
 
-def _delta(planned: Planned, outcome: Outcome, runner: asyncio.Runner) -> Delta | None:
-    """What a new plan says of the one that was executed, where something had moved; else None."""
+async def _delta(planned: Planned, outcome: Outcome, signals: _Signals) -> Delta | None:
+    """What a new plan says of the one that was executed, where something had moved; else None.
+
+    It is a help for the reader. Nothing that goes wrong with it takes away the report of what was done.
+    """
     if not outcome.count("stale") or outcome.interrupted:
         return None
-    scope = planned.plan.scope
-    asked = Asked(
-        scope.registries or tuple(part.name for part in planned.plan.registries),
-        Selection(scope.only, scope.without),
-        scope.resend,
-    )
-    return delta(planned.plan, read_and_plan(planned.project, asked, run=runner.run).plan)
+    try:
+        with working("reading what has moved"):
+            return await signals.unless_one_comes(delta_now(planned))
+    except ReconcilerError as error:
+        say(f"what has moved cannot be told: {error.message}")
+        return None
 
 
 def _ask(plan: Plan, *, shown: bool) -> None:
@@ -267,12 +273,12 @@ def _execute(
     *,
     asked: bool,
     skip_stale: bool,
-) -> Executed:
+) -> tuple[Executed, Delta | None]:
     plan = planned.plan
 
-    async def run() -> Executed:
+    async def apply() -> Executed:
         total = sum(bool(action.requests) for action in plan.actions())
-        with Progress("applying", total) as progress, signals:
+        with Progress("applying", total) as progress:
 
             def finished(result: ActionResult) -> None:
                 progress.advance(failed=result.status != "done")
@@ -288,6 +294,11 @@ def _execute(
                 on_result=finished,
                 record=record.journal,
             )
+
+    async def run() -> tuple[Executed, Delta | None]:
+        with signals:
+            executed = await apply()
+            return executed, await _delta(planned, executed.outcome, signals)
 
     try:
         return runner.run(run())
@@ -305,6 +316,7 @@ class _Signals:
         self.stop = Stop()
         self.signalled = False
         self.received = ExitCode.SIGINT
+        self.aside: asyncio.Future[Any] | None = None
 
     def __enter__(self) -> None:
         loop, self.task = asyncio.get_running_loop(), asyncio.current_task()
@@ -316,8 +328,21 @@ class _Signals:
             asyncio.get_running_loop().remove_signal_handler(number)
             signal.signal(number, signal.SIG_IGN)
 
+    async def unless_one_comes(self, reading: Coroutine[Any, Any, T]) -> T | None:
+        """What ``reading`` gives, after everything is done; None where a signal comes first, or came."""
+        self.aside = asyncio.ensure_future(reading)
+        if self.signalled:
+            self.aside.cancel()
+        try:
+            return await self.aside  # type: ignore[no-any-return]
+        except asyncio.CancelledError:
+            return None
+
     def _receive(self, code: ExitCode) -> None:
-        if not self.signalled:
+        if self.aside is not None:
+            if self.aside.cancel():
+                say("interrupted: not reading what has moved; the report follows")
+        elif not self.signalled:
             self.signalled = self.stop.requested = True
             self.received = code
             say("interrupted: finishing the calls in flight, starting no new one (again to stop at once)")

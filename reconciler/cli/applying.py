@@ -20,6 +20,7 @@ from reconciler.journal.records import Actor, Begin, End, Written
 from reconciler.journal.writing import Journal
 from reconciler.manifests.config import LoadedConfig
 from reconciler.outcome import Outcome, Proof, proof_of
+from reconciler.plan import Scope
 from reconciler.planner import failure_of
 from reconciler.registries.interface import Observation
 
@@ -34,6 +35,9 @@ def proofs_of(planned: Planned, executed: Executed) -> tuple[Proof, ...]:
     parts = {part.name: part for part in again.registries}
 
     def proofs() -> Iterator[Proof]:
+        for part in planned.plan.registries:
+            if part.name not in observed:  # it could not be read when the plan was made
+                yield Proof(part.name, "before", part.failure)
         for name, found in observed.items():
             if found is None:
                 yield Proof(name, "interrupted")
@@ -41,9 +45,18 @@ def proofs_of(planned: Planned, executed: Executed) -> tuple[Proof, ...]:
                 yield Proof(name, "failed", failure_of(found))
             else:
                 read: Literal["again", "before"] = "again" if name in executed.read_back else "before"
-                yield proof_of(parts[name], read, executed.outcome, planned.plan.actions())
+                yield proof_of(parts[name], read, executed.outcome, planned.plan)
 
-    return tuple(proofs())
+    return (*proofs(), *_left_out(planned))
+
+
+def _left_out(planned: Planned) -> Iterator[Proof]:
+    """The registries that manifests are for, and that a plan of everything says nothing of: they have come
+    since it was made."""
+    if planned.plan.scope == Scope():
+        known = {part.name for part in planned.plan.registries}
+        wanted = dict.fromkeys(one.registry for one in planned.project.desired)
+        yield from (Proof(name, "left-out") for name in wanted if name not in known)
 
 
 def _seen(
@@ -89,6 +102,7 @@ class Recorded:
             tuple(Written(part.name, part.kind, part.target) for part in plan.registries),
             plan.made.commit if plan.made else None,
             plan.made.dirty if plan.made else None,
+            whole=not (plan.scope.only or plan.scope.without),
         )
         self.settles = settles
         self.journal = Journal.open(planned.project.config.journal, begin)

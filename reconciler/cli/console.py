@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import stat
 import sys
 from functools import cache
 from pathlib import Path
@@ -119,16 +120,23 @@ class SourceLines:
         return lines[place.line - 1] if 0 < place.line <= len(lines) else None
 
 
+def _not_followed(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+
+
 def _lines(file: str) -> tuple[str, ...]:
     from reconciler.manifests.yamltree import Limits
 
-    path = Path(file)
+    most = Limits().file_bytes
     try:
-        # The mistake may be that it is a pipe, which to open would wait for ever, or too large.
-        if not path.is_file() or path.stat().st_size > Limits().file_bytes:
-            return ()
-        text = path.read_bytes().decode("utf-8-sig", "replace")
-    except OSError:
+        # The mistake may be that it is a link to what nobody should see, a pipe, which to open would wait for
+        # ever, or too large.
+        with open(file, "rb", opener=_not_followed) as stream:
+            status = os.fstat(stream.fileno())
+            if not stat.S_ISREG(status.st_mode) or status.st_size > most:
+                return ()
+            text = stream.read(most).decode("utf-8-sig", "replace")
+    except (OSError, ValueError):
         return ()
     # Only the line breaks that YAML counts; splitlines knows more.
     return tuple(masked(text.replace("\r\n", "\n").replace("\r", "\n").split("\n")))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,6 @@ from reconciler.connect import kind_of
 from reconciler.errors import JournalError
 from reconciler.journal.actor import is_ci
 from reconciler.journal.aftermath import aftermath
-from reconciler.journal.lock import running
 from reconciler.journal.loops import loops
 from reconciler.journal.reading import Folder, Run
 from reconciler.plan import Action, Plan, RegistryPlan, key_of
@@ -24,7 +23,7 @@ NEWEST: Final = 50
 """So many runs are looked at."""
 
 BYTES: Final = 32 << 20
-"""So much of the journal is read to find changes that keep coming back."""
+"""So much of the journal is read to find changes that keep coming back, and what was applied last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +36,7 @@ class Past:
 
 
 def with_past(planned: Planned, *, applying: bool = False) -> Past:
-    """``planned`` with notes. ``applying``: the lock is ours, so that no other run is under way here.
+    """``planned`` with notes. ``applying``: it is going to be done.
 
     What cannot be read of the journal is a note, too: it is a help, never a condition.
     """
@@ -47,7 +46,7 @@ def with_past(planned: Planned, *, applying: bool = False) -> Past:
         notes = _without(planned) if applying and is_ci(os.environ) else ()
         return Past(_noted(planned, notes))
     try:
-        told, settles = _unended(folder, planned, applying=applying)
+        told, settles = _unended(folder, planned)
         plan = _with_loops(folder, planned)
     except JournalError as error:
         return Past(_noted(planned, [error.message]))
@@ -56,7 +55,12 @@ def with_past(planned: Planned, *, applying: bool = False) -> Past:
 
 def _noted(planned: Planned, notes: Sequence[str]) -> Planned:
     plan = planned.plan
-    return replace(planned, plan=replace(plan, notes=(*plan.notes, *notes))) if notes else planned
+    return replace(planned, plan=replace(plan, notes=_joined(plan.notes, notes))) if notes else planned
+
+
+def _joined(notes: Sequence[str], more: Iterable[str]) -> tuple[str, ...]:
+    """Each note once: a plan that was saved by `-o json` has those of its own time."""
+    return tuple(dict.fromkeys((*notes, *more)))
 
 
 def _without(planned: Planned) -> list[str]:
@@ -68,32 +72,47 @@ def _without(planned: Planned) -> list[str]:
     return [f"{text}the plan shows what differs"]
 
 
-def _unended(folder: Folder, planned: Planned, *, applying: bool) -> tuple[list[str], tuple[str, ...]]:
+def _unended(folder: Folder, planned: Planned) -> tuple[list[str], tuple[str, ...]]:
     """What runs that did not end have left behind, and those of them whose traces have all been looked at."""
-    runs = folder.unended(NEWEST)
+    entries = planned.project.config.value.registries.values()
+    ours = {(entry.kind, entry.url or f"embedded:{entry.embedded}") for entry in entries}
+    runs = [run for run in folder.unended(NEWEST) if _concerns(run, ours)]
     notes: list[str] = []
     settles: list[str] = []
-    held_by = running(planned.project.config.folder) if runs and not applying else None
+    if not runs:
+        return notes, ()
     declared = {(one.registry, key_of(one.manifest.resource, one.name)) for one in planned.project.desired}
     # A saved plan tells what was so when it was made.
-    now = planned_anew(planned, planned.observed) if runs else planned.plan
-    scope = planned.plan.scope
-    whole = not (scope.registries or scope.only or scope.without)
+    now = planned_anew(planned, planned.observed)
     for run in runs:
-        if held_by is not None and held_by.run == run.id:
-            notes.append(f"an apply is under way from this checkout: {held_by}, run {run.id}")
+        by = run.begin.actor
+        if run.standing == "under way":
+            who = f"pid {by.pid} on {by.host} since {run.begin.at}, by {by.name}"
+            notes.append(f"an apply is under way: {who}, run {run.id}")
             continue
-        left = aftermath(run, now, declared=declared)
+        if run.standing == "unknown":
+            notes.append(
+                f"run {run.id} by {by.name} did not end, or still runs on {by.host} since {run.begin.at}: "
+                "what it has left behind is told a day after its last line"
+            )
+            continue
+        left = aftermath(run, now, applied=planned.plan, declared=declared)
         notes += left.notes
-        if left.is_whole or (whole and not now.failed):
+        if left.is_whole:
             settles.append(run.id)
     return notes, tuple(settles)
+
+
+def _concerns(run: Run, ours: Collection[tuple[str, str]]) -> bool:
+    """Whether the run was about a registry of this checkout: a journal may be shared with others."""
+    written = run.begin.registries
+    return not written or any((one.kind, one.target) in ours for one in written)
 
 
 def _with_loops(folder: Folder, planned: Planned) -> Plan:
     """The plan, with a note on every action that keeps coming back."""
     plan = planned.plan
-    found = loops(_recent(folder), plan)
+    found = loops((run for run in recent(folder) if isinstance(run, Run)), plan)
     if not found:
         return plan
     by_action: dict[tuple[str, str], list[tuple[str, tuple[str, ...]]]] = defaultdict(list)
@@ -106,7 +125,7 @@ def _with_loops(folder: Folder, planned: Planned) -> Plan:
             return action
         updated = _updated(planned, part, action)
         notes = (_comes_back(path, times, updated) for path, times in told)
-        return replace(action, notes=(*action.notes, *notes))
+        return replace(action, notes=_joined(action.notes, notes))
 
     parts = (
         replace(part, actions=tuple(noted(part, action) for action in part.actions))
@@ -126,19 +145,22 @@ def _updated(planned: Planned, part: RegistryPlan, action: Action) -> str | None
     observed = planned.observed[part.name]
     if not isinstance(observed, Observation):
         return None
-    key = kind_of(planned.project.config, part.name).tables[action.variant].updated
+    table = kind_of(planned.project.config, part.name).tables[action.variant]
     live = next((live for live in observed.objects if live.ref == (action.resource, action.id)), None)
-    value = live.raw.get(key) if live is not None and key else None
-    return str(value) if isinstance(value, str | int) and value else None
+    return None if live is None else table.updated_at(live.raw)
 
 
-def _recent(folder: Folder) -> Iterator[Run]:
+def recent(folder: Folder) -> Iterator[Run | JournalError]:
+    """The newest runs, no more than NEWEST of them and BYTES; in the place of one that cannot be read, why.
+
+    Raises JournalError where the folder cannot be read.
+    """
     left = BYTES
     for file in folder.files()[:NEWEST]:
         left -= _size(file)
         if left < 0:
             return
-        yield from (run for run in folder.runs([file]) if isinstance(run, Run))
+        yield from folder.runs([file])
 
 
 def _size(file: Path) -> int:

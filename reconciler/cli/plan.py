@@ -113,15 +113,16 @@ def command(
         project = load(config_path)
     # Before any registry is asked: a mistake in the file is found at once.
     usage = _usage(project, usage_path, columns) if usage_path is not None else None
-    plan = with_past(read_and_plan(project, asked, run=asyncio.run)).planned.plan
+    planned = read_and_plan(project, asked, run=asyncio.run)
+    plan = with_past(planned).planned.plan
     code = plan_exit_code(plan, changes_count=exit_code)
     reports.write(lambda: of_plan(plan))
     costs = count_costs(plan, usage, _held(project)) if usage is not None else None
-    document = render(plan_document(plan, code, costs)) if out is not None or output == "json" else ""
     if out is not None:
-        _save(document, out)
+        # Without what the journal says now: it is told anew when the plan is applied.
+        _save(render(plan_document(planned.plan, code, costs)), out)
     if output == "json":
-        write(document)
+        write(render(plan_document(plan, code, costs)))
         return int(code)
     if output == "markdown":
         artefact = None if out is None else out.name

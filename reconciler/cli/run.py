@@ -23,14 +23,12 @@ from reconciler.errors import (
     UsageError,
 )
 from reconciler.git import head
-from reconciler.guards import FILE, Acknowledged, load_acknowledgements, run_guards
+from reconciler.guards import FILE, Acknowledged, load_acknowledgements
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.load import Manifest, but_for, load_manifests
 from reconciler.manifests.problems import did_you_mean
-from reconciler.plan import Made, Plan, RegistryPlan, Scope, key_of
-from reconciler.planfile import PlanFileError
-from reconciler.planner import Selection, make_plan, own_models
-from reconciler.registries import KINDS
+from reconciler.plan import Made, Plan, Scope
+from reconciler.planner import Selection, make_plan
 from reconciler.registries.interface import Connection, Observation, Reader, Usages
 from reconciler.report.values import counted
 
@@ -104,8 +102,8 @@ class Asked:
     resend: Sequence[str] = ()
     all_usages: bool = False
 
-    def command(self, config_path: Path) -> str:
-        """The command line that plans the same."""
+    def command(self, config_path: Path, name: str = "plan", *, since: str | None = None) -> str:
+        """The command line that plans the same, or that the command called ``name`` makes of it."""
         config = shown_path(config_path)
         options = [
             *([] if config == "reconciler.yaml" else ["--config", config]),
@@ -114,8 +112,9 @@ class Asked:
             *(word for pattern in self.selection.without for word in ("--except", pattern)),
             *(word for path in self.resend for word in ("--resend", path)),
             *(["--usages"] if self.all_usages else []),
+            *(["--since", since] if since else []),
         ]
-        return shlex.join(["reconciler", "plan", *options])
+        return shlex.join(["reconciler", name, *options])
 
 
 def show_command(plan_file: Path) -> str:
@@ -154,12 +153,31 @@ def read_and_plan(
 def planned_anew(planned: Planned, observed: Mapping[str, Observation | RegistryError]) -> Plan:
     """What a plan of the same scope would be, were it made on ``observed``."""
     scope = planned.plan.scope
+    return _plan_of(planned.project, observed, Selection(scope.only, scope.without))
+
+
+def same_again(project: Project, scope: Scope, observed: Mapping[str, Observation | RegistryError]) -> Plan:
+    """A plan of ``scope`` on ``observed``, which sends again what that did; it may fit nothing any more."""
+    selection = Selection(scope.only, scope.without)
+    plan = _plan_of(project, observed, selection)
+    known = {path for action in plan.actions() for path in action.unverified}
+    resend = [path for path in scope.resend if path in known]
+    return _plan_of(project, observed, selection, resend) if resend else plan
+
+
+def _plan_of(
+    project: Project,
+    observed: Mapping[str, Observation | RegistryError],
+    selection: Selection,
+    resend: Sequence[str] = (),
+) -> Plan:
     return make_plan(
-        planned.project.config,
-        planned.project.desired,
+        project.config,
+        project.desired,
         observed,
-        selection=Selection(scope.only, scope.without),
-        acknowledged=planned.project.acknowledged,
+        selection=selection,
+        acknowledged=project.acknowledged,
+        resend=resend,
     )
 
 
@@ -169,43 +187,6 @@ def _made(project: Project) -> Made:
     folder = project.config.folder
     known = head(folder, Path(project.config.file).name, FILE, project.config.value.manifests)
     return Made(at, *(known or (None, None)))
-
-
-def read_for(
-    project: Project, plan: Plan, *, run: Callable[[Coroutine[Any, Any, Observed]], Observed]
-) -> Planned:
-    """Reads the registries of a plan that was made before, as far as they could be read then; it is held to
-    the guards of this checkout.
-
-    Raises PlanFileError where one of them is somebody else's than the plan says.
-    """
-    parts = [part for part in plan.registries if part.failure is None]
-    reached = connections(project, [part.name for part in parts])
-    with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
-        observed = run(observe(project, reached))
-    for part in parts:
-        found = observed[part.name]
-        if isinstance(found, Observation) and project.config.value.registries[part.name].url:
-            account = KINDS[part.kind].account(found.objects)
-            if None not in (account, part.account) and account != part.account:
-                message = f"{part.name}: it answers as {account}; the plan was made for {part.account}"
-                raise PlanFileError(message, hint="see whose token this is, or plan again")
-    plan = run_guards(project.config, _as_of_now(project, plan, observed), project.acknowledged)
-    return Planned(project, reached, observed, plan)
-
-
-def _as_of_now(project: Project, plan: Plan, observed: Observed) -> Plan:
-    """``plan`` with what the guards must know as it is now: how many models there are, and the labels of all
-    manifests that are still there."""
-    labels = {key_of(one.resource, one.name): dict(one.labels) for one in project.manifests}
-
-    def part_of(part: RegistryPlan) -> RegistryPlan:
-        found = observed.get(part.name)
-        own = own_models(found) if isinstance(found, Observation) else part.own
-        actions = (replace(action, labels=labels.get(action.key, action.labels)) for action in part.actions)
-        return replace(part, own=own, actions=tuple(actions))
-
-    return replace(plan, registries=tuple(part_of(part) for part in plan.registries))
 
 
 def choose_registries(project: Project, given: Sequence[str], selection: Selection) -> list[str]:

@@ -23,7 +23,7 @@ from reconciler.schemas import schemas, text_of, write_schemas
 def command(name: str | None, folder: Path | None) -> None:
     """Print one schema, or write all with --write.
 
-    NAME is model, provider, config, plan, probe, price-check, acknowledgements or faults.
+    NAME is model, provider, config, plan, drift, probe, price-check, acknowledgements or faults.
 
     In a manifest, this line makes editors check it:
 

@@ -85,7 +85,7 @@ class MonthTotal:
 
 @dataclass(frozen=True, slots=True)
 class TotalCost:
-    """All counted changes in one currency: by month, over all months, and the mean of a month."""
+    """All counted changes in one currency: by month, over all months, and the mean of those months."""
 
     currency: str
     months: tuple[MonthTotal, ...]
@@ -199,7 +199,7 @@ class _Registry:
             currency,
             tuple(MonthTotal(month, months[month].amounts()) for month in sorted(months)),
             every.amounts(),
-            (every / len(self.usage.months)).amounts(),
+            (every / len(months)).amounts(),
         )
 
     def _action(self, action: Action) -> None:

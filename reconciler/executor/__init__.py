@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from reconciler.errors import RegistryError
 from reconciler.executor.registry import Record, RegistryRun, Stop, Target, Unrecorded
@@ -46,6 +46,7 @@ async def execute(
     """Does what ``plan`` says, against ``targets`` by registry name.
 
     Where anything has moved since the plan, nothing is written; with ``skip_stale``, all that still holds.
+    The actions of a registry with a failure are skipped; it needs no target, and stops no other registry.
     Nothing is sent before ``record`` holds that it is about to be. Where that fails, calls in flight are
     finished, and nothing else begins.
 
@@ -53,10 +54,13 @@ async def execute(
     """
     stop, record = stop or Stop(), record or Unrecorded()
     held = plan.held
+    failures = {part.name: part.failure for part in plan.registries if part.failure is not None}
     runs = [
         RegistryRun(part, targets[part.name], stop, on_result, secrets, record)
         for part in plan.registries
-        if part.name not in held and any(action.requests for action in part.actions)
+        if part.name not in held
+        and part.name not in failures
+        and any(action.requests for action in part.actions)
     ]
     async with AsyncExitStack() as stack:
         for run in runs:
@@ -75,6 +79,10 @@ async def execute(
 
     def result_of(action: Action) -> ActionResult:
         refusal = held.get(action.registry)
+        failure = failures.get(action.registry)
+        if refusal is None and failure is not None:
+            result = settled(action, "skipped", failure.message)
+            return replace(result, failure=failure) if result.status == "skipped" else result
         found = results.get((action.registry, action.key))
         return found or settled(action, *(rest if refusal is None else ("refused", refusal.message)))
 

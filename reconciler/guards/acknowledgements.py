@@ -7,6 +7,7 @@ reviews the change reviews them.
 from __future__ import annotations
 
 import datetime as dt
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,9 @@ from pydantic import Field, model_validator
 
 from reconciler.errors import InputError, Place, Problem
 from reconciler.manifests.fields import Name, Omittable, Strict, failure, matching
+from reconciler.manifests.files import read_regular
 from reconciler.manifests.problems import validate
-from reconciler.manifests.yamltree import locate, parse
+from reconciler.manifests.yamltree import DEFAULT_LIMITS, locate, parse
 
 FILE = "acknowledgements.yaml"
 
@@ -118,6 +120,10 @@ class Acknowledged:
     def _expired(self, entry: Acknowledgement) -> bool:
         return entry.expires is not None and dt.date.fromisoformat(entry.expires) < self.today
 
+    def expired(self) -> list[str]:
+        """What to say about those that are expired."""
+        return [_expiry(entry, place) for entry, place in self.entries if self._expired(entry)]
+
     def remarks(self, not_planned: Collection[tuple[str, str]] = ()) -> list[str]:
         """What to say about those that are expired or match nothing any more.
 
@@ -126,16 +132,23 @@ class Acknowledged:
         """
         remarks = []
         for index, (entry, place) in enumerate(self.entries):
-            what = f"{place}: the acknowledgement of {entry.about}"
             unknown = any(
                 entry.registry in (None, registry) and entry.model in (None, model)
                 for registry, model in not_planned
             )
             if self._expired(entry):
-                remarks.append(f"{what} expired on {entry.expires}")
+                remarks.append(_expiry(entry, place))
             elif index not in self._used and not unknown:
-                remarks.append(f"{what} matches nothing any more; delete it")
+                remarks.append(f"{_named(entry, place)} matches nothing any more; delete it")
         return remarks
+
+
+def _named(entry: Acknowledgement, place: Place) -> str:
+    return f"{place}: the acknowledgement of {entry.about}"
+
+
+def _expiry(entry: Acknowledgement, place: Place) -> str:
+    return f"{_named(entry, place)} expired on {entry.expires}"
 
 
 def load_acknowledgements(path: Path, shown_as: str) -> Acknowledged:
@@ -143,13 +156,15 @@ def load_acknowledgements(path: Path, shown_as: str) -> Acknowledged:
 
     Raises InputError with every mistake.
     """
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
+    if not os.path.lexists(path):
         return Acknowledged()
-    except OSError as error:
-        reason = error.strerror or "cannot be read"
-        raise InputError([Problem("file-unreadable", reason, Place(shown_as))]) from None
+    # A stranger may have proposed it: what it links to must not be told.
+    if path.is_symlink() and not path.resolve().is_relative_to(path.parent.resolve()):
+        message, hint = "the link leads out of the folder", "put the file itself there"
+        raise InputError([Problem("link-leaves-folder", message, Place(shown_as), hint)])
+    data = read_regular(path, shown_as, DEFAULT_LIMITS.file_bytes)
+    if isinstance(data, Problem):
+        raise InputError([data])
     return read_acknowledgements(data, shown_as)
 
 

@@ -104,8 +104,8 @@ def _strike(text: str, secrets: Iterable[Secret]) -> str:
 def _pattern(secret: str) -> str:
     """What finds a secret, however a server spells it.
 
-    A registry makes its own access tokens: one of thousands of brackets would take seconds to compile, so that
-    of such only whole spellings are looked for.
+    A registry makes its own access tokens: one of thousands of brackets would take seconds to compile, so
+    that of such only whole spellings are looked for.
     """
     if sum(1 for _ in islice(_SPECIAL.finditer(secret), _MOST_SPECIAL + 1)) <= _MOST_SPECIAL:
         return _SPECIAL.sub(_spellings, secret)

@@ -4,74 +4,140 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import asdict, dataclass
+from typing import Any, Final
 
 from reconciler.journal.reading import Run
 from reconciler.journal.records import Intent
 from reconciler.outcome import Status
-from reconciler.plan import Plan
+from reconciler.plan import Action, Plan, RegistryPlan, canonical
 
 _NAMES_SHOWN: Final = 8
 
-_DONE = "had been done"
-_NOT_DONE = "had not been done, and is planned again"
-_MOVED = "was done in part, or somebody else has changed it since: see the plan"
-_UNREAD = "is not known, because the registry could not be read now"
-_LEFT_OUT = "is not known, because this run leaves the manifest out"
-_TAKEN_BACK = "was answered as done, and is not so now: see the plan"
+
+@dataclass(frozen=True, slots=True)
+class _Verdict:
+    """What is told of intents. ``is_final``: a reading has shown it, so that no later run need look again."""
+
+    text: str
+    is_final: bool = True
+
+
+_DONE: Final = _Verdict("had been done")
+_NOT_DONE: Final = _Verdict("had not been done, and is planned again")
+_REFUSED: Final = _Verdict("had not been done, and is refused now")
+_MOVED: Final = _Verdict("was done in part, or somebody else has changed it since: see the plan")
+_UNDECLARED: Final = _Verdict("is declared by no manifest any more: what is there of it is left alone")
+_UNCLEAR: Final = _Verdict("is not known, because the manifest is refused now: see the plan", is_final=False)
+_UNREAD: Final = _Verdict("is not known, because the registry could not be read now", is_final=False)
+_NOT_READ: Final = _Verdict("is not known, because this run does not read the registry", is_final=False)
+_LEFT_OUT: Final = _Verdict("is not known, because this run leaves the manifest out", is_final=False)
+_TAKEN_BACK: Final = _Verdict("was answered as done, and is not so now: see the plan")
+
+
+_ANSWERED: Final[Status] = "done"
+_IN_DOUBT: Final[tuple[Status, ...]] = (_ANSWERED, "unproven")
+"""What a run may say of an action that no reading has proven after it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Aftermath:
-    """What is told of it, and whether everything that was open could be looked at."""
+    """What is told of it, and whether a reading has shown what became of everything that was open."""
 
     notes: tuple[str, ...]
     is_whole: bool
 
 
-def aftermath(run: Run, plan: Plan, *, declared: Collection[tuple[str, str]]) -> Aftermath:
+def aftermath(run: Run, now: Plan, *, applied: Plan, declared: Collection[tuple[str, str]]) -> Aftermath:
     """What ``run``, which did not end, has left behind.
 
-    ``declared`` are the registry and key of every manifest, also of those that the plan leaves out: what
-    nobody declares any more is nothing to wait for.
+    ``now`` is a plan that was made on what the registries hold now; ``applied`` the one that this run is
+    about, which may be older, or send fields again that never read back. ``declared`` are the registry and
+    key of every manifest, also of those that the plans leave out.
     """
-    verdicts: dict[str, list[str]] = defaultdict(list)
-    whole = True
+    verdicts: dict[_Verdict, list[str]] = defaultdict(list)
     for intent in run.intents.values():
         result = run.results.get(intent.key)
-        if result is not None and result.status not in ("done", "unproven"):
+        if result is not None and (result.status not in _IN_DOUBT or run.is_proven(intent.registry)):
             continue
-        verdict = _verdict(intent, plan, declared)
-        if result is not None and result.status == "done":
-            if run.is_proven(intent.registry) or verdict == _DONE:
-                continue
-            if verdict in (_NOT_DONE, _MOVED):
+        verdict = _verdict(run, intent, now, applied, declared)
+        if result is not None and result.status == _ANSWERED:
+            if verdict in (_NOT_DONE, _REFUSED, _MOVED):
                 verdict = _TAKEN_BACK
-        if verdict is None:
-            continue
-        whole = whole and verdict not in (_UNREAD, _LEFT_OUT)
+            elif verdict not in (_UNREAD, _NOT_READ, _LEFT_OUT):
+                continue  # it was answered, and nothing speaks against it
         verdicts[verdict].append(f"{intent.registry}: {intent.name}")
-    return Aftermath(tuple(_notes(run, verdicts)), whole)
+    return Aftermath(tuple(_notes(run, verdicts)), all(verdict.is_final for verdict in verdicts))
 
 
-def _verdict(intent: Intent, plan: Plan, declared: Collection[tuple[str, str]]) -> str | None:
-    registry, key = intent.key
-    part = next((part for part in plan.registries if part.name == registry), None)
-    if part is not None and part.failure is not None:
+def _verdict(
+    run: Run, intent: Intent, now: Plan, applied: Plan, declared: Collection[tuple[str, str]]
+) -> _Verdict:
+    part = _part(run, intent, now)
+    if part is None:
+        return _NOT_READ
+    if part.failure is not None:
         return _UNREAD
-    action = next((action for action in part.actions if action.key == key), None) if part else None
+    action = next((action for action in part.actions if action.key == intent.key[1]), None)
     if action is None:
-        return _LEFT_OUT if intent.key in declared else None
+        return _LEFT_OUT if intent.key in declared else _UNDECLARED
+    refused = action.operation == "refused" or part.name in now.held
     if action.operation == "none":
-        return _DONE
-    return _NOT_DONE if action.digest == intent.digest else _MOVED
+        return _blind(intent, action, applied) or _DONE
+    if _is_same(intent, action):
+        return _REFUSED if refused else _blind(intent, action, applied, done=False) or _NOT_DONE
+    return _UNCLEAR if refused and not action.changes else _MOVED
 
 
-def _notes(run: Run, verdicts: dict[str, list[str]]) -> Iterator[str]:
-    done: Status = "done"
+def _part(run: Run, intent: Intent, plan: Plan) -> RegistryPlan | None:
+    """The registry that the intent was for. In a shared journal another one may have its name."""
+    known = {(one.kind, one.target) for one in run.begin.registries if one.name == intent.registry}
+    found = (part for part in plan.registries if part.name == intent.registry)
+    return next((part for part in found if not known or (part.kind, part.target) in known), None)
+
+
+def _unseen(intent: Intent, action: Action) -> list[str]:
+    """The fields of an update that never read back. A create is seen by its object."""
+    if intent.operation != "update":
+        return []
+    return [field.path for field in intent.changes if field.path in action.unverified]
+
+
+def _blind(intent: Intent, action: Action, applied: Plan, *, done: bool = True) -> _Verdict | None:
+    """What is said of an update with fields that nobody can see, or None where it has none."""
+    paths = _unseen(intent, action)
+    if not paths:
+        return None
+    what = "cannot be seen by reading" if done else "had not been done in what can be seen"
+    sent = {
+        change.path
+        for one in applied.actions("update")
+        if one.key == action.key and one.registry == action.registry and one.registry not in applied.held
+        for change in one.changes
+    }
+    if sent.issuperset(paths):
+        return _Verdict(f"{what}, and is sent again by this plan")
+    how = " ".join(f"--resend {path}" for path in paths)
+    return _Verdict(f"{what}; {how} sends it again", is_final=False)
+
+
+def _is_same(intent: Intent, action: Action) -> bool:
+    """Whether ``action`` would do what the intent was about, but for what never reads back."""
+    if action.digest == intent.digest:
+        return True
+    unseen = _unseen(intent, action)
+    before = [asdict(field) for field in intent.changes if field.path not in unseen]
+    after = [asdict(field) for field in Intent.of(action).changes if field.path not in unseen]
+    return bool(unseen and before) and _ordered(before) == _ordered(after)
+
+
+def _ordered(fields: list[dict[str, Any]]) -> list[str]:
+    return sorted(map(canonical, fields))
+
+
+def _notes(run: Run, verdicts: dict[_Verdict, list[str]]) -> Iterator[str]:
     unproven: Status = "unproven"
-    count, open_ = run.count(done) - len(verdicts.get(_TAKEN_BACK, ())), len(run.open)
+    count, open_ = run.count(_ANSWERED) - len(verdicts.get(_TAKEN_BACK, ())), len(run.open)
     doubted = f", {run.count(unproven)} unproven" if run.count(unproven) else ""
     whose = f"run {run.id} of {run.begin.at} by {run.begin.actor.name} on {run.begin.actor.host}"
     left = f"{open_} without a result" if open_ else "nothing open"
@@ -80,5 +146,5 @@ def _notes(run: Run, verdicts: dict[str, list[str]]) -> Iterator[str]:
         shown = ", ".join(names[:_NAMES_SHOWN])
         rest = len(names) - _NAMES_SHOWN
         more = f" and {rest} more" if rest > 0 else ""
-        how = "" if verdict in (_UNREAD, _LEFT_OUT) else " (found out by reading the registry now)"
-        yield f"run {run.id}: what it was about to do {verdict}{how}: {shown}{more}"
+        how = " (found out by reading the registry now)" if verdict.is_final else ""
+        yield f"run {run.id}: what it was about to do {verdict.text}{how}: {shown}{more}"

@@ -80,21 +80,6 @@ def only_one(checkout: Path, actor: Actor, run: str) -> Iterator[None]:
         lock.release()
 
 
-def running(checkout: Path) -> Holder | None:
-    """Who applies from ``checkout`` now. Takes the lock for a moment to find out."""
-    found = holder(checkout)
-    path = checkout / FOLDER / "apply.lock"
-    if found is None or not path.is_file():
-        return None
-    try:
-        with FileLock(path, timeout=0):
-            return None
-    except Timeout:
-        return found
-    except OSError:
-        return None
-
-
 def holder(checkout: Path) -> Holder | None:
     """Who wrote last that the lock is theirs; that process may have ended without a word."""
     try:

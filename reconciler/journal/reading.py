@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ import simplejson
 
 from reconciler.errors import JournalError
 from reconciler.journal.records import FORMAT, Begin, End, Intent, Intents, Proofs, Results, adapter
+from reconciler.journal.standing import Standing, is_held, standing
 from reconciler.journal.writing import SUFFIX
 from reconciler.outcome import ActionResult, Proof, Status
 from reconciler.plan import key_of
@@ -28,7 +29,7 @@ Key = tuple[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run as its file tells it. ``end`` is None where it did not end, or runs still.
+    """One run as its file tells it. ``end`` is None where it did not end, or runs still: ``standing`` says.
 
     ``torn``: the last line was cut off while it was written.
     """
@@ -40,6 +41,7 @@ class Run:
     proofs: tuple[Proof, ...] = ()
     end: End | None = None
     torn: bool = False
+    standing: Standing = "ended"
 
     @property
     def id(self) -> str:
@@ -99,19 +101,20 @@ class Folder:
 
     def unended(self, newest: int) -> list[Run]:
         """The runs among the ``newest`` that did not end and that no later one has looked after, the newest
-        first. What cannot be read is passed over."""
-        settled: set[str] = set()
-        found = []
-        for file in self.files()[:newest]:
-            try:
-                end = _last(file)
-                if end is not None:
-                    settled.update(end.settles)
-                elif run_of(file) not in settled:
-                    found.append(read(file))
-            except JournalError:
-                continue
-        return found
+        first. What cannot be read is passed over.
+
+        By its name a file may seem older than one that it settles, after a clock was set back; so all of them
+        are asked.
+        """
+        files = self.files()
+        ends = {file: _end_of(file) for file in files[:newest]}
+        left = [file for file, end in ends.items() if end is None]
+        if not left:
+            return []
+        ends |= {file: _end_of(file) for file in files[newest:]}
+        settled = {run for end in ends.values() if end is not None for run in end.settles}
+        runs = self.runs([file for file in left if run_of(file) not in settled])
+        return [run for run in runs if isinstance(run, Run) and run.end is None]
 
 
 def run_of(file: Path) -> str:
@@ -124,7 +127,22 @@ def read(file: Path) -> Run:
 
     Raises JournalError for what is no journal, or one of a format that we do not know.
     """
-    lines = _bytes(file).split(b"\n")
+    descriptor = _opened(file)
+    try:
+        # Asked for before it is read: what ends in between must not seem to have been broken off.
+        held = is_held(descriptor)
+        found = _read(file, _bytes(file, descriptor))
+        if found.end is not None:
+            return found
+        return replace(found, standing=standing(descriptor, held=held, by=found.begin.actor))
+    except OSError as error:
+        raise _unreadable(file, error) from None
+    finally:
+        os.close(descriptor)
+
+
+def _read(file: Path, data: bytes) -> Run:
+    lines = data.split(b"\n")
     torn = bool(lines.pop())
     records = [_record(file, number, line) for number, line in enumerate(lines, start=1)]
     if not records or not isinstance(records[0], Begin):
@@ -147,13 +165,24 @@ def read(file: Path) -> Run:
     return Run(file, records[0], intents, results, proofs, end, torn)
 
 
-def _bytes(file: Path) -> bytes:
+def _opened(file: Path) -> int:
     try:
-        if not file.is_file() or file.stat().st_size > LARGEST:
+        if not file.is_file():
             raise JournalError(f"{file}: no file, or too large for a record of a run")
-        return file.read_bytes()
+        return os.open(file, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
-        raise JournalError(f"cannot read {file}: {error.strerror or type(error).__name__}") from None
+        raise _unreadable(file, error) from None
+
+
+def _bytes(file: Path, descriptor: int) -> bytes:
+    if os.fstat(descriptor).st_size > LARGEST:
+        raise JournalError(f"{file}: no file, or too large for a record of a run")
+    with os.fdopen(descriptor, "rb", closefd=False) as stream:
+        return stream.read()
+
+
+def _unreadable(file: Path, error: OSError) -> JournalError:
+    return JournalError(f"cannot read {file}: {error.strerror or type(error).__name__}")
 
 
 def _record(file: Path, number: int, line: bytes) -> Any:
@@ -176,6 +205,14 @@ def _record(file: Path, number: int, line: bytes) -> Any:
         raise JournalError(f"{file}:{number}: no record of a run") from None
 
 
+def _end_of(file: Path) -> End | None:
+    """As `_last`, and None also for what cannot be read."""
+    try:
+        return _last(file)
+    except JournalError:
+        return None
+
+
 def _last(file: Path) -> End | None:
     """The end of a run, without reading all of it; None where it has none."""
     try:
@@ -184,7 +221,7 @@ def _last(file: Path) -> End | None:
             stream.seek(max(0, size - _TAIL))
             tail = stream.read()
     except OSError as error:
-        raise JournalError(f"cannot read {file}: {error.strerror or type(error).__name__}") from None
+        raise _unreadable(file, error) from None
     lines = tail.split(b"\n")
     if lines.pop() or not lines or b'"record":"end"' not in lines[-1]:
         return None

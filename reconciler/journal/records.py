@@ -42,7 +42,8 @@ class Written:
 
 @dataclass(frozen=True, slots=True)
 class Begin:
-    """The first line. ``plan`` is the digest of what is applied; ``commit`` is null where it is not known."""
+    """The first line. ``plan`` is the digest of what is applied; ``commit`` is null where it is not known;
+    ``whole``: no manifest of its registries was left out."""
 
     run: str
     actor: Actor
@@ -50,6 +51,7 @@ class Begin:
     registries: tuple[Written, ...]
     commit: str | None = None
     dirty: bool | None = None
+    whole: bool = False
     at: str = ""
     command: str = "apply"
     tool: str = __version__

@@ -22,6 +22,7 @@ import simplejson
 
 from reconciler.errors import JournalError
 from reconciler.journal.records import Begin, End, Intent, Intents, Proofs, Record, Results, now
+from reconciler.journal.standing import hold
 from reconciler.outcome import ActionResult, Proof
 from reconciler.plan import Action
 
@@ -44,7 +45,10 @@ def line_of(record: Record) -> bytes:
 
 
 class Journal:
-    """Appends to one file. Every record but results is on the disk when the call returns."""
+    """Appends to one file. Every record but results is on the disk when the call returns.
+
+    The file is held for as long as it is open: that tells readers that the run is under way.
+    """
 
     def __init__(self, file: Path, descriptor: int, run: str) -> None:
         self.file = file
@@ -68,10 +72,14 @@ class Journal:
             flags = os.O_APPEND | os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW
             descriptor = os.open(file, flags, 0o600)
             try:
+                hold(descriptor)
                 _append(descriptor, line_of(begin))
                 _sync_folder(folder)
             except BaseException:
                 os.close(descriptor)
+                # Nothing was sent yet: half a line would only be one more file that nobody can read.
+                with contextlib.suppress(OSError):
+                    file.unlink()
                 raise
         except OSError as error:
             raise _failure(file, error) from None

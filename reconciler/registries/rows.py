@@ -399,6 +399,12 @@ class Table:
 
     # ---- lookups
 
+    def updated_at(self, raw: Mapping[str, Any]) -> str | None:
+        """The registry's own time of the last change of a live object, as it writes it; None where it tells
+        none."""
+        value = raw.get(self.updated) if self.updated else None
+        return str(value) if isinstance(value, str | int) and value else None
+
     @property
     def tells_users(self) -> bool:
         """Whether who uses a live object can be known."""

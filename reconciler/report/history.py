@@ -22,6 +22,8 @@ from reconciler.report.values import change_text, value_text
 _SHORT = 12
 """Characters of a digest or a commit that a list shows."""
 
+_STANDING = {"under way": "under way", "unknown": "did not end, or is still under way"}
+
 _SIGNS = {"create": ("+", "add"), "update": ("~", "change")}
 
 
@@ -57,7 +59,7 @@ def _counts(run: Run) -> str:
 
 def _ended(run: Run) -> str:
     if run.end is None:
-        return "did not end"
+        return _STANDING.get(run.standing, "did not end")
     return f"exit code {run.end.exit_code}{', interrupted' if run.end.interrupted else ''}"
 
 
@@ -164,6 +166,7 @@ def _summary(run: Run) -> dict[str, Any]:
         **{key: value for key, value in begin.items() if key not in left_out},
         "ended": None if end is None else end.at,
         "ended_with": None if end is None else end.exit_code,
+        "standing": run.standing,
         "interrupted": end is not None and end.interrupted,
         "error": None if end is None else end.error,
         "settles": [] if end is None else list(end.settles),

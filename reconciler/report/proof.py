@@ -15,17 +15,25 @@ _FIELDS_SHOWN = 4
 
 def proof_text(proofs: Sequence[Proof], *, paint: Paint = plain) -> str:
     """The last lines of an apply that wrote something; empty where there is nothing to say."""
-    if not any(proof.read != "before" for proof in proofs):
+    if all(proof.read in ("before", "left-out") for proof in proofs):
         return ""
-    lines: list[str] = []
-    for proof in proofs:
-        lines += _unknown(proof, paint) if not proof.is_known else _left(proof)
-    if not lines:
-        return paint("A new plan is empty.", "add")
-    return "\n".join(lines)
+    known = [proof for proof in proofs if proof.is_known]
+    unknown = [line for proof in proofs if not proof.is_known for line in _unknown(proof, paint)]
+    left = [line for proof in known for line in _left(proof)]
+    if known and not left:
+        whose = ""
+        if any(proof.selected for proof in known):
+            whose = "Of what was selected, "
+        elif unknown:
+            whose = "Of what was looked at, "
+        left = [paint(f"{whose}a new plan is empty." if whose else "A new plan is empty.", "add")]
+    return "\n".join([*left, *unknown])
 
 
 def _unknown(proof: Proof, paint: Paint) -> Iterator[str]:
+    if proof.read == "left-out":
+        yield f"{proof.registry}: a new plan is not known, because this plan was made without it"
+        return
     if proof.read == "before":  # it could not be read for the plan, and the plan says why
         yield f"{proof.registry}: a new plan is not known, because it could not be read"
         return

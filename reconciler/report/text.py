@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import get_args
+from typing import Protocol, get_args
 
 from reconciler.declared import RegistryDiff
 from reconciler.guards import HELD_BACK
 from reconciler.outcome import ActionResult, Outcome, Status
-from reconciler.plan import Action, Change, Failure, Plan, Refusal, RegistryPlan, canonical
+from reconciler.plan import Action, Change, Failure, LeftAlone, Plan, Refusal, RegistryPlan, canonical
 from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
 from reconciler.report.values import change_text, counted, value_text
@@ -88,7 +88,12 @@ def _shown_only(plan: Plan) -> list[str]:
 
 
 def unread(plan: Plan) -> list[str]:
-    count = sum(registry.failure is not None for registry in plan.registries)
+    return unread_registries(registry.failure for registry in plan.registries)
+
+
+def unread_registries(failures: Iterable[Failure | None]) -> list[str]:
+    """How many registries could not be read, by the failure of each."""
+    count = sum(failure is not None for failure in failures)
     return [f"{counted(count, 'registry', 'registries')} could not be read."] if count else []
 
 
@@ -157,7 +162,17 @@ def _replaces(action: Action) -> bool:
     return any(request.method == "PUT" for request in action.requests)
 
 
-def left_alone(registry: RegistryPlan, paint: Paint) -> Iterator[str]:
+class Holding(Protocol):
+    """A part of a report that says what its registry holds besides."""
+
+    @property
+    def left_alone(self) -> tuple[LeftAlone, ...]: ...
+
+    @property
+    def vendor_owned(self) -> int: ...
+
+
+def left_alone(registry: Holding, paint: Paint) -> Iterator[str]:
     for resource in sorted({live.resource for live in registry.left_alone}):
         those = [live for live in registry.left_alone if live.resource == resource]
         alike = Counter(live.name for live in those)

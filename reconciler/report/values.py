@@ -64,8 +64,13 @@ def change_text(change: Change) -> str:
 
 def both_texts(change: Change) -> tuple[str, str]:
     """What is live and what is declared, each on one line; of long ones, the part where they differ."""
-    before, after = _text(change.live), _text(change.desired)
-    if "value" == change.live.form == change.desired.form and max(len(before), len(after)) > LONGEST:
+    return two_texts(change.live, change.desired)
+
+
+def two_texts(one: Shown, other: Shown) -> tuple[str, str]:
+    """Two values, each on one line; of long ones, the part where they differ."""
+    before, after = _text(one), _text(other)
+    if "value" == one.form == other.form and max(len(before), len(after)) > LONGEST:
         before, after = _where_they_differ(before, after)
     return _cut(before), _cut(after)
 

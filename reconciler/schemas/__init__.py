@@ -25,6 +25,7 @@ from reconciler.plan import Plan
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Kind
 from reconciler.review import Review
+from reconciler.schemas.drift import drift_schema
 from reconciler.schemas.faults import faults_schema
 from reconciler.schemas.journal import journal_schema
 from reconciler.schemas.native import FREE_VALUES, native_schema
@@ -52,6 +53,7 @@ def schemas(kinds: Mapping[str, Kind] = KINDS) -> dict[str, Schema]:
         "review.schema.json": complete_review(
             titled(TypeAdapter(Review).json_schema(mode="serialization"), "reconciler: a review document")
         ),
+        "drift.schema.json": drift_schema(),
         "probe.schema.json": probe_schema(),
         "journal.schema.json": journal_schema(),
         "price-check.schema.json": price_check_schema(),

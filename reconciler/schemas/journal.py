@@ -23,6 +23,7 @@ _FIELDS: Final = {
         "plan": "The digest of the plan that is applied.",
         "commit": "The git commit that the plan was made from; null where that is not known.",
         "dirty": "Whether the folder held what the commit does not; null where that is not known.",
+        "whole": "Whether the plan was about every manifest of these registries.",
         "registries": "Every registry of the plan.",
     },
     "Actor": {
@@ -82,9 +83,11 @@ _FIELDS: Final = {
     },
     "Proof": {
         "registry": "The registry's name.",
-        "read": "again after the writes; before, where nothing was written; failed; interrupted.",
+        "read": "again after the writes; before, where nothing was written; failed; interrupted; "
+        "left-out, where the plan is not about it.",
         "failure": "Why it could not be read.",
         "left": "What a new plan would still do, or refuse.",
+        "selected": "Whether the plan was for some of the manifests only.",
     },
     "Left": {
         "resource": "The kind of manifest.",

@@ -31,7 +31,7 @@ SHOWN: Final = {
     "value": "By form: any JSON, null, a price as a mapping, the name of a secret, or a text.",
 }
 
-_FIELDS: Final = {
+FIELDS: Final = {
     "Plan": {
         "apiVersion": "The version of all our documents.",
         "kind": "The kind of document.",
@@ -294,7 +294,7 @@ _REVIEW: Final = {
 
 def complete_plan(schema: Schema) -> Schema:
     """Explains every field, and says that every one is there."""
-    describe(schema, "Plan", _FIELDS)
+    describe(schema, "Plan", FIELDS)
     format_ = schema["properties"]["format"]
     schema["properties"]["format"] = {"description": format_["description"], "const": FORMAT}
     schema["properties"]["exit_code"] = {
@@ -319,7 +319,7 @@ def complete_plan(schema: Schema) -> Schema:
 
 def complete_diff(schema: Schema) -> Schema:
     """Explains every field of what two revisions declare differently."""
-    describe(schema, "Diff", _FIELDS | _DIFF)
+    describe(schema, "Diff", FIELDS | _DIFF)
     format_ = schema["properties"]["format"]
     schema["properties"]["format"] = {"description": format_["description"], "const": DIFF_FORMAT}
     schema["properties"]["exit_code"] = {"description": "What the run ended with.", "type": "integer"}
@@ -328,7 +328,7 @@ def complete_diff(schema: Schema) -> Schema:
 
 def complete_review(schema: Schema) -> Schema:
     """Explains every field of a review."""
-    describe(schema, "Review", _FIELDS | _DIFF | _REVIEW)
+    describe(schema, "Review", FIELDS | _DIFF | _REVIEW)
     for name, number in (("Plan", FORMAT), ("Diff", DIFF_FORMAT)):
         told = schema["$defs"][name]["properties"]["format"]["description"]
         schema["$defs"][name]["properties"]["format"] = {"description": told, "const": number}

@@ -74,6 +74,14 @@ def test_a_table_with_each_month_the_totals_and_the_mean(dearer: Folder, cli: Ru
     ]
 
 
+def test_a_month_that_is_not_known_is_no_zero_in_the_mean(dearer: Folder, cli: Run) -> None:
+    usage("model,month,input_tokens\na,2026-09,\na,2026-10,1000000\n")
+    [registry] = cli("plan", "--usage", "usage.csv", "-o", "json").document["costs"]["registries"]
+    [total] = registry["totals"]
+    assert total["mean"] == total["cost"]
+    assert registry["unknown"]
+
+
 def test_one_month_needs_neither_sum_nor_mean(dearer: Folder, cli: Run) -> None:
     usage("model,month,input_tokens\na,2026-09,1000\n")
     table = [line.split() for line in section(cli("plan", "--usage", "usage.csv").out)[2:]]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -18,6 +20,7 @@ from reconciler.journal.actor import actor
 from reconciler.journal.lock import only_one
 from reconciler.journal.reading import Folder as Runs
 from reconciler.journal.reading import Run as Record
+from reconciler.journal.standing import SILENT_SECONDS
 
 from .conftest import Run
 from .folder import Folder, manifest
@@ -231,6 +234,74 @@ def test_what_was_not_done_and_what_moved_are_told_apart(
     assert any(crashed.id in note for note in cli("plan", "-o", "json").document["notes"])
 
 
+def test_a_run_is_not_settled_while_a_registry_of_it_was_not_looked_at(
+    folder: Folder, cli: Run, serve: Callable[..., Live]
+) -> None:
+    one, two = serve(), serve()
+    folder.registries(one=f'url: "{one.url}"', two=f'url: "{two.url}"')
+    folder.models(manifest("a", registries="one"), manifest("b", registries="two"))
+    run = broken(folder, cli)
+    folder.models(manifest("a", registries="one"))
+    unknown = "is not known, because this run does not read the registry: two: b"
+    assert notes_of(cli, "apply", "--yes")[-1].endswith(unknown)
+    assert notes_of(cli)[-1].endswith(unknown)
+    folder.models(manifest("a", registries="one"), manifest("c", registries="two"))
+    gone = "is declared by no manifest any more: what is there of it is left alone"
+    assert gone in notes_of(cli, "apply", "--yes")[-1]
+    assert run.id not in " ".join(notes_of(cli))
+
+
+@pytest.mark.parametrize("guard", ["most_actions: 0", "protected: [a]", "price_change: {rise: 1%}"])
+def test_what_was_not_done_and_is_refused_now_is_told_so(
+    folder: Folder, cli: Run, serve: Callable[..., Live], guard: str
+) -> None:
+    live = serve()
+    folder.registries(one=f'url: "{live.url}"')
+    folder.models(manifest("a", price="0.1"))
+    cli("apply", "--yes")
+    folder.models(manifest("a", price="0.11"))
+    live.answer = lambda seen: (400, {"error": "no"}) if seen.writes else None
+    run = broken(folder, cli)
+    live.answer = lambda _: None
+    config = folder.path / "reconciler.yaml"
+    config.write_text(config.read_text() + f"guards: {{{guard}}}\n")
+    notes = notes_of(cli)
+    assert notes[1].startswith(f"run {run.id}: what it was about to do had not been done, and is refused now")
+    assert "planned again" not in " ".join(notes)
+
+
+def test_what_was_settled_stays_so_after_the_clock_was_set_back(folder: Folder, cli: Run) -> None:
+    folder.models(manifest("a"))
+    run = broken(folder, cli)
+    cli("apply", "--yes")
+    [settling] = [one for one in records(folder) if one.end]
+    assert settling.end is not None
+    assert settling.end.settles == (run.id,)
+    settling.file.rename(settling.file.with_name(f"20010101T000000000Z-{settling.id}.jsonl"))
+    assert notes_of(cli) == []
+    assert Runs(settling.file.parent).unended(1) == []
+
+
+def test_a_saved_plan_holds_nothing_that_the_journal_said(folder: Folder, cli: Run) -> None:
+    folder.models(manifest("a"))
+    run = broken(folder, cli)
+    folder.edit("input: 0.15", "input: 0.30")
+    assert run.id in cli("plan", "--out", "saved.plan").out
+    assert run.id not in cli("show", "saved.plan").out
+    told = notes_of(cli, "apply", "saved.plan", "--yes")
+    assert len(told) == 2
+    assert len(set(told)) == 2
+
+
+def test_a_plan_that_was_saved_with_its_notes_does_not_say_them_twice(folder: Folder, cli: Run) -> None:
+    folder.models(manifest("a"))
+    broken(folder, cli)
+    folder.edit("input: 0.15", "input: 0.30")
+    Path("saved.json").write_text(cli("plan", "-o", "json").out)
+    told = cli("apply", "saved.json", "--yes", "-o", "json").document["plan"]["notes"]
+    assert len(told) == len(set(told)) == 2
+
+
 def test_what_was_answered_as_done_and_not_proven_is_looked_at_again(folder: Folder, cli: Run) -> None:
     folder.models(manifest("a"), manifest("b"))
     cli("apply", "--yes")
@@ -369,15 +440,62 @@ def test_a_second_apply_from_one_checkout_fails_at_once_and_names_the_first(fold
     assert cli("apply", "--yes").code == 0
 
 
-def test_a_run_that_is_under_way_is_not_told_as_one_that_did_not_end(folder: Folder, cli: Run) -> None:
-    folder.models(manifest("a"))
+def broken(folder: Folder, cli: Run) -> Record:
+    """A run whose end is missing, after which nothing is known of what it was about."""
     cli("apply", "--yes")
-    [run] = records(folder)
-    cut(run, at='"record":"results"')
-    with only_one(folder.path, run.begin.actor, run.id):
-        [note] = cli("plan", "-o", "json").document["notes"]
-    assert note.startswith("an apply is under way from this checkout: pid ")
+    cut(records(folder)[0], at='"record":"results"')
+    return records(folder)[0]
+
+
+def notes_of(cli: Run, *command: str) -> list[str]:
+    document = cli(*(command or ("plan",)), "-o", "json").document
+    found: list[str] = document.get("plan", document)["notes"]
+    return found
+
+
+def test_a_run_that_is_under_way_in_another_checkout_is_neither_told_as_broken_off_nor_settled(
+    folder: Folder, cli: Run
+) -> None:
+    folder.models(manifest("a"))
+    run = broken(folder, cli)
+    assert run.standing == "broken off"
+    with run.file.open("rb") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        [note] = notes_of(cli)
+        assert note.startswith("an apply is under way: pid ")
+        assert run.id in note
+        assert notes_of(cli, "apply", "--yes") == [note]
+        assert "under way" in cli("history").out
+        assert "did not end" not in cli("history").out
+        assert cli("history", "-o", "json").document["runs"][-1]["standing"] == "under way"
     assert "did not end" in cli("plan").out
+
+
+def test_a_run_on_another_machine_may_still_run_for_a_day(folder: Folder, cli: Run) -> None:
+    folder.models(manifest("a"))
+    run = broken(folder, cli)
+    text = run.file.read_text().replace(f'"host":"{run.begin.actor.host}"', '"host":"elsewhere"')
+    run.file.write_text(text)
+    for command in (("plan",), ("apply", "--yes")):
+        [note] = notes_of(cli, *command)
+        assert f"did not end, or still runs on elsewhere since {run.begin.at}" in note
+    assert "or is still under way" in cli("history").out
+    long_ago = run.file.stat().st_mtime - SILENT_SECONDS - 60
+    os.utime(run.file, (long_ago, long_ago))
+    assert "had been done" in notes_of(cli, "apply", "--yes")[1]
+    assert notes_of(cli) == []
+
+
+def test_runs_that_were_about_other_registries_are_not_ours_to_tell(folder: Folder, cli: Run) -> None:
+    folder.models(manifest("a"))
+    run = broken(folder, cli)
+    text = run.file.read_text()
+    assert "embedded:" in text
+    run.file.write_text(text.replace('"target":"embedded:', '"target":"https://other.example/'))
+    assert notes_of(cli) == []
+    folder.edit("input: 0.15", "input: 0.30")
+    assert cli("apply", "--yes").code == 0
+    assert [one.end.settles for one in records(folder) if one.end] == [()]
 
 
 def test_a_lock_whose_holder_was_killed_holds_nobody_up(folder: Folder, cli: Run) -> None:

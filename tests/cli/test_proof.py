@@ -9,6 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
+from reconciler.planfile import sealed
+
 from .conftest import Run
 from .folder import Folder, manifest
 from .live import Live, Seen
@@ -21,7 +23,33 @@ def test_an_apply_that_did_everything_says_that_a_new_plan_is_empty(folder: Fold
     assert unchanged["proof"] == []
     folder.edit("input: 0.15", "input: 0.16")
     document = cli("apply", "--yes", "-o", "json").document
-    assert document["proof"] == [{"registry": "sandbox", "read": "again", "failure": None, "left": []}]
+    proof = {"registry": "sandbox", "read": "again", "failure": None, "left": [], "selected": False}
+    assert document["proof"] == [proof]
+
+
+def test_a_new_plan_of_some_models_says_nothing_of_the_others(folder: Folder, cli: Run) -> None:
+    folder.models(manifest("a"), manifest("b"))
+    assert cli("apply", "--only", "a", "--yes").out.endswith("\nOf what was selected, a new plan is empty.\n")
+
+
+def test_registries_that_a_plan_file_says_nothing_of_are_named(
+    folder: Folder, cli: Run, closed_port: int
+) -> None:
+    folder.registries(sandbox="embedded: registry.db", down=f'url: "http://127.0.0.1:{closed_port}"')
+    folder.models(manifest("a", registries="sandbox, down"))
+    assert cli("plan", "--out", "plan.json").code == 1
+    folder.registries(sandbox="embedded: registry.db", down="embedded: down.db", new="embedded: new.db")
+    folder.models(manifest("a", registries="sandbox, new"))
+    document = json.loads((folder.path / "plan.json").read_text())
+    document["registries"][1]["target"] = "embedded:down.db"
+    (folder.path / "plan.json").write_text(json.dumps(sealed(document)))
+    told = cli("apply", "plan.json", "--yes").out
+    assert "A new plan is empty" not in told
+    assert told.endswith(
+        "Of what was looked at, a new plan is empty.\n"
+        "down: a new plan is not known, because it could not be read\n"
+        "new: a new plan is not known, because this plan was made without it\n"
+    )
 
 
 def test_what_is_left_is_named_with_its_fields(folder: Folder, cli: Run) -> None:

@@ -172,6 +172,29 @@ def test_a_plan_of_some_models_is_held_against_a_plan_of_the_same(
     assert [(one["name"], one["verdict"]) for one in entries] == [("a", "moved")]
 
 
+def test_what_the_manifest_moved_is_not_blamed_on_the_registry(
+    folder: Folder, cli: Run, approved: Path
+) -> None:
+    folder.models(manifest("a", price="0.18", more="  limits: {context_window: 9}"))
+    assert cli("plan", "--out", "plan.json").code == 0
+    folder.models(manifest("a", price="0.18"))
+    meanwhile(folder, cli, manifest("a").replace("output: 0.60", "output: 0.61"))
+    out = cli("apply", "plan.json", "--yes").out
+    assert "pricing.output: live 0.61 USD / 1M tokens now, was as declared" in out
+    assert "limits.context_window: asked for 9, asks for (unset) now" in out
+
+
+def test_a_create_that_would_stand_beside_something_new_does_not_hold(folder: Folder, cli: Run) -> None:
+    alike = [manifest(name).replace(f"upstream-{name}", "one") for name in "ab"]
+    folder.models(*alike)
+    assert cli("plan", "--only", "b", "--out", "plan.json").code == 0
+    assert cli("apply", "--only", "a", "--yes").code == 0
+    result = cli("apply", "plan.json", "--yes")
+    assert result.code == 5
+    assert "Still as reviewed" not in result.out
+    assert "what it would stand beside is not what it was: 'a' (the same model_id)" in result.out
+
+
 # ---- digests
 
 

@@ -59,8 +59,10 @@ LINES = (
     "diff HEAD -vv",
     "import one --to imported",
     "prices check",
+    "drift -vv",
+    "drift --since HEAD",
 )
-MARKDOWN = ("plan", "show", "apply", "diff")
+MARKDOWN = ("plan", "show", "apply", "diff", "drift")
 
 
 def outputs(*lines: str) -> list[list[str]]:
@@ -256,3 +258,22 @@ def test_a_secret_that_is_no_text_is_refused_before_the_first_write(
     assert "UPSTREAM_KEY is not UTF-8" in result.err
     assert "live" not in result.err
     assert live.written == []
+
+
+@pytest.mark.parametrize("link", ["models/p.yaml", "acknowledgements.yaml", "policies/p.json"])
+@pytest.mark.parametrize("words", [["validate"], ["plan", "-o", "json"]])
+def test_no_link_tells_what_stands_outside(
+    folder: Folder, cli: Run, tmp_path: Path, link: str, words: list[str]
+) -> None:
+    """A proposal may link to what the job can read: a token in a file, another user's keys."""
+    outside = tmp_path / "token"
+    outside.write_text(f"{TOKEN}\n")
+    folder.models(manifest("a"))
+    with (folder.path / "reconciler.yaml").open("a") as config:
+        config.write("policies: [policies/*.json]\n")
+    (folder.path / "policies").mkdir()
+    (folder.path / "policies" / "ours.json").write_text("true")
+    (folder.path / link).symlink_to(outside)
+    result = cli(*words)
+    assert result.code == 1
+    check_silent(result, TOKEN)

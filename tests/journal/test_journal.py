@@ -186,6 +186,21 @@ def test_a_file_is_never_written_over(tmp_path: Path, monkeypatch: pytest.Monkey
         Journal.open(tmp_path, Begin("0123abcd", SOMEBODY, "d", ()))
 
 
+def test_a_journal_that_cannot_be_begun_leaves_no_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, lambda _: True)
+    with pytest.raises(JournalError, match="No space left on device"):
+        Journal.open(tmp_path, Begin("0123abcd", SOMEBODY, "d", ()))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_is_held_until_its_run_ends(journal: Journal) -> None:
+    assert read(journal.file).standing == "under way"
+    journal.end(End(0))
+    assert read(journal.file).standing == "ended"
+
+
 def test_every_line_fits_the_published_schema(house: House, journal: Journal) -> None:
     applied(house, journal)
     journal.end(End(0, settles=("ffffffff",)))
