@@ -7,7 +7,7 @@ import unicodedata
 from typing import Final
 
 _COMMAND: Final = re.compile(r"##\[|^::(?=[a-z])")
-"""How the commands of a job's log begin: in GitHub's old form anywhere, in its new one where a line begins."""
+"""How the commands of a job's log begin: in GitHub's old form anywhere, in its new one where lines begin."""
 
 LONGEST: Final = 16_384
 """Characters of one text; nobody reads more of a name, and a registry may send millions."""
