@@ -72,6 +72,19 @@ class NewAcknowledgement:
 
 
 @dataclass(frozen=True, slots=True)
+class NoLongerManaged:
+    """A manifest that is there no more, or no more for this registry. What is live stays.
+
+    ``place`` is where the base has it.
+    """
+
+    registry: str
+    resource: str
+    name: str
+    place: PlanPlace
+
+
+@dataclass(frozen=True, slots=True)
 class NotPlanned:
     """A registry of which nothing was read."""
 
@@ -88,6 +101,7 @@ class Review:
 
     ``tree`` is the git tree of the merge; null where there is a conflict. ``plan`` is null where nothing
     could be planned; ``diff`` is what is declared differently for the registries that were not planned.
+    ``released`` is what the merge stops to manage, in every registry.
     """
 
     request: Request | None
@@ -98,6 +112,7 @@ class Review:
     mistakes: tuple[Mistake, ...] = ()
     flags: tuple[Flag, ...] = ()
     acknowledged: tuple[NewAcknowledgement, ...] = ()
+    released: tuple[NoLongerManaged, ...] = ()
     not_planned: tuple[NotPlanned, ...] = ()
     plan: Plan | None = None
     diff: Diff | None = None

@@ -42,6 +42,7 @@ from reconciler.report.documents import render, review_document
 from reconciler.report.markdown import COMMENT
 from reconciler.report.review import marker, review_markdown, review_text
 from reconciler.review import (
+    NoLongerManaged,
     NotPlanned,
     Request,
     Review,
@@ -306,7 +307,7 @@ def _with_plan(review: Review, base: Revision, tree: str) -> Review:
     if problems:
         return review
     left_out = tuple(_left_out(base, tree, now.config, loaded))
-    review = replace(review, not_planned=left_out)
+    review = replace(review, not_planned=left_out, released=_released(review, base, now, loaded))
     plan = _plan(review, base, loaded, acknowledged)
     diff = _diff(review, base, now)
     return replace(review, plan=plan, diff=diff)
@@ -352,8 +353,7 @@ def _left_out(base: Revision, tree: str, config: LoadedConfig, loaded: Declared)
     for name, entry in config.value.registries.items():
         why = _why_not(base, tree, name, entry) if name in wanted else None
         if why is not None:
-            target = entry.url or f"embedded:{entry.embedded}"
-            yield NotPlanned(name, entry.kind, target, *why)
+            yield NotPlanned(name, entry.kind, _target(entry), *why)
 
 
 def _why_not(base: Revision, tree: str, name: str, entry: RegistryEntry) -> tuple[_Code, str] | None:
@@ -384,6 +384,27 @@ def _plan(review: Review, base: Revision, loaded: Declared, acknowledged: Acknow
     plan = read_and_plan(project, Asked(names, Selection()), run=asyncio.run).plan
     at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return replace(plan, made=Made(at, review.head.commit, dirty=False))
+
+
+def _released(review: Review, base: Revision, now: Revision, loaded: Declared) -> tuple[NoLongerManaged, ...]:
+    """What the base manages and the merge does not, for every registry of the base."""
+    before, _ = changed_files(base, now)
+    then = declared(base, before).desired
+    known = {(one.registry, one.manifest.resource, one.name) for one in then}
+    since = [one for one in loaded.desired if (one.registry, one.manifest.resource, one.name) in known]
+    registries = [
+        Registry(name, entry.kind, _target(entry)) for name, entry in base.config.value.registries.items()
+    ]
+    found = diff_declared((review.base, review.head), registries, then, since)
+    return tuple(
+        NoLongerManaged(part.name, one.resource, one.name, one.place)
+        for part in found.registries
+        for one in part.released
+    )
+
+
+def _target(entry: RegistryEntry) -> str:
+    return entry.url or f"embedded:{entry.embedded}"
 
 
 def _diff(review: Review, base: Revision, now: Revision) -> Diff | None:

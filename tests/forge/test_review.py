@@ -83,6 +83,37 @@ def test_a_stale_branch_shows_no_revert(house: House) -> None:
     assert {one["name"]: one["operation"] for one in registry["actions"]} == {"a": "none", "b": "create"}
 
 
+def test_what_a_request_stops_managing_is_said_for_every_registry(house: House) -> None:
+    house.config(house.entry("prod"), house.entry("blind", token="NOWHERE"))
+    both = manifest("b").replace("spec:\n", "spec:\n  registries: [prod, blind]\n")
+    house.put("models/b.yaml", both)
+    house.commit()
+    git("checkout", "-q", "-B", "main")
+    house.publish_main()
+    house.branch("topic")
+    (house.folder.path / "models" / "a.yaml").unlink()
+    house.put("models/moved.yaml", both.replace("[prod, blind]", "[prod]"))
+    (house.folder.path / "models" / "b.yaml").unlink()
+    house.propose()
+    document = house.reviewed()
+    assert [(one["name"], one["registry"]) for one in document["released"]] == [("a", "prod"), ("b", "blind")]
+    Draft202012Validator(schemas()["review.schema.json"]).validate(document)
+    [body] = house.hub.bodies()
+    assert body.splitlines()[1].endswith("No longer managed: 2.")
+    assert "**No longer managed: 2**; what is live stays:" in body
+    assert "- `a` in `prod` (`main:models/a.yaml:" in body
+    assert "no longer managed: b in blind; what is live stays" in house.review().out
+
+
+def test_a_request_that_only_deletes_says_so_in_its_check(house: House) -> None:
+    house.branch("topic")
+    (house.folder.path / "models" / "a.yaml").unlink()
+    house.propose()
+    assert house.review().code == 0
+    [run] = house.hub.runs()
+    assert run["output"]["title"] == "Nothing to plan. No longer managed: 1."
+
+
 def test_a_conflict_is_said_and_nothing_is_planned(house: House) -> None:
     house.branch("topic")
     house.model("a", price="0.20")
