@@ -29,7 +29,7 @@ from reconciler.cli.publishing import Desk, ReviewPublisher, project_of
 from reconciler.cli.run import Asked, Project, read_and_plan
 from reconciler.declared import Diff, Registry, Side, diff_declared
 from reconciler.errors import ExitCode, InputError, Place, Problem, SecretError, UsageError
-from reconciler.forge.environment import ForgeName, Surroundings
+from reconciler.forge.environment import DEFAULTS, ForgeName, Surroundings
 from reconciler.forge.interface import Forge, ForgeError, ProposedChange, Verdict
 from reconciler.git import GitError, commit_of, merged
 from reconciler.guards import Acknowledged
@@ -119,7 +119,8 @@ def command(
         return _post(document, config_path, where, number)
     if number is not None and number != where.number:
         where = replace(where, number=number, base=None, head=None, fork=False, can_write=True)
-    with _publishing(where, config_path, no_publish=no_publish) as publisher:
+    given = not (forge is None and repository is None and number is None)
+    with _publishing(where, config_path, no_publish=no_publish, given=given) as publisher:
         return _review(config_path, output, verbose, where, publisher, base=base, head=head, out=out)
 
 
@@ -165,16 +166,24 @@ def _review(
 
 @contextmanager
 def _publishing(
-    where: Surroundings, config_path: Path, *, no_publish: bool
+    where: Surroundings, config_path: Path, *, no_publish: bool, given: bool
 ) -> Iterator[ReviewPublisher | None]:
     """A publisher where there is a request and a token that can write; what is missing is said.
 
-    Raises ForgeError and UsageError where the forge cannot be asked at all.
+    ``given``: options say what to publish to, so that a missing token is a mistake.
+
+    Raises ForgeError, and UsageError where the forge cannot be asked at all.
     """
-    if no_publish or where.number is None:
+    if no_publish:
         yield None
     elif not where.can_write:
         say("the request comes from a fork, whose jobs cannot write: nothing is published")
+        yield None
+    elif given and forges.token_of(where) is None:
+        name = where.token_env or " or ".join(variable for _, variable in DEFAULTS.values())
+        hint = f"export {name}=… , name another variable with --token-env, or give --no-publish"
+        raise UsageError(f"there is no token for the forge: {name} is not set", hint=hint)
+    elif where.number is None:
         yield None
     elif forges.token_of(where) is None:
         say(f"{where.token_env} is not set: nothing is published, and nothing is approved")

@@ -1,7 +1,8 @@
 """A review, for the comment on a request and for a terminal.
 
 What needs an eye stands first: what the proposal changes in reconciler.yaml, the new acknowledgements, what
-is no longer managed, what was not planned. Then what a plan says. Names and values of manifests are harmless here (`escaping`).
+is no longer managed, what was not planned. Then what a plan says. Names and values of manifests are
+harmless here (`escaping`).
 """
 
 from __future__ import annotations

@@ -273,6 +273,41 @@ def test_given_revisions_need_no_forge(house: House, monkeypatch: pytest.MonkeyP
     assert house.review().code == 1
 
 
+@pytest.mark.parametrize(
+    ("words", "variable"),
+    [
+        (["--request", "7"], "GITHUB_TOKEN or GITLAB_TOKEN is not set"),
+        (["--forge", "github"], "GITHUB_TOKEN is not set"),
+        (["--forge", "gitlab", "--repository", "1", "--request", "7"], "GITLAB_TOKEN is not set"),
+        (["--request", "7", "--token-env", "OURS"], "OURS is not set"),
+    ],
+)
+def test_what_shall_be_published_needs_a_token(
+    house: House, monkeypatch: pytest.MonkeyPatch, words: list[str], variable: str
+) -> None:
+    for name in ("GITHUB_ACTIONS", "GITHUB_TOKEN"):
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("GITLAB_TOKEN", raising=False)
+    house.branch("topic")
+    house.commit()
+    result = house.review("--base", "main", *words)
+    assert result.code == 1
+    assert variable in result.err
+    assert "None" not in result.err
+    assert house.review("--base", "main", *words, "--no-publish").code == 0
+
+
+def test_a_job_without_a_token_says_which_and_only_prints(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.branch("topic")
+    house.propose()
+    monkeypatch.setenv("GITHUB_TOKEN", "")
+    result = house.review()
+    assert (result.code, house.hub.seen) == (0, [])
+    assert "GITHUB_TOKEN is not set: nothing is published, and nothing is approved" in result.err
+
+
 def test_a_review_of_another_commit_is_not_published_for_the_request(house: House) -> None:
     house.branch("topic")
     house.model("a", price="0.20")
