@@ -15,10 +15,10 @@ from reconciler.cli.forge import REVIEW
 from reconciler.errors import ReconcilerError
 from reconciler.forge.environment import Surroundings
 from reconciler.forge.interface import Annotation, Forge, ForgeError, ProposedChange, Verdict
-from reconciler.git import path_in_repository
 from reconciler.report.markdown import error_markdown
 from reconciler.report.review import headline, marker, review_markdown
 from reconciler.review import Review, conclusion_of, remarks
+from reconciler.revisions import path_from_top
 
 T = TypeVar("T")
 
@@ -107,6 +107,5 @@ class ReviewPublisher:
 
 
 def project_of(config_path: Path) -> str:
-    """The path of reconciler.yaml from the top of the repository. Raises GitError."""
-    folder = config_path.absolute().parent
-    return f"{path_in_repository(folder)}{config_path.name}"
+    """What tells the projects of a repository apart. Raises GitError."""
+    return path_from_top(config_path).as_posix()

@@ -61,6 +61,7 @@ from reconciler.revisions import (
     declared,
     holds,
     open_revision,
+    path_from_top,
     proposed,
     write_files,
 )
@@ -264,8 +265,8 @@ def _sides(where: Surroundings, base: str | None, head: str | None) -> Sides:
 
 
 def _command(config_path: Path, review: Review) -> str:
-    """The command line that shows the same."""
-    config = shown_path(config_path)
+    """The command line that shows the same, at the top of the repository."""
+    config = path_from_top(config_path).as_posix()
     words = ["reconciler", "review", "--base", review.base.commit, "--head", review.head.commit]
     return shlex.join([*words, *([] if config == "reconciler.yaml" else ["--config", config])])
 

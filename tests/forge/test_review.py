@@ -183,6 +183,22 @@ def test_paths_are_those_from_the_top_of_the_repository(
     assert house.review().code == 3
     [run] = house.hub.runs()
     assert [one["path"] for one in house.hub.annotations[run["id"]]] == ["catalogue/models/a.yaml"]
+    base = git("rev-parse", "main")
+    command = f"reconciler review --base {base} --head {run['head_sha']}"
+    assert f"`{command} --config catalogue/reconciler.yaml`" in house.hub.bodies()[0]
+    monkeypatch.chdir(house.folder.path)
+    again = house.review(*command.split()[2:], "--config", "catalogue/reconciler.yaml", "--no-publish")
+    assert again.code == 3
+
+
+def test_the_command_to_see_the_same_needs_no_config_at_the_top(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.branch("topic")
+    head = house.propose()
+    monkeypatch.chdir(house.folder.path / "models")
+    assert house.review("--config", str(house.folder.path / "reconciler.yaml")).code == 0
+    assert f"--head {head}`" in house.hub.bodies()[0]
 
 
 def test_what_is_checked_out_is_not_looked_at(house: House) -> None:
