@@ -122,6 +122,26 @@ def config_in(base: Revision, tree: str) -> LoadedConfig | None:
     return read_config(data, path, base.config.folder)
 
 
+def unchanged(base: Revision, tree: str) -> bool:
+    """Whether ``tree`` has everything that is read of the project as ``base`` has it: reconciler.yaml,
+    manifests, acknowledgements, policies. Raises GitError."""
+    if _manifests(base.folder, tree, base.config_file, base.config) != base.files:
+        return False
+    return _beside(base, tree) == _beside(base, base.commit)
+
+
+def _beside(base: Revision, tree: str) -> dict[str, Blob]:
+    """What is read besides manifests. A policy may lead to any other file of JSON."""
+    top = base.config_file.parent
+    known = {base.config_file.as_posix(), (top / FILE).as_posix()}
+    policies = base.config.value.policies is not None
+    return {
+        name: blob
+        for name, blob in files_of(base.folder, tree, top.as_posix()).items()
+        if name in known or (policies and name.endswith(".json"))
+    }
+
+
 def acknowledged_in(base: Revision, tree: str) -> Acknowledged:
     """The acknowledgements in ``tree``, in the project of ``base``. Raises GitError and InputError."""
     path = (base.config_file.parent / FILE).as_posix()

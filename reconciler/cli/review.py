@@ -63,6 +63,7 @@ from reconciler.revisions import (
     open_revision,
     path_from_top,
     proposed,
+    unchanged,
     write_files,
 )
 from reconciler.secrets import FileSource
@@ -310,6 +311,7 @@ def _with_plan(review: Review, base: Revision, tree: str) -> Review:
     problems += but_for(problems, _violations(base, loaded))
     review = replace(
         review,
+        unchanged=unchanged(base, tree),
         mistakes=mistakes_of(problems),
         flags=flags_of(base.config, config) if config is not None else (),
         acknowledged=new_acknowledgements(_acknowledged_before(base), acknowledged),

@@ -56,7 +56,7 @@ def _result(review: Review) -> str:
         return totals(review.plan)
     if review.diff is not None:
         return f"Not planned. Declared differently: {diff_totals(review.diff)}"
-    return "Nothing to plan."
+    return "Nothing that reconciler reads changes." if review.unchanged else "Nothing to plan."
 
 
 def review_markdown(

@@ -256,6 +256,48 @@ def test_a_missing_token_of_our_own_is_an_error(house: House, monkeypatch: pytes
     assert (run["conclusion"], run["output"]["text"]) == ("failure", None)
 
 
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_bots_request_without_secrets_passes_where_nothing_that_is_read_changes(
+    house: House, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    house.branch("topic")
+    house.put(".github/workflows/review.yml", "uses: action@v2\n")
+    house.propose()
+    if value is None:
+        monkeypatch.delenv("REGISTRY_KEY")
+    else:
+        monkeypatch.setenv("REGISTRY_KEY", value)
+    result = house.review()
+    assert (result.code, result.err) == (0, "")
+    [run] = house.hub.runs()
+    assert (run["conclusion"], run["output"]["title"]) == (
+        "neutral",
+        "Nothing that reconciler reads changes.",
+    )
+    document = house.reviewed()
+    assert document["unchanged"] is True
+    Draft202012Validator(schemas()["review.schema.json"]).validate(document)
+
+
+@pytest.mark.parametrize("name", ["models/b.yaml", "reconciler.yaml", "acknowledgements.yaml", "new.json"])
+def test_a_missing_token_is_an_error_where_anything_that_is_read_changes(
+    house: House, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    house.put("policies/one.json", '{"type": "object"}')
+    house.config(more="policies: [policies/*.json]\n")
+    house.commit()
+    house.publish_main()
+    house.branch("topic")
+    monkeypatch.delenv("REGISTRY_KEY")
+    house.propose()
+    assert house.review().code == 0
+    known = house.folder.path / name
+    text = {"models/b.yaml": manifest("b"), "new.json": "{}"}.get(name, "# more\n")
+    house.put(name, (known.read_text(encoding="utf-8") if known.exists() else "") + text)
+    house.propose()
+    assert house.review().code == 1
+
+
 def test_the_document_is_as_its_schema_says(house: House) -> None:
     house.branch("topic")
     house.model("a", price="0.20")
