@@ -72,6 +72,19 @@ class NewAcknowledgement:
 
 
 @dataclass(frozen=True, slots=True)
+class NoLongerManaged:
+    """A manifest that is there no more, or no more for this registry. What is live stays.
+
+    ``place`` is where the base has it.
+    """
+
+    registry: str
+    resource: str
+    name: str
+    place: PlanPlace
+
+
+@dataclass(frozen=True, slots=True)
 class NotPlanned:
     """A registry of which nothing was read."""
 
@@ -88,6 +101,8 @@ class Review:
 
     ``tree`` is the git tree of the merge; null where there is a conflict. ``plan`` is null where nothing
     could be planned; ``diff`` is what is declared differently for the registries that were not planned.
+    ``unchanged``: the merge has all that is read as the base has it, so that there is nothing to review.
+    ``released`` is what the merge stops to manage, in every registry.
     """
 
     request: Request | None
@@ -98,9 +113,11 @@ class Review:
     mistakes: tuple[Mistake, ...] = ()
     flags: tuple[Flag, ...] = ()
     acknowledged: tuple[NewAcknowledgement, ...] = ()
+    released: tuple[NoLongerManaged, ...] = ()
     not_planned: tuple[NotPlanned, ...] = ()
     plan: Plan | None = None
     diff: Diff | None = None
+    unchanged: bool = False
     notes: tuple[str, ...] = ()
     apiVersion: Literal["reconciler/v1"] = "reconciler/v1"  # noqa: N815 - the field's name is given
     kind: Literal["Review"] = "Review"
@@ -113,10 +130,12 @@ class Review:
 
 
 def review_exit_code(review: Review) -> ExitCode:
-    """What a run ends with. A fork has no credentials, and that is no error."""
+    """What a run ends with. A fork has no credentials, and that is no error; nor is it where nothing is to
+    be planned, as in a bot's request for a newer action, which gets no secrets either."""
     if review.conflicts or review.mistakes or (review.plan is not None and review.plan.failed):
         return ExitCode.ERROR
-    if review.blind and not (review.request is not None and review.request.fork):
+    stranger = review.request is not None and review.request.fork
+    if review.blind and not stranger and not review.unchanged:
         return ExitCode.ERROR
     refused = [
         one for part in (review.plan, review.diff) if part is not None for one in part.actions("refused")

@@ -55,13 +55,10 @@ def open_revision(
 
     Raises GitError, and InputError for what is wrong with its reconciler.yaml.
     """
-    folder = config_path.absolute().parent
-    while not folder.is_dir():  # it may be gone from the working tree
-        folder = folder.parent
-    below = config_path.absolute().relative_to(folder).as_posix()
+    folder = _asked_in(config_path)
     commit = commit_of(folder, name)
     prefix = path_in_repository(folder)
-    path = f"{prefix}{below}"
+    path = path_from_top(config_path).as_posix()
     blob = files_of(folder, commit, path).get(path)
     if blob is None or blob.link:
         message = f"{config_path} is not in {name} ({commit[:12]})"
@@ -72,6 +69,21 @@ def open_revision(
     files = _manifests(folder, commit, PurePosixPath(path), config)
     shown = {name: f"{called}{_shown(name, prefix)}" for name in files}
     return Revision(commit, config, blob.name, PurePosixPath(path), files, folder, shown)
+
+
+def path_from_top(config_path: Path) -> PurePosixPath:
+    """The path of a reconciler.yaml from the top of its repository. Raises GitError."""
+    folder = _asked_in(config_path)
+    below = config_path.absolute().relative_to(folder).as_posix()
+    return PurePosixPath(f"{path_in_repository(folder)}{below}")
+
+
+def _asked_in(config_path: Path) -> Path:
+    """The folder of a reconciler.yaml; one above where it is gone from the working tree."""
+    folder = config_path.absolute().parent
+    while not folder.is_dir():
+        folder = folder.parent
+    return folder
 
 
 def _manifests(folder: Path, tree: str, config_file: PurePosixPath, config: LoadedConfig) -> dict[str, Blob]:
@@ -108,6 +120,26 @@ def config_in(base: Revision, tree: str) -> LoadedConfig | None:
         raise InputError([too_large(path, DEFAULT_LIMITS.file_bytes)])
     [data] = contents(base.folder, [blob.name])
     return read_config(data, path, base.config.folder)
+
+
+def unchanged(base: Revision, tree: str) -> bool:
+    """Whether ``tree`` has everything that is read of the project as ``base`` has it: reconciler.yaml,
+    manifests, acknowledgements, policies. Raises GitError."""
+    if _manifests(base.folder, tree, base.config_file, base.config) != base.files:
+        return False
+    return _beside(base, tree) == _beside(base, base.commit)
+
+
+def _beside(base: Revision, tree: str) -> dict[str, Blob]:
+    """What is read besides manifests. A policy may lead to any other file of JSON."""
+    top = base.config_file.parent
+    known = {base.config_file.as_posix(), (top / FILE).as_posix()}
+    policies = base.config.value.policies is not None
+    return {
+        name: blob
+        for name, blob in files_of(base.folder, tree, top.as_posix()).items()
+        if name in known or (policies and name.endswith(".json"))
+    }
 
 
 def acknowledged_in(base: Revision, tree: str) -> Acknowledged:

@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 from reconciler.approval import approval_of, approval_text
 from reconciler.cli.console import say
 from reconciler.cli.forge import REVIEW
-from reconciler.errors import ReconcilerError
+from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.forge.environment import Surroundings
 from reconciler.forge.interface import Annotation, Forge, ForgeError, ProposedChange, Verdict
-from reconciler.git import path_in_repository
+from reconciler.plan import Plan, plan_digest
 from reconciler.report.markdown import error_markdown
 from reconciler.report.review import headline, marker, review_markdown
-from reconciler.review import Review, conclusion_of, remarks
+from reconciler.review import Review, conclusion_of, remarks, review_exit_code
+from reconciler.revisions import path_from_top
 
 T = TypeVar("T")
 
@@ -67,9 +68,12 @@ class ReviewPublisher:
             raise error
         forge = self.desk.forge
         kept = ""
-        if review.plan is not None:
+        plan = review.plan
+        if plan is None and review.unchanged and review_exit_code(review) is ExitCode.OK:
+            plan = Plan((), plan_digest(()))  # approves nothing, and tells a merge that nothing was due
+        if plan is not None:
             approval = approval_of(
-                review.plan, request=self.number, head=review.head.commit, base=review.base.commit
+                plan, request=self.number, head=review.head.commit, base=review.base.commit
             )
             kept = approval_text(approval, forge.kept_characters)
         annotations = [
@@ -107,6 +111,5 @@ class ReviewPublisher:
 
 
 def project_of(config_path: Path) -> str:
-    """The path of reconciler.yaml from the top of the repository. Raises GitError."""
-    folder = config_path.absolute().parent
-    return f"{path_in_repository(folder)}{config_path.name}"
+    """What tells the projects of a repository apart. Raises GitError."""
+    return path_from_top(config_path).as_posix()

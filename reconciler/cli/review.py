@@ -29,7 +29,7 @@ from reconciler.cli.publishing import Desk, ReviewPublisher, project_of
 from reconciler.cli.run import Asked, Project, read_and_plan
 from reconciler.declared import Diff, Registry, Side, diff_declared
 from reconciler.errors import ExitCode, InputError, Place, Problem, SecretError, UsageError
-from reconciler.forge.environment import ForgeName, Surroundings
+from reconciler.forge.environment import DEFAULTS, ForgeName, Surroundings
 from reconciler.forge.interface import Forge, ForgeError, ProposedChange, Verdict
 from reconciler.git import GitError, commit_of, merged
 from reconciler.guards import Acknowledged
@@ -42,6 +42,7 @@ from reconciler.report.documents import render, review_document
 from reconciler.report.markdown import COMMENT
 from reconciler.report.review import marker, review_markdown, review_text
 from reconciler.review import (
+    NoLongerManaged,
     NotPlanned,
     Request,
     Review,
@@ -60,7 +61,9 @@ from reconciler.revisions import (
     declared,
     holds,
     open_revision,
+    path_from_top,
     proposed,
+    unchanged,
     write_files,
 )
 from reconciler.secrets import FileSource
@@ -118,7 +121,8 @@ def command(
         return _post(document, config_path, where, number)
     if number is not None and number != where.number:
         where = replace(where, number=number, base=None, head=None, fork=False, can_write=True)
-    with _publishing(where, config_path, no_publish=no_publish) as publisher:
+    given = not (forge is None and repository is None and number is None)
+    with _publishing(where, config_path, no_publish=no_publish, given=given) as publisher:
         return _review(config_path, output, verbose, where, publisher, base=base, head=head, out=out)
 
 
@@ -164,16 +168,24 @@ def _review(
 
 @contextmanager
 def _publishing(
-    where: Surroundings, config_path: Path, *, no_publish: bool
+    where: Surroundings, config_path: Path, *, no_publish: bool, given: bool
 ) -> Iterator[ReviewPublisher | None]:
     """A publisher where there is a request and a token that can write; what is missing is said.
 
-    Raises ForgeError and UsageError where the forge cannot be asked at all.
+    ``given``: options say what to publish to, so that a missing token is a mistake.
+
+    Raises ForgeError, and UsageError where the forge cannot be asked at all.
     """
-    if no_publish or where.number is None:
+    if no_publish:
         yield None
     elif not where.can_write:
         say("the request comes from a fork, whose jobs cannot write: nothing is published")
+        yield None
+    elif given and forges.token_of(where) is None:
+        name = where.token_env or " or ".join(variable for _, variable in DEFAULTS.values())
+        hint = f"export {name}=… , name another variable with --token-env, or give --no-publish"
+        raise UsageError(f"there is no token for the forge: {name} is not set", hint=hint)
+    elif where.number is None:
         yield None
     elif forges.token_of(where) is None:
         say(f"{where.token_env} is not set: nothing is published, and nothing is approved")
@@ -254,8 +266,8 @@ def _sides(where: Surroundings, base: str | None, head: str | None) -> Sides:
 
 
 def _command(config_path: Path, review: Review) -> str:
-    """The command line that shows the same."""
-    config = shown_path(config_path)
+    """The command line that shows the same, at the top of the repository."""
+    config = path_from_top(config_path).as_posix()
     words = ["reconciler", "review", "--base", review.base.commit, "--head", review.head.commit]
     return shlex.join([*words, *([] if config == "reconciler.yaml" else ["--config", config])])
 
@@ -299,6 +311,7 @@ def _with_plan(review: Review, base: Revision, tree: str) -> Review:
     problems += but_for(problems, _violations(base, loaded))
     review = replace(
         review,
+        unchanged=unchanged(base, tree),
         mistakes=mistakes_of(problems),
         flags=flags_of(base.config, config) if config is not None else (),
         acknowledged=new_acknowledgements(_acknowledged_before(base), acknowledged),
@@ -306,7 +319,7 @@ def _with_plan(review: Review, base: Revision, tree: str) -> Review:
     if problems:
         return review
     left_out = tuple(_left_out(base, tree, now.config, loaded))
-    review = replace(review, not_planned=left_out)
+    review = replace(review, not_planned=left_out, released=_released(review, base, now, loaded))
     plan = _plan(review, base, loaded, acknowledged)
     diff = _diff(review, base, now)
     return replace(review, plan=plan, diff=diff)
@@ -352,8 +365,7 @@ def _left_out(base: Revision, tree: str, config: LoadedConfig, loaded: Declared)
     for name, entry in config.value.registries.items():
         why = _why_not(base, tree, name, entry) if name in wanted else None
         if why is not None:
-            target = entry.url or f"embedded:{entry.embedded}"
-            yield NotPlanned(name, entry.kind, target, *why)
+            yield NotPlanned(name, entry.kind, _target(entry), *why)
 
 
 def _why_not(base: Revision, tree: str, name: str, entry: RegistryEntry) -> tuple[_Code, str] | None:
@@ -384,6 +396,27 @@ def _plan(review: Review, base: Revision, loaded: Declared, acknowledged: Acknow
     plan = read_and_plan(project, Asked(names, Selection()), run=asyncio.run).plan
     at = dt.datetime.now(dt.UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
     return replace(plan, made=Made(at, review.head.commit, dirty=False))
+
+
+def _released(review: Review, base: Revision, now: Revision, loaded: Declared) -> tuple[NoLongerManaged, ...]:
+    """What the base manages and the merge does not, for every registry of the base."""
+    before, _ = changed_files(base, now)
+    then = declared(base, before).desired
+    known = {(one.registry, one.manifest.resource, one.name) for one in then}
+    since = [one for one in loaded.desired if (one.registry, one.manifest.resource, one.name) in known]
+    registries = [
+        Registry(name, entry.kind, _target(entry)) for name, entry in base.config.value.registries.items()
+    ]
+    found = diff_declared((review.base, review.head), registries, then, since)
+    return tuple(
+        NoLongerManaged(part.name, one.resource, one.name, one.place)
+        for part in found.registries
+        for one in part.released
+    )
+
+
+def _target(entry: RegistryEntry) -> str:
+    return entry.url or f"embedded:{entry.embedded}"
 
 
 def _diff(review: Review, base: Revision, now: Revision) -> Diff | None:

@@ -1,7 +1,8 @@
 """A review, for the comment on a request and for a terminal.
 
 What needs an eye stands first: what the proposal changes in reconciler.yaml, the new acknowledgements, what
-was not planned. Then what a plan says. Names and values of manifests are harmless here (`escaping`).
+is no longer managed, what was not planned. Then what a plan says. Names and values of manifests are
+harmless here (`escaping`).
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from reconciler.report.folding import Head, Section, document, size
 from reconciler.report.markdown import diff_sections, plan_facts, plan_sections, price_rows
 from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
-from reconciler.report.text import plan_text, totals
+from reconciler.report.text import known_as, of_each, plan_text, totals
 from reconciler.report.values import counted
 from reconciler.review import NewAcknowledgement, Review
 
@@ -41,6 +42,12 @@ def marker(purpose: str, project: str) -> str:
 
 def headline(review: Review) -> str:
     """The result in one line."""
+    told = _result(review)
+    listed = review.plan is not None or review.diff is None  # the totals of a difference count them
+    return f"{told} No longer managed: {_gone(review)}." if review.released and listed else told
+
+
+def _result(review: Review) -> str:
     if review.conflicts:
         return "Conflict: nothing is planned until the request merges cleanly."
     if review.mistakes:
@@ -49,7 +56,7 @@ def headline(review: Review) -> str:
         return totals(review.plan)
     if review.diff is not None:
         return f"Not planned. Declared differently: {diff_totals(review.diff)}"
-    return "Nothing to plan."
+    return "Nothing that reconciler reads changes." if review.unchanged else "Nothing to plan."
 
 
 def review_markdown(
@@ -113,6 +120,13 @@ def _warnings(review: Review) -> Iterator[str]:
         count = counted(len(new), "new acknowledgement", "new acknowledgements")
         yield f"**{count}**, each lets a change through:"
         yield from ("", *_some(new), "")
+    gone = [
+        f"- {code(known_as(one.resource, one.name))} in {code(one.registry)} ({code(one.place)})"
+        for one in review.released
+    ]
+    if gone:
+        yield f"**No longer managed: {_gone(review)}**; what is live stays:"
+        yield from ("", *_some(gone), "")
     left_out = [f"- {code(one.registry)}: {prose(one.reason, _SHORT)}" for one in review.not_planned]
     if left_out:
         yield "**Not planned**, so that nothing is said of what is live there, and nothing approved:"
@@ -132,6 +146,10 @@ def _warnings(review: Review) -> Iterator[str]:
 
 def _about(one: NewAcknowledgement) -> list[str]:
     return [name for name in (one.model, one.registry) if name is not None] or ["the whole run"]
+
+
+def _gone(review: Review) -> str:
+    return of_each(one.resource for one in review.released)
 
 
 def _some(lines: list[str]) -> list[str]:
@@ -166,6 +184,9 @@ def review_text(review: Review, *, verbose: bool = False, paint: Paint = plain) 
     for one in review.acknowledged:
         told = f"{safe(one.guard)} for {' in '.join(map(safe, _about(one)))}: {safe(one.reason)}"
         lines.append(paint(f"new acknowledgement: {told}", "change"))
+    for gone in review.released:
+        told = f"{known_as(gone.resource, gone.name)} in {safe(gone.registry)}; what is live stays"
+        lines.append(paint(f"no longer managed: {told}", "change"))
     lines += [paint(f"reconciler.yaml: {safe(flag.message)}", "refuse") for flag in review.flags]
     lines += [paint(f"note: {safe(note)}", "dim") for note in review.notes]
     head, base = (f"{safe(side.name)} ({safe(side.commit[:12])})" for side in (review.head, review.base))

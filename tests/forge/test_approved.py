@@ -7,7 +7,7 @@ import json
 import pytest
 from cli.test_diff import git
 
-from .conftest import House
+from .conftest import KEY, House
 from .hub import APP
 
 
@@ -52,6 +52,23 @@ def test_a_run_again_has_nothing_left_to_do(reviewed: House) -> None:
     assert approve(reviewed).code == 0
     assert approve(reviewed).code == 0
     assert writes(reviewed) == []
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_request_that_changes_nothing_that_is_read_approves_nothing(
+    house: House, monkeypatch: pytest.MonkeyPatch, moved: bool
+) -> None:
+    house.branch("topic")
+    house.put(".github/workflows/review.yml", "uses: action@v2\n")
+    house.propose()
+    monkeypatch.setenv("REGISTRY_KEY", "")
+    assert house.review().code == 0
+    monkeypatch.setenv("REGISTRY_KEY", KEY)
+    if moved:
+        house.live_price("a", 0.00018)
+    house.merge()
+    assert approve(house).code == (3 if moved else 0)
+    assert writes(house) == []
 
 
 def test_what_moved_stops_everything_and_is_told(reviewed: House) -> None:

@@ -83,6 +83,37 @@ def test_a_stale_branch_shows_no_revert(house: House) -> None:
     assert {one["name"]: one["operation"] for one in registry["actions"]} == {"a": "none", "b": "create"}
 
 
+def test_what_a_request_stops_managing_is_said_for_every_registry(house: House) -> None:
+    house.config(house.entry("prod"), house.entry("blind", token="NOWHERE"))
+    both = manifest("b").replace("spec:\n", "spec:\n  registries: [prod, blind]\n")
+    house.put("models/b.yaml", both)
+    house.commit()
+    git("checkout", "-q", "-B", "main")
+    house.publish_main()
+    house.branch("topic")
+    (house.folder.path / "models" / "a.yaml").unlink()
+    house.put("models/moved.yaml", both.replace("[prod, blind]", "[prod]"))
+    (house.folder.path / "models" / "b.yaml").unlink()
+    house.propose()
+    document = house.reviewed()
+    assert [(one["name"], one["registry"]) for one in document["released"]] == [("a", "prod"), ("b", "blind")]
+    Draft202012Validator(schemas()["review.schema.json"]).validate(document)
+    [body] = house.hub.bodies()
+    assert body.splitlines()[1].endswith("No longer managed: 2.")
+    assert "**No longer managed: 2**; what is live stays:" in body
+    assert "- `a` in `prod` (`main:models/a.yaml:" in body
+    assert "no longer managed: b in blind; what is live stays" in house.review().out
+
+
+def test_a_request_that_only_deletes_says_so_in_its_check(house: House) -> None:
+    house.branch("topic")
+    (house.folder.path / "models" / "a.yaml").unlink()
+    house.propose()
+    assert house.review().code == 0
+    [run] = house.hub.runs()
+    assert run["output"]["title"] == "Nothing to plan. No longer managed: 1."
+
+
 def test_a_conflict_is_said_and_nothing_is_planned(house: House) -> None:
     house.branch("topic")
     house.model("a", price="0.20")
@@ -152,6 +183,22 @@ def test_paths_are_those_from_the_top_of_the_repository(
     assert house.review().code == 3
     [run] = house.hub.runs()
     assert [one["path"] for one in house.hub.annotations[run["id"]]] == ["catalogue/models/a.yaml"]
+    base = git("rev-parse", "main")
+    command = f"reconciler review --base {base} --head {run['head_sha']}"
+    assert f"`{command} --config catalogue/reconciler.yaml`" in house.hub.bodies()[0]
+    monkeypatch.chdir(house.folder.path)
+    again = house.review(*command.split()[2:], "--config", "catalogue/reconciler.yaml", "--no-publish")
+    assert again.code == 3
+
+
+def test_the_command_to_see_the_same_needs_no_config_at_the_top(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.branch("topic")
+    head = house.propose()
+    monkeypatch.chdir(house.folder.path / "models")
+    assert house.review("--config", str(house.folder.path / "reconciler.yaml")).code == 0
+    assert f"--head {head}`" in house.hub.bodies()[0]
 
 
 def test_what_is_checked_out_is_not_looked_at(house: House) -> None:
@@ -209,6 +256,48 @@ def test_a_missing_token_of_our_own_is_an_error(house: House, monkeypatch: pytes
     assert (run["conclusion"], run["output"]["text"]) == ("failure", None)
 
 
+@pytest.mark.parametrize("value", [None, ""])
+def test_a_bots_request_without_secrets_passes_where_nothing_that_is_read_changes(
+    house: House, monkeypatch: pytest.MonkeyPatch, value: str | None
+) -> None:
+    house.branch("topic")
+    house.put(".github/workflows/review.yml", "uses: action@v2\n")
+    house.propose()
+    if value is None:
+        monkeypatch.delenv("REGISTRY_KEY")
+    else:
+        monkeypatch.setenv("REGISTRY_KEY", value)
+    result = house.review()
+    assert (result.code, result.err) == (0, "")
+    [run] = house.hub.runs()
+    assert (run["conclusion"], run["output"]["title"]) == (
+        "neutral",
+        "Nothing that reconciler reads changes.",
+    )
+    document = house.reviewed()
+    assert document["unchanged"] is True
+    Draft202012Validator(schemas()["review.schema.json"]).validate(document)
+
+
+@pytest.mark.parametrize("name", ["models/b.yaml", "reconciler.yaml", "acknowledgements.yaml", "new.json"])
+def test_a_missing_token_is_an_error_where_anything_that_is_read_changes(
+    house: House, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    house.put("policies/one.json", '{"type": "object"}')
+    house.config(more="policies: [policies/*.json]\n")
+    house.commit()
+    house.publish_main()
+    house.branch("topic")
+    monkeypatch.delenv("REGISTRY_KEY")
+    house.propose()
+    assert house.review().code == 0
+    known = house.folder.path / name
+    text = {"models/b.yaml": manifest("b"), "new.json": "{}"}.get(name, "# more\n")
+    house.put(name, (known.read_text(encoding="utf-8") if known.exists() else "") + text)
+    house.propose()
+    assert house.review().code == 1
+
+
 def test_the_document_is_as_its_schema_says(house: House) -> None:
     house.branch("topic")
     house.model("a", price="0.20")
@@ -240,6 +329,41 @@ def test_given_revisions_need_no_forge(house: House, monkeypatch: pytest.MonkeyP
     assert "HEAD" in result.out
     assert house.hub.seen == []
     assert house.review().code == 1
+
+
+@pytest.mark.parametrize(
+    ("words", "variable"),
+    [
+        (["--request", "7"], "GITHUB_TOKEN or GITLAB_TOKEN is not set"),
+        (["--forge", "github"], "GITHUB_TOKEN is not set"),
+        (["--forge", "gitlab", "--repository", "1", "--request", "7"], "GITLAB_TOKEN is not set"),
+        (["--request", "7", "--token-env", "OURS"], "OURS is not set"),
+    ],
+)
+def test_what_shall_be_published_needs_a_token(
+    house: House, monkeypatch: pytest.MonkeyPatch, words: list[str], variable: str
+) -> None:
+    for name in ("GITHUB_ACTIONS", "GITHUB_TOKEN"):
+        monkeypatch.delenv(name)
+    monkeypatch.delenv("GITLAB_TOKEN", raising=False)
+    house.branch("topic")
+    house.commit()
+    result = house.review("--base", "main", *words)
+    assert result.code == 1
+    assert variable in result.err
+    assert "None" not in result.err
+    assert house.review("--base", "main", *words, "--no-publish").code == 0
+
+
+def test_a_job_without_a_token_says_which_and_only_prints(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house.branch("topic")
+    house.propose()
+    monkeypatch.setenv("GITHUB_TOKEN", "")
+    result = house.review()
+    assert (result.code, house.hub.seen) == (0, [])
+    assert "GITHUB_TOKEN is not set: nothing is published, and nothing is approved" in result.err
 
 
 def test_a_review_of_another_commit_is_not_published_for_the_request(house: House) -> None:

@@ -13,7 +13,7 @@ from reconciler.plan import PlanPlace
 from reconciler.report.folding import LEAST_LIMIT, size
 from reconciler.report.markdown import COMMENT, diff_markdown
 from reconciler.report.review import marker, review_markdown, review_text
-from reconciler.review import Flag, Mistake, NewAcknowledgement, NotPlanned, Review
+from reconciler.review import Flag, Mistake, NewAcknowledgement, NoLongerManaged, NotPlanned, Review
 
 from .plans import action, dearer, full_of, plan
 from .rendering import Page
@@ -34,6 +34,7 @@ def review_of(text: str, **more: object) -> Review:
         "mistakes": (Mistake(text, text, place, text),),
         "flags": (Flag("registry-moved", text, place),),
         "acknowledged": (NewAcknowledgement("unit-slip", text, text, "c" * 64, text, text, place),),
+        "released": (NoLongerManaged(text, "Model", text, place),),
         "not_planned": (NotPlanned(text, text, text, "no-credential", text),),
         "plan": read,
         "diff": Diff(Side(text, "a" * 40), HEAD, (declared,), (text,)),
@@ -48,7 +49,8 @@ def shape(markdown: str) -> list[str]:
 
 def test_what_needs_an_eye_stands_before_the_plan() -> None:
     lines = review_markdown(review_of("word", conflicts=(), mistakes=())).splitlines()
-    order = ["This request changes reconciler.yaml", "new acknowledgement", "Not planned", "Plan digest"]
+    order = ["This request changes reconciler.yaml", "new acknowledgement", "**No longer managed: 1**"]
+    order += ["**Not planned**", "Plan digest"]
     at = [next(number for number, line in enumerate(lines) if text in line) for text in order]
     assert at == sorted(at)
 
