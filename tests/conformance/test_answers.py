@@ -76,7 +76,9 @@ def test_an_error_of_a_write_is_told(stand: Stand, failure: Failure) -> None:
     before = stand.listed()
     stand.door.answer_writes(Answer(failure.status, failure.body, failure.headers), always=True)
     applied = stand.apply()
-    assert applied.result.status == "failed", (applied.action.operation, applied.action.refusals)
+    # What may have been taken every time, no list can deny for certain: some lag.
+    status = "failed" if failure.status < 500 else "unproven"
+    assert applied.result.status == status, (applied.action.operation, applied.action.refusals)
     write = stand.door.writes[0]
     told = applied.result.failure
     assert told is not None
