@@ -255,6 +255,14 @@ _REVIEW: Final = {
         "plan": "What an apply of the merge would do; null where nothing could be planned.",
         "diff": "What is declared differently for the registries that were not planned.",
         "notes": "Remarks about the whole review.",
+        "released": "The manifests that are there no more, or no more for a registry; what is live stays.",
+        "unchanged": "Whether the merge has all that is read as the base has it.",
+    },
+    "NoLongerManaged": {
+        "registry": "The registry that it was for.",
+        "resource": "The kind of manifest.",
+        "name": "The manifest's name.",
+        "place": "Where the base has it.",
     },
     "Request": {
         "forge": "github or gitlab.",
