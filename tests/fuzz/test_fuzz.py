@@ -20,7 +20,7 @@ def test_whatever_comes_ends_in_an_error_of_ours_or_in_none(name: str) -> None:
     tally = fuzz(TARGETS[name], seed=1, inputs=INPUTS[name], mutants_only=True)
     assert {key: finding.trace for key, finding in tally.findings.items()} == {}
     assert tally.inputs == INPUTS[name]
-    assert len(tally.kinds) > 5, "all inputs end alike: they do not reach far"
+    assert len(tally.kinds) > 2, "all inputs end alike: they do not reach far"
 
 
 @dataclass
