@@ -98,7 +98,7 @@ def wanted_key(desired: Desired, table: Table) -> tuple[str | None, bool]:
         return str(pinned[1]), True
     if not table.identity.client_chosen:
         return None, False
-    values = {path: value for path, (_, value) in desired.fields.items()}
+    values = desired.fields.normal()
     return table.identity.key(Declared(desired.name, values)), False
 
 

@@ -50,6 +50,7 @@ from reconciler.plan import (
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation, Ref, Usages
 from reconciler.registries.rows import ABSENT, Call, Demand, Echo, Edit, Path, Table, dig
+from reconciler.registries.shapes import Fields
 from reconciler.secrets import SecretRef
 
 
@@ -284,6 +285,8 @@ class _RegistryPlanner:
         that nothing has."""
         after: list[str] = []
         refusals: list[Refusal] = []
+        if not desired.fields.shape.refers or desired.table is None:
+            return desired, (), []
         fields = dict(desired.fields)
         for path, (item, value) in desired.fields.items():
             if not item.row.refers or value is None:
@@ -296,7 +299,11 @@ class _RegistryPlanner:
             fields[path] = (item, found.name)
             if found.action is not None and found.action != _key(desired):
                 after.append(found.action)
-        return replace(desired, fields=fields), tuple(dict.fromkeys(after)), refusals
+        return (
+            replace(desired, fields=Fields.of(desired.table, fields)),
+            tuple(dict.fromkeys(after)),
+            refusals,
+        )
 
     def _unheld_refusals(self, desired: Desired) -> list[Refusal]:
         if self.entry.unheld != "refuse":
@@ -316,26 +323,27 @@ class _RegistryPlanner:
     ) -> Action:
         unseen = self.unseen[table.variant]
         difference = compare(desired, table, match.live, unseen=unseen, resend=self.resend)
-        at_odds = tuple(contradictions(desired, table, match.live))
+        at_odds = tuple(contradictions(desired, match.live))
         action = replace(
             base,
             id=match.live.id,
             changes=difference.changes,
             unverified=difference.unverified,
-            unmanaged=tuple(unmanaged(desired, table, match.live)),
+            unmanaged=tuple(unmanaged(desired, match.live)),
             notes=(*_adoption(table, match), *at_odds, *difference.notes),
             hints=desired.hints,
         )
-        declared = declared_paths(desired)
-        refusals = [
-            *difference.refusals,
-            *self._secret_refusals(desired, table, difference.edits, match.live.raw),
-            *refusals,
-        ]
+        if difference.edits:
+            refusals = [
+                *self._secret_refusals(desired, table, difference.edits, match.live.raw),
+                *refusals,
+            ]
+        refusals = [*difference.refusals, *refusals]
         if not difference.changes and not refusals:
             # Where the server makes the ids, what a model is found by is no news of every plan.
             return action if table.identity.client_chosen else replace(action, notes=at_odds)
 
+        declared = declared_paths(desired)
         blanks = tuple(_blanks(desired, table, self.nulls[table.variant])) if difference.edits else ()
         rests = basis(table, difference.edits, match.live, declared)
         action = replace(action, notes=(*action.notes, *blanks), basis=rests)

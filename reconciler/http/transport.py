@@ -49,7 +49,7 @@ class Settings:
     """Tries of a read, and of a connection for a write."""
     rate_limited_attempts: int = 5
     """Tries of a call that is answered 429."""
-    max_answer_bytes: int = 64 * 1024 * 1024
+    max_answer_bytes: int = 256 * 1024 * 1024
     """Size of an answer, decompressed."""
     longest_wait: float = 120.0
     """The longest wait that a registry may ask for; a longer one is an error at once."""
