@@ -14,9 +14,10 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import OutputError, say, shown_path, write
+from reconciler.cli.loading import Project, load
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.progress import working
-from reconciler.cli.run import Project, choose_registries, connections, load, observe
+from reconciler.cli.run import choose_registries, connections, observe
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError, UsageError
 from reconciler.importing import Import, Imported, SecretStub, choose, import_objects
 from reconciler.planner import Selection

@@ -41,7 +41,7 @@ def command(
 ) -> int:
     import asyncio
 
-    from reconciler.cli.run import load
+    from reconciler.cli.loading import load
     from reconciler.planner import Selection
     from reconciler.probe import results
     from reconciler.probe.calls import probe_all

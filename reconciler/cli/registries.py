@@ -12,9 +12,10 @@ import click
 from reconciler.capabilities import capabilities
 from reconciler.cli import options
 from reconciler.cli.console import paint, write
+from reconciler.cli.loading import Project, load
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.progress import working
-from reconciler.cli.run import Project, choose_registries, connections, load, observe
+from reconciler.cli.run import choose_registries, connections, observe
 from reconciler.errors import ExitCode, RegistryError
 from reconciler.planner import Selection, failure_of
 from reconciler.registries import KINDS

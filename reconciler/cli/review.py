@@ -24,9 +24,10 @@ import click
 from reconciler.cli import forge as forges
 from reconciler.cli import options
 from reconciler.cli.console import OutputError, paint, say, shown_path, write
+from reconciler.cli.loading import Project
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.publishing import Desk, ReviewPublisher, project_of
-from reconciler.cli.run import Asked, Project, read_and_plan
+from reconciler.cli.run import Asked, read_and_plan
 from reconciler.declared import Diff, Registry, Side, diff_declared
 from reconciler.errors import ExitCode, InputError, Place, Problem, SecretError, UsageError
 from reconciler.forge.environment import DEFAULTS, ForgeName, Surroundings

@@ -6,8 +6,9 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, get_args
 
+from reconciler.cli.loading import Project
 from reconciler.cli.progress import working
-from reconciler.cli.run import Observed, Planned, Project, connections, observe, same_again
+from reconciler.cli.run import Observed, Planned, connections, observe, same_again
 from reconciler.delta import Delta, delta
 from reconciler.errors import RegistryError
 from reconciler.fingerprints import planned_near
