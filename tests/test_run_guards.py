@@ -19,7 +19,8 @@ from properties.profile import examples
 
 from reconciler.errors import ExitCode
 from reconciler.executor import execute
-from reconciler.guards import Acknowledged, load_acknowledgements, run_guards
+from reconciler.guards.acknowledgements import Acknowledged, load_acknowledgements
+from reconciler.guards.run import run_guards
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.outcome import apply_exit_code, plan_exit_code
 from reconciler.plan import Action, Plan, PlannedRequest, PlanPlace, Refusal, RegistryPlan, plan_digest

@@ -112,7 +112,7 @@ def _project(config_path: Path) -> Project:
     except InputError as error:
         if [problem.code for problem in error.problems] != ["folder-missing"]:
             raise
-    from reconciler.guards import Acknowledged
+    from reconciler.guards.acknowledgements import Acknowledged
     from reconciler.manifests.config import load_config
 
     return Project(load_config(config_path, shown_path(config_path)), (), (), Acknowledged())

@@ -33,7 +33,7 @@ from reconciler.errors import ExitCode, InputError, Place, Problem, SecretError,
 from reconciler.forge.environment import DEFAULTS, ForgeName, Surroundings
 from reconciler.forge.interface import Forge, ForgeError, ProposedChange, Verdict
 from reconciler.git import GitError, commit_of, merged
-from reconciler.guards import Acknowledged
+from reconciler.guards.acknowledgements import Acknowledged
 from reconciler.manifests.config import LoadedConfig, RegistryEntry
 from reconciler.manifests.load import but_for
 from reconciler.plan import Made, Plan

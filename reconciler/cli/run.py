@@ -15,7 +15,7 @@ from reconciler.cli.loading import Project
 from reconciler.cli.progress import working
 from reconciler.errors import PluginError, RegistryError, SecretError, StorageError, UsageError
 from reconciler.git import head
-from reconciler.guards import FILE
+from reconciler.guards.acknowledgements import FILE
 from reconciler.manifests.problems import did_you_mean
 from reconciler.plan import Made, Plan, Scope
 from reconciler.planner import Selection, make_plan

@@ -12,20 +12,14 @@ from reconciler.cli.run import Observed, Planned, connections, observe, same_aga
 from reconciler.delta import Delta, delta
 from reconciler.errors import RegistryError
 from reconciler.fingerprints import planned_near
-from reconciler.guards import (
-    Case,
-    Moved,
-    Peers,
-    held_back,
-    live_prices,
-    price_guards,
-    price_limits,
-    rename_guard,
-    run_guards,
-    shadow_guard,
-)
 from reconciler.guards.acknowledgements import GuardName
-from reconciler.guards.holding import refused
+from reconciler.guards.case import Case
+from reconciler.guards.facts import Moved, Peers, live_prices
+from reconciler.guards.holding import held_back, refused
+from reconciler.guards.limits import price_limits
+from reconciler.guards.names import rename_guard, shadow_guard
+from reconciler.guards.prices import price_guards
+from reconciler.guards.run import run_guards
 from reconciler.manifests.problems import dotted
 from reconciler.money import Price
 from reconciler.plan import Action, Plan, Refusal, RegistryPlan, Scope, key_of

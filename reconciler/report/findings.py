@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from reconciler.errors import Place, Problem
-from reconciler.guards import HELD_BACK
+from reconciler.guards.holding import HELD_BACK
 from reconciler.plan import Action, Plan, Refusal
 from reconciler.report.safe import safe
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol, get_args
 
 from reconciler.declared import RegistryDiff
-from reconciler.guards import HELD_BACK
+from reconciler.guards.holding import HELD_BACK
 from reconciler.outcome import ActionResult, Outcome, Status
 from reconciler.plan import Action, Change, Failure, LeftAlone, Plan, Refusal, RegistryPlan, canonical
 from reconciler.report.paint import Paint, plain

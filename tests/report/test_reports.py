@@ -13,7 +13,7 @@ from jsonschema import Draft4Validator, Draft202012Validator
 from lxml import etree
 
 from reconciler.errors import Place, Problem
-from reconciler.guards import HELD_BACK
+from reconciler.guards.holding import HELD_BACK
 from reconciler.outcome import ActionResult, Outcome
 from reconciler.plan import Failure, Plan, PlanPlace, Refusal, RegistryPlan
 from reconciler.report.annotations import github
