@@ -33,13 +33,12 @@ from reconciler.plan import (
     Plan,
     PlannedEdit,
     PlannedRequest,
-    PlanPlace,
-    Refusal,
     RegistryPlan,
     digest_of,
     key_of,
     plan_digest,
 )
+from reconciler.refusal import PlanPlace, Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation, Ref, Usages
 from reconciler.registries.rows import ABSENT, Call, Demand, Echo, Edit, Path, Table, dig

@@ -22,8 +22,8 @@ from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryErr
 from reconciler.importing import Import, Imported, SecretStub, choose, import_objects
 from reconciler.planner import Selection
 from reconciler.registries.interface import Observation
+from reconciler.report.counting import counted
 from reconciler.report.safe import safe
-from reconciler.report.values import counted
 from reconciler.secrets import SecretRef
 
 _NAMED: int = 10

@@ -20,9 +20,9 @@ from reconciler.errors import ExitCode, RegistryError
 from reconciler.planner import Selection, failure_of
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Observation
+from reconciler.report.counting import counted
 from reconciler.report.documents import registries_document, render
 from reconciler.report.registries import Held, RegistryState, registries_text
-from reconciler.report.values import counted
 
 
 @click.command()

@@ -20,7 +20,7 @@ from reconciler.manifests.problems import did_you_mean
 from reconciler.plan import Made, Plan, Scope
 from reconciler.planner import Selection, make_plan
 from reconciler.registries.interface import Connection, Observation, Reader, Usages
-from reconciler.report.values import counted
+from reconciler.report.counting import counted
 
 T = TypeVar("T")
 

@@ -22,13 +22,14 @@ from reconciler.guards.prices import price_guards
 from reconciler.guards.run import run_guards
 from reconciler.manifests.problems import dotted
 from reconciler.money import Price
-from reconciler.plan import Action, Plan, Refusal, RegistryPlan, Scope, key_of
+from reconciler.plan import Action, Plan, RegistryPlan, Scope, key_of
 from reconciler.planfile import PlanFileError
 from reconciler.planner import failure_of, own_models
+from reconciler.refusal import Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation, Ref
 from reconciler.registries.rows import Table
-from reconciler.report.values import counted
+from reconciler.report.counting import counted
 
 _GUARDS: Final = frozenset(get_args(GuardName))
 

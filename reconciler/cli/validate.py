@@ -12,7 +12,7 @@ from reconciler.cli.console import shown_path, write
 from reconciler.cli.loading import load
 from reconciler.cli.reports import Reports
 from reconciler.manifests.load import RESOURCES
-from reconciler.report.values import counted
+from reconciler.report.counting import counted
 
 
 @click.command()

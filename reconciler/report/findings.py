@@ -11,7 +11,8 @@ from typing import Any, Literal, Protocol
 
 from reconciler.errors import Place, Problem
 from reconciler.guards.holding import HELD_BACK
-from reconciler.plan import Action, Plan, Refusal
+from reconciler.plan import Action, Plan
+from reconciler.refusal import Refusal
 from reconciler.report.safe import safe
 
 Level = Literal["error", "warning", "note"]
