@@ -43,7 +43,13 @@ END: Final = r"(?![\s\S])"
 class Strict(BaseModel):
     """No coercion (``"1"`` is not 1), no unknown field, no change afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        arbitrary_types_allowed=True,
+        defer_build=True,  # a run checks files of a few kinds
+    )
 
 
 def failure(code: str, message: str, hint: str = "") -> PydanticCustomError:
