@@ -9,7 +9,8 @@ from typing import Literal
 from reconciler.desired import Desired
 from reconciler.diff import creation, declared_changes
 from reconciler.manifests.problems import dotted
-from reconciler.plan import Action, Change, NotHeld, PlanPlace, key_of
+from reconciler.plan import Action, Change, NotHeld, key_of
+from reconciler.refusal import PlanPlace
 
 FORMAT = 1
 """The version of the document."""

@@ -25,7 +25,7 @@ from reconciler.manifests.problems import did_you_mean, dotted
 from reconciler.manifests.yamltree import UNREADABLE, Document, locate
 from reconciler.money import Price, Unit
 from reconciler.native import check_free, laid_over, literal_secret, native_leaves, paths_of
-from reconciler.plan import Refusal
+from reconciler.refusal import Refusal
 from reconciler.registries import BUILT_IN, KINDS
 from reconciler.registries.addresses import upstreams
 from reconciler.registries.codecs import (

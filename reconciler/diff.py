@@ -12,7 +12,8 @@ from reconciler.errors import InternalError
 from reconciler.manifests.concealing import HIDDEN, concealed, reads_like_one
 from reconciler.manifests.problems import dotted
 from reconciler.money import PER_1M_TOKENS, InexactPrice, Price, Unit
-from reconciler.plan import Change, PlanPlace, Refusal, Shown, Unmanaged, shown
+from reconciler.plan import Change, Shown, Unmanaged, shown
+from reconciler.refusal import PlanPlace, Refusal
 from reconciler.registries.addresses import upstreams
 from reconciler.registries.codecs import Json, Tree, Unreadable, Value
 from reconciler.registries.interface import LiveObject

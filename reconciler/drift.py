@@ -19,14 +19,13 @@ from reconciler.plan import (
     LeftAlone,
     Made,
     Plan,
-    PlanPlace,
-    Refusal,
     RegistryPlan,
     Scope,
     Shown,
     digest_of,
     key_of,
 )
+from reconciler.refusal import PlanPlace, Refusal
 from reconciler.registries.codecs import Value
 from reconciler.registries.interface import LiveObject, Observation
 from reconciler.registries.rows import Field

@@ -9,7 +9,7 @@ from functools import partial
 
 from reconciler.desired import Desired
 from reconciler.manifests.problems import dotted
-from reconciler.plan import Refusal
+from reconciler.refusal import Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation
 from reconciler.registries.rows import Declared, Edit, Path, Table, dig

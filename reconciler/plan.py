@@ -19,6 +19,7 @@ import simplejson
 
 from reconciler import __version__
 from reconciler.money import Price, amount_text, parse_unit
+from reconciler.refusal import PlanPlace, Refusal
 from reconciler.registries.codecs import Json, Unreadable
 from reconciler.registries.rows import Contradiction, Edit
 from reconciler.secrets import SecretRef
@@ -32,18 +33,6 @@ _HALF: Final = re.compile("[\ud800-\udfff]")
 
 JsonValue = Any
 Operation = Literal["create", "update", "none", "refused"]
-
-
-@dataclass(frozen=True, slots=True)
-class PlanPlace:
-    """Where something is written; line and column count from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +67,6 @@ class Change:
     default: bool = False
     note: str | None = None
     details: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why an action is not taken: a stable code, what is wrong, how to go on, the fields it is about.
-
-    ``acknowledge`` holds the lines for acknowledgements.yaml where an acknowledgement lets it through. Of a
-    guard that reconciler.yaml sets, ``measured`` is beyond ``limit``, which is set at ``place``.
-    """
-
-    code: str
-    message: str
-    fix: str | None
-    paths: tuple[str, ...]
-    acknowledge: str | None = None
-    measured: str | None = None
-    limit: str | None = None
-    place: PlanPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)

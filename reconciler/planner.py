@@ -12,21 +12,14 @@ from reconciler.destinations import destinations
 from reconciler.diff import compare, contradictions, creation, readable_points, unmanaged
 from reconciler.errors import InternalError, ReconcilerError, RegistryError, UsageError
 from reconciler.fingerprints import basis, declared_paths, fingerprint, surroundings
-from reconciler.guards import (
-    Acknowledged,
-    Case,
-    Peers,
-    held_back,
-    live_prices,
-    moved_prices,
-    pattern_remarks,
-    price_guards,
-    price_limits,
-    rename_guard,
-    run_guards,
-    shadow_guard,
-    type_of,
-)
+from reconciler.guards.acknowledgements import Acknowledged
+from reconciler.guards.case import Case
+from reconciler.guards.facts import Peers, live_prices, moved_prices, type_of
+from reconciler.guards.holding import held_back
+from reconciler.guards.limits import price_limits
+from reconciler.guards.names import rename_guard, shadow_guard
+from reconciler.guards.prices import price_guards
+from reconciler.guards.run import pattern_remarks, run_guards
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.load import Manifest
 from reconciler.manifests.problems import did_you_mean, dotted
@@ -40,13 +33,12 @@ from reconciler.plan import (
     Plan,
     PlannedEdit,
     PlannedRequest,
-    PlanPlace,
-    Refusal,
     RegistryPlan,
     digest_of,
     key_of,
     plan_digest,
 )
+from reconciler.refusal import PlanPlace, Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation, Ref, Usages
 from reconciler.registries.rows import ABSENT, Call, Demand, Echo, Edit, Path, Table, dig

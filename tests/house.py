@@ -15,7 +15,7 @@ import simplejson
 from reconciler.desired import Desired, desire_all
 from reconciler.errors import Problem, RegistryError
 from reconciler.executor import Target, execute
-from reconciler.guards import FILE, Acknowledged, load_acknowledgements
+from reconciler.guards.acknowledgements import FILE, Acknowledged, load_acknowledgements
 from reconciler.http import Settings
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.load import load_manifests

@@ -512,6 +512,22 @@ def test_the_tables_of_the_built_in_kinds_are_consistent() -> None:
     assert {name: mistakes(kind) for name, kind in BUILT_IN.items()} == {name: [] for name in BUILT_IN}
 
 
+def test_a_built_in_kind_is_loaded_when_it_is_asked_for() -> None:
+    asked = (
+        "import sys; from reconciler.registries import KINDS; kind = KINDS['respan']; "
+        "print(kind.name, *sorted(name for name in sys.modules if name.endswith('.kind')))"
+    )
+    process = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert process.stdout.split() == ["respan", "reconciler.registries.respan.kind"]
+
+
+def test_the_name_of_a_built_in_kind_is_its_own() -> None:
+    assert {name: kind.name for name, kind in BUILT_IN.items()} == {name: name for name in BUILT_IN}
+    assert "acme" not in BUILT_IN
+    with pytest.raises(KeyError):
+        BUILT_IN["acme"]
+
+
 def test_built_in_kinds_come_first_and_need_no_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(**_: object) -> Any:
         raise AssertionError

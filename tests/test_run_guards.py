@@ -19,11 +19,13 @@ from properties.profile import examples
 
 from reconciler.errors import ExitCode
 from reconciler.executor import execute
-from reconciler.guards import Acknowledged, load_acknowledgements, run_guards
+from reconciler.guards.acknowledgements import Acknowledged, load_acknowledgements
+from reconciler.guards.run import run_guards
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.outcome import apply_exit_code, plan_exit_code
-from reconciler.plan import Action, Plan, PlannedRequest, PlanPlace, Refusal, RegistryPlan, plan_digest
+from reconciler.plan import Action, Plan, PlannedRequest, RegistryPlan, plan_digest
 from reconciler.planner import Selection, make_plan
+from reconciler.refusal import PlanPlace, Refusal
 from reconciler.report.documents import plan_document
 from reconciler.report.text import plan_text
 from reconciler.schemas import schemas

@@ -13,8 +13,6 @@ import os
 import re
 import signal
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final, Self
@@ -196,6 +194,9 @@ def _fail(error: ReconcilerError, output: str) -> int:
 
 def _bug(error: Exception) -> InternalError:
     """A report with the traceback (code only, no values) that can be pasted into a bug."""
+    import tempfile
+    import traceback
+
     what = error.message if isinstance(error, InternalError) else type(error).__name__
     frames = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
     text = f"reconciler {__version__}, Python {sys.version.split()[0]}\n{frames}{what}\n"

@@ -17,11 +17,12 @@ from reconciler.cli import forge as forges
 from reconciler.cli import options
 from reconciler.cli.applying import Recorded, proofs_of, recorded
 from reconciler.cli.console import Interrupted, StdoutError, paint, say, shown_path, write
+from reconciler.cli.loading import Project, load
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
 from reconciler.cli.progress import Progress, working
 from reconciler.cli.reports import Reports
-from reconciler.cli.run import Asked, Planned, Project, load, read_and_plan, show_command
+from reconciler.cli.run import Asked, Planned, read_and_plan, show_command
 from reconciler.cli.saved import delta_now, read_for
 from reconciler.delta import Delta
 from reconciler.errors import ExitCode, ReconcilerError, UsageError

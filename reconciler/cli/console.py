@@ -14,7 +14,6 @@ from typing import Any, TextIO
 import click
 
 from reconciler.errors import ExitCode, Place, ReconcilerError
-from reconciler.report.masking import masked
 from reconciler.report.paint import Paint, plain
 
 _STYLES: dict[str, dict[str, Any]] = {
@@ -126,6 +125,7 @@ def _not_followed(path: str, flags: int) -> int:
 
 def _lines(file: str) -> tuple[str, ...]:
     from reconciler.manifests.yamltree import Limits
+    from reconciler.report.masking import masked
 
     most = Limits().file_bytes
     try:

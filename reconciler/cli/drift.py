@@ -13,9 +13,10 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import paint, write
+from reconciler.cli.loading import load
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import recent, with_past
-from reconciler.cli.run import Asked, Planned, load, read_and_plan
+from reconciler.cli.run import Asked, Planned, read_and_plan
 from reconciler.desired import Desired
 from reconciler.drift import Baseline, Drift, Key, exit_code, find_drift
 from reconciler.errors import InputError, JournalError

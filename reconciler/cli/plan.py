@@ -12,10 +12,11 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import OutputError, paint, shown_path, write
+from reconciler.cli.loading import Project, load
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
 from reconciler.cli.reports import Reports
-from reconciler.cli.run import Asked, Project, load, read_and_plan
+from reconciler.cli.run import Asked, read_and_plan
 from reconciler.costs.count import count_costs
 from reconciler.costs.quantities import BY_NAME
 from reconciler.costs.usage import FLAG, UsageFile, columns_of, read_usage

@@ -12,16 +12,17 @@ import click
 from reconciler.capabilities import capabilities
 from reconciler.cli import options
 from reconciler.cli.console import paint, write
+from reconciler.cli.loading import Project, load
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.progress import working
-from reconciler.cli.run import Project, choose_registries, connections, load, observe
+from reconciler.cli.run import choose_registries, connections, observe
 from reconciler.errors import ExitCode, RegistryError
 from reconciler.planner import Selection, failure_of
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Observation
+from reconciler.report.counting import counted
 from reconciler.report.documents import registries_document, render
 from reconciler.report.registries import Held, RegistryState, registries_text
-from reconciler.report.values import counted
 
 
 @click.command()

@@ -1,78 +1,32 @@
-"""The steps of a run: load, observe, plan. Each takes values and gives values."""
+"""The steps of a run that follow `loading`: observe, plan. Each takes values and gives values."""
 
 from __future__ import annotations
 
 import datetime as dt
 import os
 import shlex
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
 from reconciler.cli.console import shown_path
+from reconciler.cli.loading import Project
 from reconciler.cli.progress import working
-from reconciler.desired import Desired, desire_all
-from reconciler.errors import (
-    InputError,
-    PluginError,
-    Problem,
-    RegistryError,
-    SecretError,
-    StorageError,
-    UsageError,
-)
+from reconciler.errors import PluginError, RegistryError, SecretError, StorageError, UsageError
 from reconciler.git import head
-from reconciler.guards import FILE, Acknowledged, load_acknowledgements
-from reconciler.manifests.config import LoadedConfig, load_config
-from reconciler.manifests.load import Manifest, but_for, load_manifests
+from reconciler.guards.acknowledgements import FILE
 from reconciler.manifests.problems import did_you_mean
 from reconciler.plan import Made, Plan, Scope
 from reconciler.planner import Selection, make_plan
 from reconciler.registries.interface import Connection, Observation, Reader, Usages
-from reconciler.report.values import counted
+from reconciler.report.counting import counted
 
 T = TypeVar("T")
 
 Reached = Connection | RegistryError
 Observed = dict[str, Observation | RegistryError]
 Told = dict[str, Usages | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """Everything that the folder says, free of mistakes but those that the command ``tolerated``."""
-
-    config: LoadedConfig
-    manifests: Sequence[Manifest]
-    desired: Sequence[Desired]
-    acknowledged: Acknowledged
-    tolerated: Sequence[Problem] = ()
-
-
-def load(config_path: Path, *, tolerate: Collection[str] = ()) -> Project:
-    """Reads and checks every file.
-
-    Raises InputError with all mistakes of all files, if there are others than those whose codes ``tolerate``
-    has.
-    """
-    config = load_config(config_path, shown_path(config_path))
-    loaded = load_manifests(config, relative_to=Path.cwd())
-    desired, more = desire_all(config, loaded)
-    problems = [*loaded.problems, *but_for(loaded.problems, more)]
-    if config.value.policies is not None:
-        from reconciler.policies.check import check_policies
-
-        documents = [*loaded.broken, *(manifest.document for manifest in loaded.manifests)]
-        problems += but_for(problems, check_policies(config, documents))
-    acknowledged = Acknowledged()
-    try:
-        acknowledged = load_acknowledgements(config.folder / FILE, shown_path(config.folder / FILE))
-    except InputError as error:
-        problems += error.problems
-    if any(problem.code not in tolerate for problem in problems):
-        raise InputError(problems)
-    return Project(config, loaded.manifests, desired, acknowledged, problems)
 
 
 class NotReady(RegistryError):

@@ -6,34 +6,30 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, get_args
 
+from reconciler.cli.loading import Project
 from reconciler.cli.progress import working
-from reconciler.cli.run import Observed, Planned, Project, connections, observe, same_again
+from reconciler.cli.run import Observed, Planned, connections, observe, same_again
 from reconciler.delta import Delta, delta
 from reconciler.errors import RegistryError
 from reconciler.fingerprints import planned_near
-from reconciler.guards import (
-    Case,
-    Moved,
-    Peers,
-    held_back,
-    live_prices,
-    price_guards,
-    price_limits,
-    rename_guard,
-    run_guards,
-    shadow_guard,
-)
 from reconciler.guards.acknowledgements import GuardName
-from reconciler.guards.holding import refused
+from reconciler.guards.case import Case
+from reconciler.guards.facts import Moved, Peers, live_prices
+from reconciler.guards.holding import held_back, refused
+from reconciler.guards.limits import price_limits
+from reconciler.guards.names import rename_guard, shadow_guard
+from reconciler.guards.prices import price_guards
+from reconciler.guards.run import run_guards
 from reconciler.manifests.problems import dotted
 from reconciler.money import Price
-from reconciler.plan import Action, Plan, Refusal, RegistryPlan, Scope, key_of
+from reconciler.plan import Action, Plan, RegistryPlan, Scope, key_of
 from reconciler.planfile import PlanFileError
 from reconciler.planner import failure_of, own_models
+from reconciler.refusal import Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation, Ref
 from reconciler.registries.rows import Table
-from reconciler.report.values import counted
+from reconciler.report.counting import counted
 
 _GUARDS: Final = frozenset(get_args(GuardName))
 

@@ -9,10 +9,10 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import shown_path, write
+from reconciler.cli.loading import load
 from reconciler.cli.reports import Reports
-from reconciler.cli.run import load
 from reconciler.manifests.load import RESOURCES
-from reconciler.report.values import counted
+from reconciler.report.counting import counted
 
 
 @click.command()

@@ -17,7 +17,8 @@ from reconciler.guards.limits import OWN_MODELS, guards_of, place_of, protected,
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.problems import did_you_mean
 from reconciler.manifests.selecting import fits
-from reconciler.plan import Action, Plan, PlanPlace, Refusal, RegistryPlan, plan_digest
+from reconciler.plan import Action, Plan, RegistryPlan, plan_digest
+from reconciler.refusal import PlanPlace, Refusal
 
 PLAN_ANEW = "plan anew; what the plan does not tell cannot be checked"
 

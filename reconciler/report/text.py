@@ -7,12 +7,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Protocol, get_args
 
 from reconciler.declared import RegistryDiff
-from reconciler.guards import HELD_BACK
+from reconciler.guards.holding import HELD_BACK
 from reconciler.outcome import ActionResult, Outcome, Status
-from reconciler.plan import Action, Change, Failure, LeftAlone, Plan, Refusal, RegistryPlan, canonical
+from reconciler.plan import Action, Change, Failure, LeftAlone, Plan, RegistryPlan, canonical
+from reconciler.refusal import Refusal
+from reconciler.report.counting import counted
 from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
-from reconciler.report.values import change_text, counted, value_text
+from reconciler.report.values import change_text, value_text
 
 NAMES_SHOWN = 8
 _SIGNS = {"create": ("+", "add"), "update": ("~", "change"), "refused": ("!", "refuse"), "none": ("=", "dim")}

@@ -1,0 +1,50 @@
+"""The first step of a run: what the folder says. Without network, and without all that plans."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reconciler.cli.console import shown_path
+from reconciler.desired import Desired, desire_all
+from reconciler.errors import InputError, Problem
+from reconciler.guards.acknowledgements import FILE, Acknowledged, load_acknowledgements
+from reconciler.manifests.config import LoadedConfig, load_config
+from reconciler.manifests.load import Manifest, but_for, load_manifests
+
+
+@dataclass(frozen=True, slots=True)
+class Project:
+    """Everything that the folder says, free of mistakes but those that the command ``tolerated``."""
+
+    config: LoadedConfig
+    manifests: Sequence[Manifest]
+    desired: Sequence[Desired]
+    acknowledged: Acknowledged
+    tolerated: Sequence[Problem] = ()
+
+
+def load(config_path: Path, *, tolerate: Collection[str] = ()) -> Project:
+    """Reads and checks every file.
+
+    Raises InputError with all mistakes of all files, if there are others than those whose codes ``tolerate``
+    has.
+    """
+    config = load_config(config_path, shown_path(config_path))
+    loaded = load_manifests(config, relative_to=Path.cwd())
+    desired, more = desire_all(config, loaded)
+    problems = [*loaded.problems, *but_for(loaded.problems, more)]
+    if config.value.policies is not None:
+        from reconciler.policies.check import check_policies
+
+        documents = [*loaded.broken, *(manifest.document for manifest in loaded.manifests)]
+        problems += but_for(problems, check_policies(config, documents))
+    acknowledged = Acknowledged()
+    try:
+        acknowledged = load_acknowledgements(config.folder / FILE, shown_path(config.folder / FILE))
+    except InputError as error:
+        problems += error.problems
+    if any(problem.code not in tolerate for problem in problems):
+        raise InputError(problems)
+    return Project(config, loaded.manifests, desired, acknowledged, problems)
