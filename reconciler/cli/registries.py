@@ -15,7 +15,7 @@ from reconciler.cli.console import paint, write
 from reconciler.cli.loading import Project, load
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.progress import working
-from reconciler.cli.run import choose_registries, connections, observe
+from reconciler.cli.run import choose_registries, completed, connections, observe
 from reconciler.errors import ExitCode, RegistryError
 from reconciler.planner import Selection, failure_of
 from reconciler.registries import KINDS
@@ -47,7 +47,7 @@ def command(config_path: Path, output: str, verbose: int, registries: tuple[str,
 
 
 def _states(project: Project, names: list[str]) -> list[RegistryState]:
-    observed = asyncio.run(observe(project, connections(project, names)))
+    observed = completed(asyncio.run, observe(project, connections(project, names)))
     return [_state(project, name, found) for name, found in observed.items()]
 
 

@@ -76,11 +76,30 @@ def show_command(plan_file: Path) -> str:
     return shlex.join(["reconciler", "show", shown_path(plan_file)])
 
 
+Run = Callable[[Coroutine[Any, Any, None]], None]
+"""What runs a coroutine to its end, such as ``asyncio.run``."""
+
+
+def completed(run: Run, coroutine: Coroutine[Any, Any, T]) -> T:
+    """What ``coroutine`` gives, by way of a main task that gives nothing.
+
+    When asyncio puts the handler of SIGINT back, Python makes a text of that task and of its result, which
+    for ten thousand models takes longer than to read them.
+    """
+    results: list[T] = []
+
+    async def main() -> None:
+        results.append(await coroutine)
+
+    run(main())
+    return results[0]
+
+
 def read_and_plan(
     project: Project,
     asked: Asked,
     *,
-    run: Callable[[Coroutine[Any, Any, tuple[Observed, Told]]], tuple[Observed, Told]],
+    run: Run,
 ) -> Planned:
     """Reads the registries and plans. ``run`` is what runs a coroutine, such as ``asyncio.run``.
 
@@ -89,7 +108,7 @@ def read_and_plan(
     asked.selection.check(project.manifests)
     reached = connections(project, choose_registries(project, asked.registries, asked.selection))
     with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
-        observed, told = run(_read(project, reached))
+        observed, told = completed(run, _read(project, reached))
     plan = make_plan(
         project.config,
         project.desired,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
 from reconciler.cli.loading import Project
 from reconciler.cli.progress import working
-from reconciler.cli.run import Observed, Planned, connections, observe, same_again
+from reconciler.cli.run import Observed, Planned, Run, completed, connections, observe, same_again
 from reconciler.delta import Delta, delta
 from reconciler.errors import RegistryError
 from reconciler.fingerprints import planned_near
@@ -34,9 +34,7 @@ from reconciler.report.counting import counted
 _GUARDS: Final = frozenset(get_args(GuardName))
 
 
-def read_for(
-    project: Project, plan: Plan, *, run: Callable[[Coroutine[Any, Any, Observed]], Observed]
-) -> Planned:
+def read_for(project: Project, plan: Plan, *, run: Run) -> Planned:
     """Reads the registries of a plan that was made before, as far as they could be read then; it is held to
     the guards of this checkout. A registry that cannot be read now has its failure beside its actions.
 
@@ -45,7 +43,7 @@ def read_for(
     parts = [part for part in plan.registries if part.failure is None]
     reached = connections(project, [part.name for part in parts])
     with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
-        observed = run(observe(project, reached))
+        observed = completed(run, observe(project, reached))
     for part in parts:
         found = observed[part.name]
         if isinstance(found, Observation) and project.config.value.registries[part.name].url:
