@@ -71,27 +71,46 @@ class Desired:
         return self.manifest.place(*above(self.registry, overridden=path in self.overridden), *path)
 
 
-def desire_all(config: LoadedConfig, loaded: Loaded) -> tuple[list[Desired], list[Problem]]:
-    """Every manifest for each of its registries, and every mistake that only the tables show."""
+def desire_all(
+    config: LoadedConfig, loaded: Loaded, known: Mapping[int, Sequence[Desired]] | None = None
+) -> tuple[list[Desired], list[Problem]]:
+    """Every manifest for each of its registries, and every mistake that only the tables show.
+
+    ``known`` is what is known already of manifests without a mistake, by the identity of their objects.
+    """
     desired: list[Desired] = []
     problems: list[Problem] = list(_config_problems(config))
-    rules = config.secret_rules()
     for document in loaded.broken:
         problems += _native_problems(document, checked={})
+    rules = config.secret_rules()
     for manifest in loaded.manifests:
-        problems += _override_problems(manifest)
-        checked: dict[str, set[str]] = defaultdict(set)
-        for registry in manifest.registries:
-            kind = KINDS.get(config.value.registries[registry].kind)
-            if kind is None:
-                continue
-            one, found = _desire(config, manifest, registry, kind, rules)
+        asked = None if known is None else known.get(id(manifest))
+        if asked is None:
+            asked, found = desire_each(config, manifest, rules)
             problems += found
-            desired.append(one)
-            if one.table is not None:
-                checked[""].add(kind.name)
-                checked[registry].add(kind.name)
-        problems += _native_problems(manifest.document, checked=checked)
+        desired += asked
+    return desired, problems
+
+
+def desire_each(
+    config: LoadedConfig, manifest: Manifest, rules: Mapping[str, SecretRule] | None = None
+) -> tuple[list[Desired], list[Problem]]:
+    """One manifest for each of its registries, and its mistakes. ``rules`` are those of ``config``."""
+    rules = config.secret_rules() if rules is None else rules
+    desired: list[Desired] = []
+    problems: list[Problem] = list(_override_problems(manifest))
+    checked: dict[str, set[str]] = defaultdict(set)
+    for registry in manifest.registries:
+        kind = KINDS.get(config.value.registries[registry].kind)
+        if kind is None:
+            continue
+        one, found = _desire(config, manifest, registry, kind, rules)
+        problems += found
+        desired.append(one)
+        if one.table is not None:
+            checked[""].add(kind.name)
+            checked[registry].add(kind.name)
+    problems += _native_problems(manifest.document, checked=checked)
     return desired, problems
 
 

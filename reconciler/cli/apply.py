@@ -55,6 +55,7 @@ class Declined(ReconcilerError):
 @click.command()
 @click.argument("plan_file", required=False, type=click.Path(path_type=Path), metavar="[PLAN_FILE]")
 @options.common
+@options.no_cache
 @options.selection
 @options.resend
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")

@@ -35,6 +35,7 @@ from reconciler.revisions import Revision, declared, open_revision
 
 @click.command()
 @options.common
+@options.no_cache
 @options.selection
 @click.option(
     "--since",

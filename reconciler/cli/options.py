@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -19,6 +19,22 @@ config = click.option(
     default=Path("reconciler.yaml"),
     show_default=True,
     help="The configuration; manifests are found from its folder.",
+)
+NO_CACHE: Final = "reconciler.no_cache"
+"""Where a context remembers that its run shall have no cache."""
+
+
+def _no_cache(context: click.Context, _: click.Parameter, given: bool) -> None:
+    if given:
+        context.meta[NO_CACHE] = True
+
+
+no_cache = click.option(
+    "--no-cache",
+    is_flag=True,
+    expose_value=False,
+    callback=_no_cache,
+    help="Read every manifest anew; keep nothing of it for the next run.",
 )
 output = click.option(
     "-o",

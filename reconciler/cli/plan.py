@@ -60,6 +60,7 @@ class _Command(click.Command):
 
 @click.command(cls=_Command, epilog=_EPILOG)
 @options.common
+@options.no_cache
 @options.selection
 @options.resend
 @click.option(

@@ -17,6 +17,7 @@ from reconciler.report.counting import counted
 
 @click.command()
 @options.config
+@options.no_cache
 @options.output
 @options.report("validate")
 def command(config_path: Path, output: str, reports: Reports) -> None:

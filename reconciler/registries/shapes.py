@@ -179,7 +179,7 @@ class Shape:
     """The fields that a manifest declares of one table, in order."""
 
     def __init__(self, table: Table | None, items: Mapping[Path, Field]) -> None:
-        self._table = table
+        self.table = table
         self.paths = tuple(items)
         self.items = tuple(items.values())
         self.index = {path: index for index, path in enumerate(self.paths)}
@@ -207,7 +207,7 @@ class Shape:
         top: dict[str, tuple[Field, ...]] = {}
         inside: dict[str, dict[str, tuple[Field, ...]]] = {}
         deeper: list[tuple[Path, tuple[Field, ...]]] = []
-        for path, known in self._table.shown.items() if self._table is not None else ():
+        for path, known in self.table.shown.items() if self.table is not None else ():
             items = tuple(
                 item
                 for item in known
@@ -242,7 +242,7 @@ class Shape:
     @cached_property
     def undeclared_prices(self) -> tuple[Field, ...]:
         """The prices with several points that are not declared."""
-        table = self._table
+        table = self.table
         found = []
         for row in table.rows if table is not None else ():
             if len(row.points) == 1 or row.portable is None or row.points[0].path in self.points:
