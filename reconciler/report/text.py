@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol, get_args
+from typing import TYPE_CHECKING, Protocol, get_args
 
-from reconciler.declared import RegistryDiff
 from reconciler.guards.holding import HELD_BACK
 from reconciler.outcome import ActionResult, Outcome, Status
 from reconciler.plan import Action, Change, Failure, LeftAlone, Plan, RegistryPlan, canonical
@@ -15,6 +14,9 @@ from reconciler.report.counting import counted
 from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
 from reconciler.report.values import change_text, value_text
+
+if TYPE_CHECKING:
+    from reconciler.declared import RegistryDiff
 
 NAMES_SHOWN = 8
 _SIGNS = {"create": ("+", "add"), "update": ("~", "change"), "refused": ("!", "refuse"), "none": ("=", "dim")}
