@@ -10,6 +10,7 @@ from reconciler.desired import Desired
 from reconciler.diff import creation, declared_changes
 from reconciler.manifests.problems import dotted
 from reconciler.plan import Action, Change, NotHeld, PlanPlace, key_of
+from reconciler.stages import staged
 
 FORMAT = 1
 """The version of the document."""
@@ -80,6 +81,7 @@ class Registry:
     target: str
 
 
+@staged("compare")
 def diff_declared(
     sides: tuple[Side, Side],
     registries: Iterable[Registry],

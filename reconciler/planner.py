@@ -51,6 +51,7 @@ from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation, Ref, Usages
 from reconciler.registries.rows import ABSENT, Call, Demand, Echo, Edit, Path, Table, dig
 from reconciler.secrets import SecretRef
+from reconciler.stages import staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +79,7 @@ def _fits(manifest: Manifest, pattern: str) -> bool:
     return fits(manifest.name, manifest.labels, pattern)
 
 
+@staged("plan")
 def make_plan(
     config: LoadedConfig,
     desired: Sequence[Desired],

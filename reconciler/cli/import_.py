@@ -15,7 +15,6 @@ import click
 from reconciler.cli import options
 from reconciler.cli.console import OutputError, say, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
-from reconciler.cli.progress import working
 from reconciler.cli.run import Project, choose_registries, connections, load, observe
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError, UsageError
 from reconciler.importing import Import, Imported, SecretStub, choose, import_objects
@@ -126,8 +125,7 @@ def _secrets(project: Project) -> set[str]:
 def _observation(project: Project, registry: str) -> Observation:
     """Raises UsageError for a registry that is not there, RegistryError for one that cannot be read."""
     reached = connections(project, choose_registries(project, [registry], Selection()))
-    with working(f"reading {registry}"):
-        found = asyncio.run(observe(project, reached))[registry]
+    found = asyncio.run(observe(project, reached))[registry]
     if isinstance(found, RegistryError):
         raise found
     return found

@@ -18,6 +18,7 @@ from reconciler.journal.loops import loops
 from reconciler.journal.reading import Folder, Run
 from reconciler.plan import Action, Plan, RegistryPlan, key_of
 from reconciler.registries.interface import Observation
+from reconciler.stages import staged
 
 NEWEST: Final = 50
 """So many runs are looked at."""
@@ -35,6 +36,7 @@ class Past:
     settles: tuple[str, ...] = ()
 
 
+@staged("journal")
 def with_past(planned: Planned, *, applying: bool = False) -> Past:
     """``planned`` with notes. ``applying``: it is going to be done.
 

@@ -27,6 +27,7 @@ from reconciler.report.documents import plan_document, render
 from reconciler.report.findings import of_plan
 from reconciler.report.markdown import COMMENT, plan_markdown
 from reconciler.report.text import plan_text
+from reconciler.stages import stage
 
 _EPILOG = f"""\b
 Columns of a file of usage:
@@ -116,22 +117,23 @@ def command(
     planned = read_and_plan(project, asked, run=asyncio.run)
     plan = with_past(planned).planned.plan
     code = plan_exit_code(plan, changes_count=exit_code)
-    reports.write(lambda: of_plan(plan))
-    costs = count_costs(plan, usage, _held(project)) if usage is not None else None
-    if out is not None:
-        # Without what the journal says now: it is told anew when the plan is applied.
-        _save(render(plan_document(planned.plan, code, costs)), out)
-    if output == "json":
-        write(render(plan_document(plan, code, costs)))
+    with stage("report"):
+        reports.write(lambda: of_plan(plan))
+        costs = count_costs(plan, usage, _held(project)) if usage is not None else None
+        if out is not None:
+            # Without what the journal says now: it is told anew when the plan is applied.
+            _save(render(plan_document(planned.plan, code, costs)), out)
+        if output == "json":
+            write(render(plan_document(plan, code, costs)))
+            return int(code)
+        if output == "markdown":
+            artefact = None if out is None else out.name
+            command = asked.command(config_path)
+            write(plan_markdown(plan, costs, limit=COMMENT, artefact=artefact, command=command))
+            return int(code)
+        text = plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout))
+        write(text if costs is None else f"{text}\n\n{costs_text(costs, paint=paint(sys.stdout))}")
         return int(code)
-    if output == "markdown":
-        artefact = None if out is None else out.name
-        command = asked.command(config_path)
-        write(plan_markdown(plan, costs, limit=COMMENT, artefact=artefact, command=command))
-        return int(code)
-    text = plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout))
-    write(text if costs is None else f"{text}\n\n{costs_text(costs, paint=paint(sys.stdout))}")
-    return int(code)
 
 
 def _usage(project: Project, path: Path, columns: Mapping[str, str]) -> UsageFile:

@@ -6,7 +6,6 @@ from collections.abc import Callable, Coroutine, Iterator, Mapping
 from dataclasses import replace
 from typing import Any, Final, get_args
 
-from reconciler.cli.progress import working
 from reconciler.cli.run import Observed, Planned, Project, connections, observe, same_again
 from reconciler.delta import Delta, delta
 from reconciler.errors import RegistryError
@@ -33,7 +32,6 @@ from reconciler.planner import failure_of, own_models
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation, Ref
 from reconciler.registries.rows import Table
-from reconciler.report.values import counted
 
 _GUARDS: Final = frozenset(get_args(GuardName))
 
@@ -48,8 +46,7 @@ def read_for(
     """
     parts = [part for part in plan.registries if part.failure is None]
     reached = connections(project, [part.name for part in parts])
-    with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
-        observed = run(observe(project, reached))
+    observed = run(observe(project, reached))
     for part in parts:
         found = observed[part.name]
         if isinstance(found, Observation) and project.config.value.registries[part.name].url:

@@ -16,6 +16,7 @@ from pathlib import Path, PurePosixPath
 
 from reconciler.errors import Place, Problem
 from reconciler.manifests.yamltree import DEFAULT_LIMITS, Document, Limits, parse
+from reconciler.stages import count
 
 _SUFFIXES = frozenset({".yaml", ".yml"})
 
@@ -42,6 +43,7 @@ def load_folder(
         found, mistakes = parse(data, name, limits=limits)
         documents += found
         problems += mistakes
+        count("files")
     return documents, problems
 
 
