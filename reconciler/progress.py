@@ -40,10 +40,10 @@ class Track:
 
     def step(self, at: float, by: int = 1) -> None:
         """``by`` more are done."""
+        self.done += by
         if at - self._marks[-1][0] >= MARK_SECONDS:
             self._forget(at)
             self._marks.append((at, self.done))
-        self.done += by
 
     def waits(self, at: float, seconds: float) -> None:
         """A call waits for ``seconds``; of several that do, the last one to go on counts."""

@@ -15,7 +15,7 @@ from reconciler.cli.progress import Display, displayed
 from reconciler.stages import unwatched_afterwards, watch
 
 if TYPE_CHECKING:
-    from reconciler.timings import Timings
+    from reconciler.timings import Timed, Timings
 
 _SERVES = ("serve",)
 """Commands that last for as long as somebody wants them to: nothing of them is traced."""
@@ -29,6 +29,7 @@ class Observed:
         self.output = output
         self.code = 1
         self.timings: Timings | None = None
+        self._timed: Timed | None = None
         self._began = time.perf_counter(), time.process_time()
 
     def measure(self) -> None:
@@ -38,16 +39,19 @@ class Observed:
         self.timings = Timings(self._began)
         watch(self.timings)
 
+    def stop_measuring(self) -> None:
+        if self.timings is not None:
+            self._timed = self.timings.so_far()
+
     def show_timings(self) -> None:
-        if self.timings is None:
+        if self._timed is None:
             return
         from reconciler.report.timings import timings_json, timings_text
 
-        timed, peak = self.timings.so_far(), peak_memory()
         if self.output == "json":
-            say(timings_json(timed, peak, self.command))
+            say(timings_json(self._timed, peak_memory(), self.command))
         else:
-            say(f"\n{timings_text(timed, peak)}")
+            say(f"\n{timings_text(self._timed, peak_memory())}")
 
 
 _run: Observed | None = None
@@ -61,6 +65,7 @@ def observed(command: str, output: str) -> Iterator[Observed]:
     run = _run
     try:
         with ExitStack() as stack:
+            stack.callback(run.show_timings)  # at the very end, so that a script finds them there
             stack.enter_context(unwatched_afterwards())
             if command and command not in _SERVES and _traces_wanted():
                 from reconciler.cli.spans import traced
@@ -68,7 +73,7 @@ def observed(command: str, output: str) -> Iterator[Observed]:
                 stack.enter_context(traced(run))
             display = Display(sys.stderr)
             watch(display)
-            stack.callback(run.show_timings)
+            stack.callback(run.stop_measuring)
             stack.enter_context(displayed(display))
             yield run
     finally:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 _UNITS: Final = ("kB", "MB", "GB", "TB")
@@ -12,13 +11,13 @@ def size_text(size: int) -> str:
     """``size`` bytes: ``812 bytes``, ``3.4 MB``."""
     if size < 1000:
         return f"{size} byte{'' if size == 1 else 's'}"
-    unit = min(int(math.log10(size)) // 3, len(_UNITS))
+    unit = min((len(str(size)) - 1) // 3, len(_UNITS))
     return f"{size / 1000**unit:.1f} {_UNITS[unit - 1]}"
 
 
 def duration_text(seconds: float) -> str:
     """``seconds``, rounded up: ``42 s``, ``3 min 20 s``, ``2 h 5 min``."""
-    whole = math.ceil(seconds)
+    whole = int(-(-seconds // 1))
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

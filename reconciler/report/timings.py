@@ -10,6 +10,8 @@ from reconciler.report.sizes import size_text
 from reconciler.stages import COUNTS
 from reconciler.timings import Row, Timed
 
+_ONE = {"files": "file", "manifests": "manifest", "retries": "retry", "actions": "action"}
+
 
 def timings_text(timed: Timed, peak: int) -> str:
     """A small table: the stages one after the other, what is in one of them beneath it, then the whole.
@@ -57,7 +59,7 @@ def _table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def _rest(timed: Timed, peak: int) -> str:
     counted = [
-        f"{timed.counts[what]:,} {what}"
+        f"{timed.counts[what]:,} {what if timed.counts[what] != 1 else _ONE.get(what, what)}"
         for what in COUNTS
         if what not in ("requests", "bytes") and timed.counts[what]
     ]
