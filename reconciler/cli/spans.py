@@ -2,8 +2,10 @@
 
 Only imported where the environment asks for traces, and the only module that imports the SDK, which comes
 with the extra `otel`. Names, numbers and words of ours go into spans; never a secret, a header, a body, or a
-text that a registry answered, but for its id of a request. No `traceparent` goes to a registry: it is somebody else's service, which could
-join what it sees to our traces, and to what others see of the same run.
+text that a registry answered, but for its id of a request.
+
+No `traceparent` goes to a registry: it is somebody else's service, which could join what it sees to our
+traces, and to what others see of the same run.
 """
 
 from __future__ import annotations

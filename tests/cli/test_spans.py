@@ -177,8 +177,9 @@ def test_the_name_of_the_service_can_be_chosen(
 
 
 @pytest.mark.parametrize(("name", "value"), [("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none")])
+@pytest.mark.usefixtures("live")
 def test_the_environment_can_ask_for_none(
-    cli: Run, live: Live, collector: Collector, monkeypatch: pytest.MonkeyPatch, name: str, value: str
+    cli: Run, collector: Collector, monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
     result = cli("validate")
@@ -199,9 +200,9 @@ def test_what_runs_nothing_is_not_traced(cli: Run, live: Live, collector: Collec
         ({"OTEL_BSP_MAX_QUEUE_SIZE": "-1"}, "a setting is wrong (ValueError)"),
     ],
 )
+@pytest.mark.usefixtures("live")
 def test_settings_that_cannot_be_are_said_once_and_the_run_goes_on(
     cli: Run,
-    live: Live,
     collector: Collector,
     monkeypatch: pytest.MonkeyPatch,
     given: dict[str, str],

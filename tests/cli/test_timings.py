@@ -95,6 +95,17 @@ def test_retries_and_waits_are_counted(cli: Run, live: Live, monkeypatch: pytest
     assert 0 < found["waited_seconds"]["prod"] <= 0.01
 
 
+def test_a_wait_of_the_executor_is_a_wait(cli: Run, live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A body would be too old after the wait: it is given back by the transport, and made anew."""
+    monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_fixed(0.5))
+    monkeypatch.setattr("reconciler.executor.timing.FRESH_SECONDS", 0.1)
+    limited = iter([True])
+    live.answer = lambda seen: (429, {}) if seen.writes and next(limited, False) else None
+    found = timings(cli("apply", "--yes", "--timings", "-o", "json").err)
+    assert found["waited_seconds"] == {"prod": 0.5}
+    assert "retries" not in found["counts"]
+
+
 def test_the_table_comes_after_the_report_and_only_when_asked_for(folder: Folder, live: Live) -> None:
     both = folder.process("apply", "--yes", "--timings", stderr=subprocess.STDOUT)
     report, table = both.out.split("\n\nstage ")
