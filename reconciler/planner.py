@@ -44,6 +44,7 @@ from reconciler.registries.interface import LiveObject, Observation, Ref, Usages
 from reconciler.registries.rows import ABSENT, Call, Demand, Echo, Edit, Path, Table, dig
 from reconciler.registries.shapes import Fields
 from reconciler.secrets import SecretRef
+from reconciler.stages import staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,7 @@ def _fits(manifest: Manifest, pattern: str) -> bool:
     return fits(manifest.name, manifest.labels, pattern)
 
 
+@staged("plan")
 def make_plan(
     config: LoadedConfig,
     desired: Sequence[Desired],

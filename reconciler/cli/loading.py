@@ -17,6 +17,7 @@ from reconciler.folder import read_folder
 from reconciler.guards.acknowledgements import FILE, Acknowledged, load_acknowledgements
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.load import Manifest, but_for
+from reconciler.stages import count, staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +37,7 @@ def cache_environ() -> Mapping[str, str] | None:
     return None if context is not None and context.meta.get(NO_CACHE) else os.environ
 
 
+@staged("load")
 def load(config_path: Path, *, tolerate: Collection[str] = ()) -> Project:
     """Reads and checks every file.
 
@@ -56,4 +58,5 @@ def load(config_path: Path, *, tolerate: Collection[str] = ()) -> Project:
         problems += error.problems
     if any(problem.code not in tolerate for problem in problems):
         raise InputError(problems)
+    count("manifests", len(loaded.manifests))
     return Project(config, loaded.manifests, desired, acknowledged, problems)

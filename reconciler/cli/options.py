@@ -61,6 +61,22 @@ def verbose(shows: str = "wire values and unmanaged fields") -> Callable[[F], F]
     return click.option("-v", "--verbose", count=True, help=text)
 
 
+def _measure(_: click.Context, __: click.Parameter, value: bool) -> None:
+    if value:
+        from reconciler.cli.observing import measure
+
+        measure()
+
+
+timings = click.option(
+    "--timings",
+    is_flag=True,
+    expose_value=False,
+    callback=_measure,
+    help="Show on stderr, after the report, what each stage took; with -o json as one line of JSON.",
+)
+
+
 registry = click.option(
     "--registry", "registries", multiple=True, metavar="NAME", help="Only this registry; may be repeated."
 )
@@ -94,8 +110,8 @@ def selection(function: F) -> F:
 
 
 def common(function: F) -> F:
-    """--config, --output and --verbose, of a command that plans."""
-    return config(report_output(verbose()(function)))
+    """--config, --output, --verbose and --timings, of a command that plans."""
+    return config(report_output(verbose()(timings(function))))
 
 
 class _Report(click.ParamType[tuple[str, Path]]):

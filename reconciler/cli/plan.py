@@ -22,6 +22,7 @@ from reconciler.errors import ExitCode, UsageError
 from reconciler.outcome import plan_exit_code
 from reconciler.plan import Plan
 from reconciler.planner import Selection
+from reconciler.stages import stage
 
 if TYPE_CHECKING:
     from reconciler.costs.count import Costs
@@ -115,21 +116,22 @@ def command(
     planned = read_and_plan(project, asked, run=asyncio.run)
     plan = with_past(planned).planned.plan
     code = plan_exit_code(plan, changes_count=exit_code)
-    reports.write(lambda: _findings(plan))
-    costs = _costs(plan, usage, project) if usage is not None else None
-    if out is not None:
-        # Without what the journal says now: it is told anew when the plan is applied.
-        _save(_document(planned.plan, code, costs), out)
-    if output == "json":
-        write(_document(plan, code, costs))
-    elif output == "markdown":
-        from reconciler.report.markdown import COMMENT, plan_markdown
+    with stage("report"):
+        reports.write(lambda: _findings(plan))
+        costs = _costs(plan, usage, project) if usage is not None else None
+        if out is not None:
+            # Without what the journal says now: it is told anew when the plan is applied.
+            _save(_document(planned.plan, code, costs), out)
+        if output == "json":
+            write(_document(plan, code, costs))
+        elif output == "markdown":
+            from reconciler.report.markdown import COMMENT, plan_markdown
 
-        artefact = None if out is None else out.name
-        command = asked.command(config_path)
-        write(plan_markdown(plan, costs, limit=COMMENT, artefact=artefact, command=command))
-    else:
-        write(_text(plan, costs, verbose=verbose > 0))
+            artefact = None if out is None else out.name
+            command = asked.command(config_path)
+            write(plan_markdown(plan, costs, limit=COMMENT, artefact=artefact, command=command))
+        else:
+            write(_text(plan, costs, verbose=verbose > 0))
     return int(code)
 
 

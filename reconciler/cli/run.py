@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 
 from reconciler.cli.console import shown_path
 from reconciler.cli.loading import Project
-from reconciler.cli.progress import working
 from reconciler.errors import PluginError, RegistryError, SecretError, StorageError, UsageError
 from reconciler.git import head
 from reconciler.guards.acknowledgements import FILE
@@ -20,7 +19,7 @@ from reconciler.manifests.problems import did_you_mean
 from reconciler.plan import Made, Plan, Scope
 from reconciler.planner import Selection, make_plan
 from reconciler.registries.interface import Connection, Observation, Reader, Usages
-from reconciler.report.counting import counted
+from reconciler.stages import stage
 
 T = TypeVar("T")
 
@@ -107,8 +106,7 @@ def read_and_plan(
     """
     asked.selection.check(project.manifests)
     reached = connections(project, choose_registries(project, asked.registries, asked.selection))
-    with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
-        observed, told = completed(run, _read(project, reached))
+    observed, told = completed(run, _read(project, reached))
     plan = make_plan(
         project.config,
         project.desired,
@@ -194,7 +192,8 @@ async def _read(project: Project, reached: Mapping[str, Reached]) -> tuple[Obser
     """What every registry holds, and at the same time who uses it."""
     import asyncio
 
-    observed, told = await asyncio.gather(observe(project, reached), usages(project, reached))
+    with stage("read"):
+        observed, told = await asyncio.gather(_observe(project, reached), usages(project, reached))
     return observed, told
 
 
@@ -207,7 +206,7 @@ async def usages(project: Project, reached: Mapping[str, Reached]) -> Told:
         message = error.message.removeprefix(f"{name}: ")
         return Usages(warning=f"it is not known who uses the models: {message}")
 
-    answers = await _ask(project, reached, lambda reader: reader.usages())
+    answers = await _ask("usages", project, reached, lambda reader: reader.usages())
     return {
         name: failed(name, answer) if isinstance(answer, RegistryError) else answer
         for name, answer in answers.items()
@@ -216,11 +215,16 @@ async def usages(project: Project, reached: Mapping[str, Reached]) -> Told:
 
 async def observe(project: Project, reached: Mapping[str, Reached]) -> Observed:
     """Every registry read whole, all at the same time; one that fails stops no other."""
-    return await _ask(project, reached, lambda reader: reader.observe())
+    with stage("read"):
+        return await _observe(project, reached)
+
+
+async def _observe(project: Project, reached: Mapping[str, Reached]) -> Observed:
+    return await _ask("read", project, reached, lambda reader: reader.observe())
 
 
 async def _ask(
-    project: Project, reached: Mapping[str, Reached], question: Callable[[Reader], Awaitable[T]]
+    what: str, project: Project, reached: Mapping[str, Reached], question: Callable[[Reader], Awaitable[T]]
 ) -> dict[str, T | RegistryError]:
     """What each registry answers, or why it does not, all at the same time."""
     import asyncio
@@ -231,8 +235,9 @@ async def _ask(
         if isinstance(connection, RegistryError):
             return connection
         try:
-            async with kind_of(project.config, name).client().reader(connection) as reader:
-                return await question(reader)
+            with stage(what, name, kind=project.config.value.registries[name].kind):
+                async with kind_of(project.config, name).client().reader(connection) as reader:
+                    return await question(reader)
         except (SecretError, StorageError, PluginError) as error:
             return NotReady(name, error)
         except RegistryError as error:

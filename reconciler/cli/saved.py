@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Final, get_args
 
 from reconciler.cli.loading import Project
-from reconciler.cli.progress import working
 from reconciler.cli.run import Observed, Planned, Run, completed, connections, observe, same_again
 from reconciler.delta import Delta, delta
 from reconciler.errors import RegistryError
@@ -29,7 +28,6 @@ from reconciler.refusal import Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation, Ref
 from reconciler.registries.rows import Table
-from reconciler.report.counting import counted
 
 _GUARDS: Final = frozenset(get_args(GuardName))
 
@@ -42,8 +40,7 @@ def read_for(project: Project, plan: Plan, *, run: Run) -> Planned:
     """
     parts = [part for part in plan.registries if part.failure is None]
     reached = connections(project, [part.name for part in parts])
-    with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
-        observed = completed(run, observe(project, reached))
+    observed = completed(run, observe(project, reached))
     for part in parts:
         found = observed[part.name]
         if isinstance(found, Observation) and project.config.value.registries[part.name].url:

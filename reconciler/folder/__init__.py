@@ -13,6 +13,7 @@ from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.files import File, read_files
 from reconciler.manifests.load import Loaded, Manifest, but_for, read_documents
 from reconciler.manifests.yamltree import Document, parse
+from reconciler.stages import count
 
 WORTH: Final = 192 * 1024
 """Bytes of manifests from which on processes and a cache are worth their start."""
@@ -33,6 +34,7 @@ def read_folder(
             problems.append(each)
         else:
             files.append(each)
+            count("files")
     ready: dict[int, list[tuple[Manifest, list[Desired]]]] = {}
     if files and sum(len(file.data) for file in files) >= worth:
         from reconciler.folder.quick import quick  # noqa: PLC0415 - small folders need none of it

@@ -19,10 +19,12 @@ from reconciler.manifests.problems import did_you_mean
 from reconciler.manifests.selecting import fits
 from reconciler.plan import Action, Plan, RegistryPlan, plan_digest
 from reconciler.refusal import PlanPlace, Refusal
+from reconciler.stages import staged
 
 PLAN_ANEW = "plan anew; what the plan does not tell cannot be checked"
 
 
+@staged("guards")
 def run_guards(config: LoadedConfig, plan: Plan, acknowledged: Acknowledged) -> Plan:
     """``plan`` with all that the guards over a run refuse of it.
 

@@ -159,7 +159,7 @@ class RespanWriter(RespanReader):
         """
         path = f"{MODELS}{quote_segment(str(name), safe='/')}/"
         try:
-            reply = await self._transport.read("GET", path)
+            reply = await self._transport.read("GET", path, template=f"{MODELS}{{id}}/")
         except Rejected as error:
             if error.status == 404:
                 return
