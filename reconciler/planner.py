@@ -250,29 +250,33 @@ class _RegistryPlanner:
         return [users(action) for action in actions]
 
     def _action(self, desired: Desired, match: Match) -> Action:
-        place = desired.manifest.place("metadata", "name")
-        base = Action(
+        refusals = [*desired.refusals, *self._unheld_refusals(desired)]
+        table = desired.table
+        if table is None:
+            return self._finished(self._begun(desired), refusals=refusals)
+        desired, after, unknown = self._references(desired)
+        refusals += unknown
+        if isinstance(match, Found):
+            return self._update(desired, table, match, after, refusals)
+        base = self._begun(desired, after=after)
+        if isinstance(match, Unclear):
+            return self._finished(base, refusals=[match.refusal, *refusals])
+        return self._create(base, desired, table, match, refusals)
+
+    def _begun(self, desired: Desired, **known: Any) -> Action:
+        """An action that does nothing, of one manifest, with what is ``known`` of it."""
+        place = desired.manifest.named_at
+        return Action(
             registry=self.name,
             resource=desired.manifest.resource,
             name=desired.name,
             operation="none",
             variant=desired.table.variant if desired.table else "",
-            id=None,
+            id=known.pop("id", None),
             place=PlanPlace(place.file, place.line, place.column),
-            labels=dict(desired.manifest.labels),
+            labels=desired.manifest.labels,
+            **known,
         )
-        refusals = [*desired.refusals, *self._unheld_refusals(desired)]
-        table = desired.table
-        if table is None:
-            return self._finished(base, refusals=refusals)
-        desired, after, unknown = self._references(desired)
-        base = replace(base, after=after)
-        refusals += unknown
-        if isinstance(match, Unclear):
-            return self._finished(base, refusals=[match.refusal, *refusals])
-        if isinstance(match, Found):
-            return self._update(base, desired, table, match, refusals)
-        return self._create(base, desired, table, match, refusals)
 
     def _references(self, desired: Desired) -> tuple[Desired, tuple[str, ...], list[Refusal]]:
         """``desired`` with the best name of all that it refers to, what must come first, and the names
@@ -313,30 +317,37 @@ class _RegistryPlanner:
         ]
 
     def _update(
-        self, base: Action, desired: Desired, table: Table, match: Found, refusals: list[Refusal]
+        self,
+        desired: Desired,
+        table: Table,
+        match: Found,
+        after: tuple[str, ...],
+        refusals: list[Refusal],
     ) -> Action:
         unseen = self.unseen[table.variant]
         difference = compare(desired, table, match.live, unseen=unseen, resend=self.resend)
         at_odds = tuple(contradictions(desired, match.live))
-        action = replace(
-            base,
+        nothing = not difference.changes and not difference.refusals and not refusals
+        # Where the server makes the ids, what a model is found by is no news of every plan.
+        told = () if nothing and not table.identity.client_chosen else _adoption(table, match)
+        action = self._begun(
+            desired,
             id=match.live.id,
+            after=after,
             changes=difference.changes,
             unverified=difference.unverified,
             unmanaged=tuple(unmanaged(desired, match.live)),
-            notes=(*_adoption(table, match), *at_odds, *difference.notes),
+            notes=(*told, *at_odds, *difference.notes),
             hints=desired.hints,
         )
+        if nothing:
+            return action
         if difference.edits:
             refusals = [
                 *self._secret_refusals(desired, table, difference.edits, match.live.raw),
                 *refusals,
             ]
         refusals = [*difference.refusals, *refusals]
-        if not difference.changes and not refusals:
-            # Where the server makes the ids, what a model is found by is no news of every plan.
-            return action if table.identity.client_chosen else replace(action, notes=at_odds)
-
         declared = declared_paths(desired)
         blanks = tuple(_blanks(desired, table, self.nulls[table.variant])) if difference.edits else ()
         rests = basis(table, difference.edits, match.live, declared)

@@ -163,11 +163,9 @@ def _written(value: Value) -> Any:
 
 
 def _read(value: Any) -> Value:
-    """What `_written` made a list of."""
+    """What `_written` made a list of, but for prices."""
     mark, content = value
     match mark:
-        case "p":
-            return _price(content)
         case "d":
             return Decimal(content)
         case "t":
@@ -198,7 +196,16 @@ def restored(text: str, file: File, forms: Forms) -> Iterator[tuple[Manifest, li
         desired = []
         for registry, digest, values in asked:
             form = forms.get(digest)
-            given = tuple([_read(value) if type(value) is list else value for value in values])
+            given = tuple(
+                [
+                    value
+                    if type(value) is not list
+                    else _price(value[1])
+                    if value[0] == "p"
+                    else _read(value)
+                    for value in values
+                ]
+            )
             desired.append(
                 Desired(
                     registry,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
@@ -32,17 +33,9 @@ _ALIKE: Final = (Text, Choice, Id, Whole, Number, Word)
 _MOST: Final = 4096
 
 
-@dataclass(frozen=True, slots=True)
-class _Amount:
-    """A price that reads back: ``key`` in its container, the counts of the wire's unit and of the normal
-    form's, and where the object says its currency."""
-
-    key: str
-    index: int
-    wire_count: int
-    count: int
-    derived: bool
-    currency: Path | None
+_Amount = tuple[str, int, int, int, bool, Path | None]
+"""A price that reads back: its key in its container and its index, the counts of the wire's unit and of the
+normal form's, whether the server computes it, and where the object says its currency."""
 
 
 @dataclass(slots=True)
@@ -57,7 +50,25 @@ class _Container:
 
     def indexes(self) -> set[int]:
         plain = {index for _, index, _ in (*self.flags, *self.alike)}
-        return plain | {amount.index for amount in self.amounts}
+        return plain | {amount[1] for amount in self.amounts}
+
+    def other_amounts(
+        self, values: Sequence[Value], raw: Mapping[str, Any], node: Mapping[str, Any]
+    ) -> Iterator[int]:
+        """The indexes of the prices that do not stand in ``node`` as they would be sent."""
+        for key, index, wire_count, count, derived, currency in self.amounts:
+            wire, value = node.get(key), values[index]
+            if type(value) is not Price or value.unit.count != count:
+                yield index
+            elif type(wire) is Decimal or type(wire) is int:
+                # Both have 15 digits at most, so that the products are exact.
+                same = (
+                    wire == value.amount if wire_count == count else wire * count == value.amount * wire_count
+                )
+                if not same or not (currency is None or _is_in(value.currency, raw, currency)):
+                    yield index
+            elif wire is not None or not derived or key in node:
+                yield index
 
 
 class Comparison:
@@ -95,10 +106,9 @@ class Comparison:
             if len({(codec.currency, codec.unit.dimension) for _, codec in codecs}) > 1:
                 return False
             for point, codec in codecs:
-                amount = _Amount(
-                    point.path[-1], index, codec.unit.count, count, point.derived, point.currency
+                self._at(point.path[:-1]).amounts.append(
+                    (point.path[-1], index, codec.unit.count, count, point.derived, point.currency)
                 )
-                self._at(point.path[:-1]).amounts.append(amount)
             return True
         if any(point.derived or type(codec) not in (Flag, *_ALIKE) for point, codec in codecs):
             return False
@@ -141,30 +151,15 @@ class Comparison:
                 # `==` takes True for 1; what is written as null means what absence means.
                 if wire != value or wire is True or wire is False or value is None:
                     found.append(index)
-            for amount in container.amounts:
-                if not _is_amount(amount, get(amount.key, ABSENT), values[amount.index], raw):
-                    found.append(amount.index)
+            if container.amounts:
+                found += container.other_amounts(values, raw, node)
         return sorted(set(found)) if found else found
 
 
-def _is_amount(amount: _Amount, wire: Any, value: Value, raw: Mapping[str, Any]) -> bool:
-    """Whether a price stands on the wire as it would be sent."""
-    if type(value) is not Price or value.unit.count != amount.count:
-        return False
-    if wire is ABSENT:
-        return amount.derived
-    if isinstance(wire, bool | str) or wire is None:
-        return False
-    if amount.wire_count != amount.count:
-        # Both have 15 digits at most, so that the products are exact.
-        if wire * amount.count != value.amount * amount.wire_count:
-            return False
-    elif wire != value.amount:
-        return False
-    if amount.currency is None:
-        return True
-    currency = dig(raw, amount.currency)
-    return not (isinstance(currency, str) and currency) or currency.upper() == value.currency
+def _is_in(currency: str, raw: Mapping[str, Any], path: Path) -> bool:
+    """Whether a live object says at ``path`` that its price is in ``currency``, or does not say it."""
+    told = raw.get(path[0]) if len(path) == 1 else dig(raw, path)
+    return told == currency or not isinstance(told, str) or not told or told.upper() == currency
 
 
 _Undeclared = tuple[
@@ -280,9 +275,9 @@ class Fields(Mapping[Path, tuple[Field, Value]]):
         shape = shape_of(table, {path: item for path, (item, _) in fields.items()})
         return cls(shape, tuple(value for _, value in fields.values()))
 
-    def normal(self) -> dict[Path, Value]:
+    def normal(self) -> Mapping[Path, Value]:
         """The normal form at each path."""
-        return dict(zip(self.shape.paths, self.given, strict=True))
+        return _Normal(self)
 
     def __getitem__(self, path: Path) -> tuple[Field, Value]:
         index = self.shape.index[path]
@@ -296,6 +291,27 @@ class Fields(Mapping[Path, tuple[Field, Value]]):
 
     def __len__(self) -> int:
         return len(self.given)
+
+
+class _Normal(Mapping[Path, Value]):
+    """The normal forms of fields by their paths. Made for every manifest, and mostly asked for one or two."""
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+
+    def __getitem__(self, path: Path) -> Value:
+        return self._fields.given[self._fields.shape.index[path]]
+
+    def __contains__(self, path: object) -> bool:
+        return path in self._fields.shape.index
+
+    def __iter__(self) -> Iterator[Path]:
+        return iter(self._fields.shape.paths)
+
+    def __len__(self) -> int:
+        return len(self._fields.given)
 
 
 NO_FIELDS: Final = Fields(Shape(None, {}), ())
