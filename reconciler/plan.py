@@ -252,12 +252,16 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a plan was asked for; everything where nothing is given. The words are those of the options."""
+    """What a plan was asked for; everything where nothing is given. The words are those of the options.
+
+    ``since`` is the commit that the manifests were compared with: the plan is about those that differ.
+    """
 
     registries: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     resend: tuple[str, ...] = ()
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,10 +55,18 @@ from reconciler.secrets import SecretRef
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which manifests a run is about, by name, glob or ``label=value``. All where nothing is given."""
+    """Which manifests a run is about, by name, glob or ``label=value``. All where nothing is given.
+
+    ``keys``: of those, only the ones with this registry and this key.
+    """
 
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    keys: frozenset[tuple[str, str]] | None = None
+
+    def chooses(self, one: Desired) -> bool:
+        """Whether the run is about what a manifest asks of its registry."""
+        return (self.keys is None or (one.registry, _key(one)) in self.keys) and self.takes(one.manifest)
 
     def takes(self, manifest: Manifest) -> bool:
         if self.only and not any(_fits(manifest, pattern) for pattern in self.only):
@@ -197,9 +205,7 @@ class _RegistryPlanner:
             return RegistryPlan(self.name, self.entry.kind, self.target, failure=failure_of(observed))
         matches = match_all(desired, observed)
         chosen = [
-            (one, match)
-            for one, match in zip(desired, matches, strict=True)
-            if self.selection.takes(one.manifest)
+            (one, match) for one, match in zip(desired, matches, strict=True) if self.selection.chooses(one)
         ]
         self.own = {match.live.ref for _, match in chosen if isinstance(match, Found)}
         self.peers = Peers(desired)

@@ -55,6 +55,7 @@ class Declined(ReconcilerError):
 @click.argument("plan_file", required=False, type=click.Path(path_type=Path), metavar="[PLAN_FILE]")
 @options.common
 @options.selection
+@options.since
 @options.resend
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option(
@@ -81,6 +82,7 @@ def command(
     registries: tuple[str, ...],
     only: tuple[str, ...],
     without: tuple[str, ...],
+    since: str | None,
     resend: tuple[str, ...],
     yes: bool,
     expect: str | None,
@@ -99,7 +101,7 @@ def command(
     Where any of it has moved, nothing is done; what nobody has reviewed is left out.
     """
     set_up_logging(level_of(verbose))
-    asked_for = Asked(registries, Selection(only, without), resend)
+    asked_for = Asked(registries, Selection(only, without), resend, since=since)
     saved = _saved(plan_file, asked_for)
     _check_expected(expect)
     chosen = plan_file is not None or expect is not None or asked_for != Asked((), Selection())

@@ -60,6 +60,7 @@ class _Command(click.Command):
 @click.command(cls=_Command, epilog=_EPILOG)
 @options.common
 @options.selection
+@options.since
 @options.resend
 @click.option(
     "--usages", is_flag=True, help="Also tell who uses the models that do not change, where that is known."
@@ -92,6 +93,7 @@ def command(
     registries: tuple[str, ...],
     only: tuple[str, ...],
     without: tuple[str, ...],
+    since: str | None,
     resend: tuple[str, ...],
     usages: bool,
     usage_path: Path | None,
@@ -103,7 +105,7 @@ def command(
     """Show what would change in each registry. Nothing is written anywhere."""
     set_up_logging(level_of(verbose))
     selection = Selection(only, without)
-    asked = Asked(registries, selection, resend, all_usages=usages)
+    asked = Asked(registries, selection, resend, all_usages=usages, since=since)
     columns = columns_of(usage_columns)
     if columns and usage_path is None:
         raise UsageError(

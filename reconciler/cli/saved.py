@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any, Final, get_args
 
 from reconciler.cli.progress import working
-from reconciler.cli.run import Observed, Planned, Project, connections, observe, same_again
+from reconciler.cli.run import Observed, Planned, Project, connections, observe, same_again, selection_of
 from reconciler.delta import Delta, delta
 from reconciler.errors import RegistryError
 from reconciler.fingerprints import planned_near
@@ -27,9 +27,9 @@ from reconciler.guards.acknowledgements import GuardName
 from reconciler.guards.holding import refused
 from reconciler.manifests.problems import dotted
 from reconciler.money import Price
-from reconciler.plan import Action, Plan, Refusal, RegistryPlan, Scope, key_of
+from reconciler.plan import Action, Plan, Refusal, RegistryPlan, key_of
 from reconciler.planfile import PlanFileError
-from reconciler.planner import failure_of, own_models
+from reconciler.planner import Selection, failure_of, own_models
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation, Ref
 from reconciler.registries.rows import Table
@@ -68,7 +68,7 @@ async def delta_now(planned: Planned) -> Delta:
     """
     project, plan = planned.project, planned.plan
     observed = await observe(project, connections(project, [part.name for part in plan.registries]))
-    return delta(plan, same_again(project, plan.scope, observed))
+    return delta(plan, same_again(project, selection_of(plan), plan.scope.resend, observed))
 
 
 def _as_of_now(project: Project, plan: Plan, observed: Observed) -> Plan:
@@ -90,7 +90,7 @@ def _held_to_guards(project: Project, plan: Plan, observed: Observed) -> Plan:
     """``plan`` without what the guards of this checkout refuse, and with what is to be said of
     acknowledgements that it may have rested on."""
     # Of everything, not of the plan's scope: an action's digest is the same, and none is left unmeasured.
-    now = same_again(project, Scope(resend=plan.scope.resend), observed)
+    now = same_again(project, Selection(), plan.scope.resend, observed)
     fresh = {part.name: part for part in now.registries}
     parts = []
     for part in plan.registries:

@@ -57,6 +57,8 @@ def totals(plan: Plan) -> str:
         text = f"Plan: {', '.join(parts)}, {of('none')} unchanged."
     elif counts:
         text = f"No changes: {of('none')} as declared."
+    elif plan.scope.since is not None:
+        text = "No changes: no manifest that this run is about has changed."
     else:
         text = "No changes: no manifest is for these registries."
     return " ".join([text, *_shown_only(plan), *unread(plan)])

@@ -54,6 +54,7 @@ FIELDS: Final = {
         "only": "--only",
         "without": "--except",
         "resend": "--resend",
+        "since": "--since: the commit that the manifests were compared with; null without it.",
     },
     "RegistryPlan": {
         "name": "Its name in reconciler.yaml.",
