@@ -221,6 +221,8 @@ class RegistryPlan:
     ``vendor_owned`` counts the vendor's own models that no manifest names; ``users_are`` is what the
     ``used_by`` of its actions are (`deployment`); ``warnings`` are about what could not be read. ``own``
     counts the team's own models, None where that is not known. With ``refusals`` nothing is written to it.
+    ``in_part``: only what its manifests mean was read, so that nothing is known of ``left_alone``,
+    ``vendor_owned`` and ``own``.
     """
 
     name: str
@@ -236,6 +238,7 @@ class RegistryPlan:
     warnings: tuple[str, ...] = ()
     own: int | None = None
     refusals: tuple[Refusal, ...] = ()
+    in_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)

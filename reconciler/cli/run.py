@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime as dt
 import os
 import shlex
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from reconciler.cli.console import shown_path
 from reconciler.cli.progress import working
@@ -29,10 +30,11 @@ from reconciler.manifests.load import Manifest, but_for, load_manifests
 from reconciler.manifests.problems import did_you_mean
 from reconciler.plan import Made, Plan, Scope
 from reconciler.planner import Selection, make_plan
-from reconciler.registries.interface import Connection, Observation, Reader, Usages
+from reconciler.registries.interface import Connection, Observation, Reader, ReaderByName, Usages
 from reconciler.report.values import counted
 
 if TYPE_CHECKING:
+    from reconciler.narrow import Narrow
     from reconciler.since import Changed
 
 T = TypeVar("T")
@@ -144,8 +146,9 @@ def read_and_plan(
     changed = None if asked.since is None else changed_in(project, asked.since, asked.selection)
     selection = asked.selection if changed is None else replace(asked.selection, keys=changed.keys)
     reached = connections(project, choose_registries(project, asked.registries, selection))
+    few = _few(project, reached, selection, asked.resend)
     with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
-        observed, told = run(_read(project, reached))
+        observed, told = run(_read(project, reached, few))
     plan = make_plan(
         project.config,
         project.desired,
@@ -256,11 +259,28 @@ def connections(project: Project, registries: Sequence[str]) -> dict[str, Reache
     return {name: one(name) for name in registries}
 
 
-async def _read(project: Project, reached: Mapping[str, Reached]) -> tuple[Observed, Told]:
+def _few(
+    project: Project, registries: Iterable[str], selection: Selection, resend: Collection[str]
+) -> dict[str, Narrow]:
+    """By registry, what is asked for by name, where that may be enough."""
+    from reconciler.narrow import narrow
+
+    found: dict[str, Narrow] = {}
+    for name in registries if selection != Selection() else ():
+        desired = [one for one in project.desired if one.registry == name]
+        one = narrow(project.config, name, desired, selection, resend)
+        if one is not None:
+            found[name] = one
+    return found
+
+
+async def _read(
+    project: Project, reached: Mapping[str, Reached], few: Mapping[str, Narrow]
+) -> tuple[Observed, Told]:
     """What every registry holds, and at the same time who uses it."""
     import asyncio
 
-    observed, told = await asyncio.gather(observe(project, reached), usages(project, reached))
+    observed, told = await asyncio.gather(observe(project, reached, few), usages(project, reached))
     return observed, told
 
 
@@ -273,20 +293,32 @@ async def usages(project: Project, reached: Mapping[str, Reached]) -> Told:
         message = error.message.removeprefix(f"{name}: ")
         return Usages(warning=f"it is not known who uses the models: {message}")
 
-    answers = await _ask(project, reached, lambda reader: reader.usages())
+    answers = await _ask(project, reached, lambda _, reader: reader.usages())
     return {
         name: failed(name, answer) if isinstance(answer, RegistryError) else answer
         for name, answer in answers.items()
     }
 
 
-async def observe(project: Project, reached: Mapping[str, Reached]) -> Observed:
-    """Every registry read whole, all at the same time; one that fails stops no other."""
-    return await _ask(project, reached, lambda reader: reader.observe())
+async def observe(
+    project: Project, reached: Mapping[str, Reached], few: Mapping[str, Narrow] = MappingProxyType({})
+) -> Observed:
+    """Every registry read, all at the same time; one that fails stops no other. Each is read whole, but
+    where ``few`` of its objects are enough."""
+
+    async def one(name: str, reader: Reader) -> Observation:
+        wanted = few.get(name)
+        if wanted is not None:
+            found = await cast("ReaderByName", reader).observe_only(wanted.names)
+            if found is not None and wanted.suffices(found):
+                return found
+        return await reader.observe()
+
+    return await _ask(project, reached, one)
 
 
 async def _ask(
-    project: Project, reached: Mapping[str, Reached], question: Callable[[Reader], Awaitable[T]]
+    project: Project, reached: Mapping[str, Reached], question: Callable[[str, Reader], Awaitable[T]]
 ) -> dict[str, T | RegistryError]:
     """What each registry answers, or why it does not, all at the same time."""
     import asyncio
@@ -298,7 +330,7 @@ async def _ask(
             return connection
         try:
             async with kind_of(project.config, name).client().reader(connection) as reader:
-                return await question(reader)
+                return await question(name, reader)
         except (SecretError, StorageError, PluginError) as error:
             return NotReady(name, error)
         except RegistryError as error:

@@ -54,11 +54,18 @@ def read_for(
         found = observed[part.name]
         if isinstance(found, Observation) and project.config.value.registries[part.name].url:
             account = KINDS[part.kind].account(found.objects)
-            if None not in (account, part.account) and account != part.account:
+            if None not in (account, part.account) and not _is_same(str(account), part):
                 message = f"{part.name}: it answers as {account}; the plan was made for {part.account}"
                 raise PlanFileError(message, hint="see whose token this is, or plan again")
     plan = _held_to_guards(project, _as_of_now(project, plan, observed), observed)
     return Planned(project, reached, observed, plan)
+
+
+def _is_same(account: str, part: RegistryPlan) -> bool:
+    """Whether a registry that answers as ``account`` is the one that ``part`` was made for. What was read in
+    part may have told fewer of several names."""
+    now, then = ({*text.partition(" ")[2].split(", ")} for text in (account, part.account or ""))
+    return now >= then if part.in_part else account == part.account
 
 
 async def delta_now(planned: Planned) -> Delta:

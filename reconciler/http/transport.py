@@ -26,7 +26,7 @@ from reconciler.http.clients import Clients
 from reconciler.http.judge import SEND_FAILURES, Call, Failed, Judge, Verdict
 from reconciler.http.pace import Clock, Pace
 from reconciler.http.tokens import BearerAuth, FixedToken, TokenSource
-from reconciler.http.urls import BaseUrl, with_query
+from reconciler.http.urls import BaseUrl, Query, with_query
 from reconciler.secrets import Secret
 
 _log = logging.getLogger("reconciler.http")
@@ -118,7 +118,7 @@ class ReadTransport:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Query | None = None,
         body: bytes | None = None,
     ) -> Reply:
         """Asks for something; some registries list by POST, so the method is no proof of a read.
@@ -145,7 +145,7 @@ class ReadTransport:
         path: str,
         *,
         body: bytes | None,
-        params: Mapping[str, str] | None = None,
+        params: Query | None = None,
         writes: bool = False,
         secrets: Sequence[Secret] = (),
     ) -> Call:

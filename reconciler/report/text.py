@@ -173,8 +173,13 @@ class Holding(Protocol):
     @property
     def vendor_owned(self) -> int: ...
 
+    @property
+    def in_part(self) -> bool: ...
+
 
 def left_alone(registry: Holding, paint: Paint) -> Iterator[str]:
+    if registry.in_part:
+        yield paint("  left alone: not known; only what the chosen manifests mean was read", "dim")
     for resource in sorted({live.resource for live in registry.left_alone}):
         those = [live for live in registry.left_alone if live.resource == resource]
         alike = Counter(live.name for live in those)
