@@ -30,26 +30,22 @@ from reconciler.registries.rows import Echo, Path, Table
 
 @dataclass(frozen=True, slots=True)
 class Narrow:
-    """The chosen manifests of one registry, and the names of all that they mean or refer to.
-
-    ``rivals`` are other manifests that mean an object of one of the names.
-    """
+    """The chosen manifests of one registry, and the names of all that they mean or refer to."""
 
     config: LoadedConfig
     registry: str
     chosen: tuple[tuple[Desired, Table], ...]
-    rivals: tuple[Desired, ...]
     names: frozenset[str]
     resend: Collection[str] = ()
 
     def suffices(self, found: Observation) -> bool:
         """Whether a plan on ``found`` is the one that would be made on everything."""
-        matches = match_all([*(one for one, _ in self.chosen), *self.rivals], found)
+        matches = match_all([one for one, _ in self.chosen], found)
         known = {(live.resource, live.names[0]) for live in found.objects}
         tables = list({table.variant: table for _, table in self.chosen}.values())
         unseen, nulls = unseen_keys(tables, found), null_containers(tables, found)
         updates = 0
-        for (one, table), match in zip(self.chosen, matches, strict=False):
+        for (one, table), match in zip(self.chosen, matches, strict=True):
             dark = unseen[table.variant]
             if not isinstance(match, Found) or match.adopted or _may_be_another(one, known, dark):
                 return False
@@ -95,14 +91,7 @@ def narrow(
         names.update((name, *_referred(one, kind)))
     if not 0 < len(chosen) < len(held) or len(names) > min(kind.by_name.values()):
         return None
-    rivals = tuple(
-        one
-        for one, table in held
-        if table.resource in kind.by_name
-        and wanted_key(one, table)[0] in names
-        and not selection.chooses(one)
-    )
-    return Narrow(config, registry, tuple(chosen), rivals, frozenset(names), resend)
+    return Narrow(config, registry, tuple(chosen), frozenset(names), resend)
 
 
 def _referred(one: Desired, kind: Kind) -> set[str]:

@@ -261,7 +261,7 @@ def _targets(planned: Planned, *, asked: bool) -> dict[str, Target]:
     from reconciler.connect import kind_of
 
     return {
-        name: Target(kind_of(planned.project.config, name), connection, None if asked else found)
+        name: Target(kind_of(planned.project.config, name), connection, None if asked else found, found.names)
         for name, connection in planned.reached.items()
         if isinstance(connection, Connection) and isinstance(found := planned.observed[name], Observation)
     }

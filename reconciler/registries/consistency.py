@@ -44,8 +44,10 @@ def _of_kind(kind: Kind) -> Iterator[str]:
 
 def _of_reading_by_name(kind: Kind) -> Iterator[str]:
     by_name: object = kind.by_name
-    if not isinstance(by_name, Mapping) or not all(isinstance(most, int) for most in by_name.values()):
-        yield "`by_name` must be a mapping of resources to whole numbers"
+    if not isinstance(by_name, Mapping) or not all(
+        isinstance(most, int) and most > 0 for most in by_name.values()
+    ):
+        yield "`by_name` must be a mapping of resources to whole numbers from 1"
         return
     known: object = kind.tables
     for resource in by_name if isinstance(known, Mapping) else ():

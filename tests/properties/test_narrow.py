@@ -35,6 +35,7 @@ Document = dict[str, Any]
 
 NAMES = ("a", "b", "c", "d", "gpt-4")
 """The last is also the name of one of the vendor's."""
+PROVIDERS = ("house", "other", "openai", "anthropic")
 WORDS = ("One", "Two", "a")
 SHARES = ("0%", "10%", "30%", "100%")
 
@@ -51,6 +52,8 @@ class World:
     """By key, the names of the models that are shown without it."""
     share: str = "30%"
     providers: tuple[str, ...] = ()
+    lists_managed: bool = True
+    """Whether the list of providers has the vendor's; else they are known from their models alone."""
 
 
 # ---- worlds
@@ -94,7 +97,7 @@ _RESPAN_SPEC = st.fixed_dictionaries(
             {
                 "respan": st.one_of(
                     st.fixed_dictionaries({"base_model_name": st.sampled_from((*NAMES, "gpt-4o"))}),
-                    st.fixed_dictionaries({"provider_id": st.sampled_from(("house", "other", "openai"))}),
+                    st.fixed_dictionaries({"provider_id": st.sampled_from(PROVIDERS)}),
                 ).flatmap(
                     lambda native: (
                         st.just(native)
@@ -176,6 +179,7 @@ RESPAN = st.builds(
     hidden=_hidden("display_name", "streaming_support", "base_model_name"),
     share=st.sampled_from(SHARES),
     providers=_PROVIDERS,
+    lists_managed=st.booleans(),
 )
 WATSONX = st.builds(
     World,
@@ -194,17 +198,19 @@ WATSONX = st.builds(
 
 
 class Wire(httpx.AsyncBaseTransport):
-    """The embedded registry, without what it hides, and how often it was asked."""
+    """The embedded registry, without what it hides."""
 
-    def __init__(self, app: Any, hidden: Mapping[str, tuple[str, ...]]) -> None:
+    def __init__(self, app: Any, world: World) -> None:
         self.inner = httpx.ASGITransport(app=app)
-        self.hidden = hidden
+        self.world = world
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         answer = await self.inner.handle_async_request(request)
         shown = simplejson.loads(await answer.aread(), use_decimal=True)
+        if request.url.path.endswith("/providers/") and not self.world.lists_managed:
+            shown["results"] = [one for one in shown["results"] if not one["is_managed"]]
         for one in shown.get("results", ()) if isinstance(shown, dict) else shown:
-            for key, names in self.hidden.items():
+            for key, names in self.world.hidden.items():
                 if str(one.get("model_name") or one.get("name")).rsplit("/", 1)[-1] in names:
                     one.pop(key, None)
         content = simplejson.dumps(shown, use_decimal=True).encode()
@@ -243,7 +249,7 @@ async def _both(world: World, folder: Path, check: Callable[[Plan, Plan], None])
     try:
         await _filled(world, app)
         path = KINDS[world.kind].embedded_path
-        wire = Wire(app, world.hidden)
+        wire = Wire(app, world)
         connection = Connection("r", f"http://x{path}", None, 600_000, 4, wire=lambda: wire)
         known = {one.name for one in project.manifests}
         selection = Selection(tuple(name for name in world.only if name in known) or ("a",))

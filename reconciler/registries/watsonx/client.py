@@ -48,15 +48,13 @@ class WatsonxReader:
         return Observation(self.registry, tuple(live_object(document) for document in documents), began)
 
     async def observe_only(self, names: frozenset[str]) -> Observation | None:
-        """The models with one of ``names``, from `GET /models?name=…&name=…`, which takes exact names.
-
-        None for an answer that has others, or is none: 404 may mean none of them, or no such list.
-        """
+        """The models with one of ``names``, from `GET /models?name=…&name=…`, which takes exact names, and
+        may answer 404 for none. None where an answer has others, so that it is not of the names."""
         began = time.monotonic()
         try:
             reply = await self._transport.read("GET", _LIST, params={"name": sorted(names)})
-        except Rejected:
-            return None
+        except Rejected as error:
+            return Observation(self.registry, (), began, names) if error.status == 404 else None
         documents = self._documents(reply.data)
         if not all(document["name"] in names for document in documents):
             return None
