@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
-from typing import cast
+from typing import Final, cast
 
 from reconciler.executor import timing
 from reconciler.matching import Near
@@ -21,6 +21,8 @@ from reconciler.registries.interface import (
     Writer,
 )
 from reconciler.registries.rows import Table
+
+_NEVER: Final = float("-inf")
 
 
 class Known:
@@ -76,8 +78,8 @@ class Live:
         self._looked_at: dict[str, float] = {}
         self._tables = tuple(tables)
         self._lock = asyncio.Lock()
-        self._read_at = float("-inf")
-        self._wrote_at = float("-inf")
+        self._read_at = _NEVER
+        self._wrote_at = _NEVER
         self._learned: dict[Ref, tuple[float, LiveObject]] = {}
         self.known = Known(self._tables, ())
         self.observed = observation
@@ -137,7 +139,7 @@ class Live:
         asked_at = time.monotonic()
         self._wanted.add(name)
         async with self._lock:
-            if max(self._looked_at.get(name, 0.0), self._read_at) < asked_at:
+            if max(self._looked_at.get(name, _NEVER), self._read_at) < asked_at:
                 names = frozenset([name, *sorted(self._wanted - {name})][: self._by_name[resource]])
                 self._wanted -= names
                 found = await self._of_names(names)
@@ -146,7 +148,7 @@ class Live:
                     return self.known
                 self._looked_at |= dict.fromkeys(names, found.read_at)
                 for live in found.objects:
-                    if self._learned.get(live.ref, (0.0, live))[0] < found.read_at:
+                    if self._learned.get(live.ref, (_NEVER, live))[0] < found.read_at:
                         self.known.put(live)
             return self.known
 
