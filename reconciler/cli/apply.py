@@ -57,6 +57,7 @@ class Declined(ReconcilerError):
 @options.common
 @options.no_cache
 @options.selection
+@options.since
 @options.resend
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option(
@@ -83,6 +84,7 @@ def command(
     registries: tuple[str, ...],
     only: tuple[str, ...],
     without: tuple[str, ...],
+    since: str | None,
     resend: tuple[str, ...],
     yes: bool,
     expect: str | None,
@@ -101,7 +103,7 @@ def command(
     Where any of it has moved, nothing is done; what nobody has reviewed is left out.
     """
     set_up_logging(level_of(verbose))
-    asked_for = Asked(registries, Selection(only, without), resend)
+    asked_for = Asked(registries, Selection(only, without), resend, since=since)
     saved = _saved(plan_file, asked_for)
     _check_expected(expect)
     chosen = plan_file is not None or expect is not None or asked_for != Asked((), Selection())
@@ -266,7 +268,7 @@ def _targets(planned: Planned, *, asked: bool) -> dict[str, Target]:
     from reconciler.connect import kind_of
 
     return {
-        name: Target(kind_of(planned.project.config, name), connection, None if asked else found)
+        name: Target(kind_of(planned.project.config, name), connection, None if asked else found, found.names)
         for name, connection in planned.reached.items()
         if isinstance(connection, Connection) and isinstance(found := planned.observed[name], Observation)
     }

@@ -105,7 +105,7 @@ class Recorded:
             tuple(Written(part.name, part.kind, part.target) for part in plan.registries),
             plan.made.commit if plan.made else None,
             plan.made.dirty if plan.made else None,
-            whole=not (plan.scope.only or plan.scope.without),
+            whole=not (plan.scope.only or plan.scope.without or plan.scope.since),
         )
         self.settles = settles
         self.journal = Journal.open(planned.project.config.journal, begin)

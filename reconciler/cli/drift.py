@@ -41,7 +41,7 @@ from reconciler.stages import stage, staged
 @click.option(
     "--since",
     metavar="REV",
-    help="The branch, tag or commit that was applied last; the journal is then not asked.",
+    help="The revision (branch, tag or commit) that was applied last; the journal is then not asked.",
 )
 @click.option("--exit-code", "drift_counts", is_flag=True, help="Exit with 2 where there is drift.")
 def command(
@@ -71,7 +71,7 @@ def command(
         if output == "json":
             write(render(drift_document(found, code)))
         elif output == "markdown":
-            again = asked.command(config_path, "drift", since=since)
+            again = asked.command(config_path, "drift", applied=since)
             write(drift_markdown(found, limit=COMMENT, command=again))
         else:
             write(drift_text(found, verbose=verbose > 0, paint=paint(sys.stdout)))

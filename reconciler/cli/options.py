@@ -104,6 +104,14 @@ resend = click.option(
 )
 
 
+since = click.option(
+    "--since",
+    metavar="REV",
+    help="Only manifests that git says have changed since HEAD left this revision (branch, tag or commit), "
+    "also in what is not committed, and those that a changed reconciler.yaml or acknowledgement reaches.",
+)
+
+
 def selection(function: F) -> F:
     """--registry, --only and --except."""
     return registry(only(without(function)))

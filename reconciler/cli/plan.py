@@ -62,6 +62,7 @@ class _Command(click.Command):
 @options.common
 @options.no_cache
 @options.selection
+@options.since
 @options.resend
 @click.option(
     "--usages", is_flag=True, help="Also tell who uses the models that do not change, where that is known."
@@ -94,6 +95,7 @@ def command(
     registries: tuple[str, ...],
     only: tuple[str, ...],
     without: tuple[str, ...],
+    since: str | None,
     resend: tuple[str, ...],
     usages: bool,
     usage_path: Path | None,
@@ -105,7 +107,7 @@ def command(
     """Show what would change in each registry. Nothing is written anywhere."""
     set_up_logging(level_of(verbose))
     selection = Selection(only, without)
-    asked = Asked(registries, selection, resend, all_usages=usages)
+    asked = Asked(registries, selection, resend, all_usages=usages, since=since)
     columns = _columns(usage_columns, usage_path)
     with reports.of_mistakes():
         project = load(config_path)

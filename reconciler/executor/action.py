@@ -163,7 +163,11 @@ class _RequestRun:
         if failed is not None:
             raise _Ended("unproven" if self.lost else "skipped", failed.message, failed)
         try:
-            known = await (self.live.now() if self._may_double else self.live.fresh())
+            known = await (
+                self.live.with_name(self.of.action.resource, self.of.id)
+                if self._may_double
+                else self.live.fresh()
+            )
         except RegistryError as error:
             self.of.registry.failed = error
             raise _Ended("unproven" if self.lost else "skipped", error.message, error) from None

@@ -25,7 +25,7 @@ from reconciler.outcome import ActionResult, Status, result_of
 from reconciler.plan import Action, Failure, RegistryPlan
 from reconciler.planner import failure_of
 from reconciler.registries.interface import Connection, Kind, Observation, Ref
-from reconciler.registries.rows import Edit, Table, dig
+from reconciler.registries.rows import Echo, Edit, Table, dig
 from reconciler.registries.wire import body_bytes
 from reconciler.secrets import Secret, SecretRef, SecretStore
 from reconciler.stages import action as watched_action
@@ -36,11 +36,12 @@ _log = logging.getLogger("reconciler.executor")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One registry that a plan is executed against."""
+    """One registry that a plan is executed against. ``names``: the plan was made on what has these names."""
 
     kind: Kind
     connection: Connection
     observation: Observation | None = None
+    names: frozenset[str] | None = None
 
 
 @dataclass(slots=True)
@@ -194,7 +195,23 @@ class RegistryRun:
         except RegistryError as error:
             self.failed = error
         else:
-            self.live = Live(writer, self.target.observation, self.target.kind.tables.values())
+            kind = self.target.kind
+            self.live = Live(
+                writer,
+                self.target.observation,
+                kind.tables.values(),
+                by_name=kind.by_name,
+                names=self.target.names if self._is_seen_by_itself() else None,
+            )
+
+    def _is_seen_by_itself(self) -> bool:
+        """Whether each action's own object tells all that is asked of it: a create rests on what else there
+        is, and whether some fields read back at all is only seen of others."""
+        return all(
+            action.operation == "update"
+            and all(self.table(action).row_at(edit.path).echo is not Echo.MAYBE for edit in edits_of(action))
+            for action in self.actions
+        )
 
     async def read(self) -> None:
         """Reads the registry again where the plan's own read has become too old."""

@@ -143,6 +143,8 @@ class _Judge:
         share, place = update_share(self.config, part.name)
         if not updates or share.number >= 100:
             return None
+        if updates * 100 <= share.number * OWN_MODELS:
+            return None  # of however many: of fewer, a share says nothing
         where = str(place) if place else "the default; `update_share` in reconciler.yaml sets it"
         if part.own is None:
             message = (

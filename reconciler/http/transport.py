@@ -26,7 +26,7 @@ from reconciler.http.clients import Clients
 from reconciler.http.judge import SEND_FAILURES, Call, Failed, Judge, Verdict
 from reconciler.http.pace import Clock, Pace
 from reconciler.http.tokens import BearerAuth, FixedToken, TokenSource
-from reconciler.http.urls import BaseUrl, with_query
+from reconciler.http.urls import BaseUrl, Query, with_query
 from reconciler.secrets import Secret
 from reconciler.stages import count, request, waits
 
@@ -119,7 +119,7 @@ class ReadTransport:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Query | None = None,
         body: bytes | None = None,
         template: str = "",
     ) -> Reply:
@@ -149,7 +149,7 @@ class ReadTransport:
         path: str,
         *,
         body: bytes | None,
-        params: Mapping[str, str] | None = None,
+        params: Query | None = None,
         writes: bool = False,
         secrets: Sequence[Secret] = (),
         template: str = "",
