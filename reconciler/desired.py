@@ -10,7 +10,6 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -25,6 +24,7 @@ from reconciler.manifests.problems import did_you_mean, dotted
 from reconciler.manifests.yamltree import UNREADABLE, Document, locate
 from reconciler.money import Price, Unit
 from reconciler.native import check_free, laid_over, literal_secret, native_leaves, paths_of
+from reconciler.outlines import NOT_PORTABLE, normal_price, paths_of_model, plainly_asked
 from reconciler.refusal import Refusal
 from reconciler.registries import BUILT_IN, KINDS
 from reconciler.registries.addresses import upstreams
@@ -104,13 +104,19 @@ def desire_each(
         kind = KINDS.get(config.value.registries[registry].kind)
         if kind is None:
             continue
-        one, found = _desire(config, manifest, registry, kind, rules)
-        problems += found
+        spec = manifest.value.spec
+        asked = None if spec.overrides else plainly_asked(kind, manifest.resource, manifest.name, spec)
+        if asked is None:
+            one, found = _desire(config, manifest, registry, kind, rules)
+            problems += found
+        else:
+            one = Desired(registry, manifest, asked.table, asked.fields, asked.unheld, units=asked.units)
         desired.append(one)
         if one.table is not None:
             checked[""].add(kind.name)
             checked[registry].add(kind.name)
-    problems += _native_problems(manifest.document, checked=checked)
+    if manifest.value.spec.overrides or not checked[""].issuperset(manifest.value.spec.native or ()):
+        problems += _native_problems(manifest.document, checked=checked)
     return desired, problems
 
 
@@ -185,7 +191,7 @@ def _native_tree_problems(
 def _raw_leaves(tree: Mapping[str, Any], above: Path) -> Iterator[tuple[Path, Any]]:
     """The portable values of a spec that may be wrong, flat."""
     for key, value in tree.items():
-        if isinstance(value, Mapping) and (above or key not in _NOT_PORTABLE):
+        if isinstance(value, Mapping) and (above or key not in NOT_PORTABLE):
             yield from _raw_leaves(value, (*above, key))
         elif value is not None:
             yield (*above, key), value
@@ -276,7 +282,7 @@ def _portable(spec: BaseModel) -> dict[Path, Any]:
 
 def _add_leaves(model: BaseModel, above: Path, found: dict[Path, Any]) -> None:
     declared, values = model.model_fields_set, model.__dict__
-    for name, path in _paths_of(type(model), above):
+    for name, path in paths_of_model(type(model), above):
         if name not in declared:
             continue
         value = values[name]
@@ -287,22 +293,6 @@ def _add_leaves(model: BaseModel, above: Path, found: dict[Path, Any]) -> None:
                 _add_leaves(item, (*path, key), found)
         else:
             found[path] = value
-
-
-@lru_cache(maxsize=1024)
-def _paths_of(model: type[BaseModel], above: Path) -> tuple[tuple[str, Path], ...]:
-    """The fields of a model that stands at ``above``, with their paths."""
-    return tuple(
-        (name, (*above, name))
-        for name in model.model_fields
-        if (above or name not in _NOT_PORTABLE) and (*above, name) != COMPARE
-    )
-
-
-COMPARE: Final = ("pricing", "compare")
-"""What `prices check` compares with: of no concern to any registry."""
-
-_NOT_PORTABLE: Final = frozenset({"native", "registries", "overrides"})
 
 
 def effective(manifest: Manifest, registry: str) -> tuple[dict[Path, Any], frozenset[Path]]:
@@ -461,13 +451,7 @@ def _normal(item: Field, value: Any) -> Value:
     """``Field.normal``, which for prices takes long and is asked for the same few again and again."""
     if type(value) is not Price or type(item.row.codec) is not Money:
         return item.normal(value)
-    return _normal_price(item.row.codec, item.native, str(value.amount), value.currency, value.unit)
-
-
-@lru_cache(maxsize=65_536)
-def _normal_price(codec: Money, native: bool, amount: str, currency: str, unit: Unit) -> Value:  # noqa: FBT001
-    # Not by the price itself: all prices of a currency have one hash, because equal ones may look different.
-    return codec.normal(Price(Decimal(amount), currency, unit), native=native)
+    return normal_price(item.row.codec, item.native, str(value.amount), value.currency, value.unit)
 
 
 _READ: Final = frozenset({str, bool, int, Decimal, Price, type(None)})

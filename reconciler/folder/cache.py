@@ -32,7 +32,7 @@ MOST_BYTES: Final = 512 * 1024 * 1024
 """Of all files in the folder; those that were used longest ago go first."""
 
 _LAYOUT: Final = 1
-_WAIT: Final = 2.0
+_WAIT: Final = 2
 """Seconds to wait for another process that writes."""
 
 _FAULTS: Final = (sqlite3.Error, OSError, TypeError, ValueError)

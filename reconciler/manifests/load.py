@@ -14,7 +14,7 @@ from reconciler.manifests.model import Model, pricing_gaps
 from reconciler.manifests.problems import did_you_mean, dotted, validate
 from reconciler.manifests.provider import Provider
 from reconciler.manifests.vocabulary import NAME, full
-from reconciler.manifests.yamltree import Document, locate
+from reconciler.manifests.yamltree import Document, Map, locate
 
 Resource = Model | Provider
 RESOURCES: Mapping[str, type[Model] | type[Provider]] = {"Model": Model, "Provider": Provider}
@@ -104,11 +104,12 @@ def read_documents(config: LoadedConfig, documents: Iterable[Document | Manifest
             problems += _duplicate(document.resource, document.name, document.named_at, seen)
             manifests.append(document)
             continue
-        manifest, found = _manifest(config, document)
-        problems += found
         named = _named(document)
+        place = _named_at(document)
+        manifest, found = _manifest(config, document, place)
+        problems += found
         if named is not None:
-            problems += _duplicate(*named, locate(document, _NAME), seen)
+            problems += _duplicate(*named, place, seen)
         if manifest is None:
             broken.append(document)
         else:
@@ -127,6 +128,15 @@ def _named(document: Document) -> tuple[str, str] | None:
     return kind, name
 
 
+def _named_at(document: Document) -> Place:
+    """Where the name of a document is written, or the deepest thing on the way to it."""
+    root = document.root
+    metadata = root.get("metadata") if isinstance(root, Map) else None
+    if not isinstance(metadata, Map) or "name" not in metadata:
+        return locate(document, _NAME)
+    return Place(document.file, *metadata.value_place("name"))
+
+
 def _duplicate(kind: str, name: str, place: Place, seen: dict[tuple[str, str], Place]) -> list[Problem]:
     """A name that is already declared for a manifest of the same kind; broken documents count too."""
     first = seen.setdefault((kind, name), place)
@@ -137,7 +147,9 @@ def _duplicate(kind: str, name: str, place: Place, seen: dict[tuple[str, str], P
     return [Problem("duplicate-name", message, place, hint, "metadata.name", (first,))]
 
 
-def _manifest(config: LoadedConfig, document: Document) -> tuple[Manifest | None, list[Problem]]:
+def _manifest(
+    config: LoadedConfig, document: Document, named_at: Place
+) -> tuple[Manifest | None, list[Problem]]:
     if not isinstance(document.root, dict):
         place = Place(document.file, document.line, document.column)
         hint = "it starts with apiVersion, kind, metadata and spec"
@@ -157,7 +169,7 @@ def _manifest(config: LoadedConfig, document: Document) -> tuple[Manifest | None
         value.metadata.name,
         value.metadata.labels,
         tuple(dict.fromkeys(registries)),
-        locate(document, _NAME),
+        named_at,
         document,
         value,
     )
@@ -219,7 +231,7 @@ def _registry_problems(config: LoadedConfig, document: Document) -> Iterator[Pro
     paths = [(name, ("registries", index)) for index, name in enumerate(listed)]
     paths += [(name, ("overrides", name)) for name in _mapping(spec, "overrides")]
     for name, path in paths:
-        if isinstance(name, str) and full(NAME).match(name) and name not in known:
+        if isinstance(name, str) and name not in known and full(NAME).match(name):
             place = locate(document, ("spec", *path), key=True)
             yield unknown_registry(config, name, place, dotted(("spec", *path)))
     if "registries" not in spec and config.value.default_registries is None:

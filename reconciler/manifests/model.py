@@ -131,6 +131,8 @@ class Pricing(PricingPatch):
 
     @model_validator(mode="after")
     def _complete(self) -> Pricing:
+        if {"unit", "currency"} <= self.model_fields_set:
+            return self  # which is so for nearly all of thousands
         for code, message, hint in pricing_gaps(_declared(self)):
             raise failure(code, message, hint)
         return self

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Context, Decimal
 from typing import Any, Final, Literal
 
-from reconciler.desired import COMPARE, effective
+from reconciler.desired import effective
 from reconciler.draft import above
 from reconciler.errors import ExitCode, InputError, Place, Problem
 from reconciler.manifests.fields import Percent
@@ -15,6 +15,7 @@ from reconciler.manifests.load import Manifest
 from reconciler.manifests.model import Compare, Model
 from reconciler.manifests.problems import dotted
 from reconciler.money import Price, amount_text, change_in_percent
+from reconciler.outlines import COMPARE
 from reconciler.prices.catalogue import CURRENCY, Catalogue, Entry, Path, Prices
 from reconciler.prices.lookup import NoEntry, by_model, by_name
 

@@ -511,6 +511,11 @@ class Table:
                 known.append(item)
         return shown
 
+    @property
+    def says_more(self) -> bool:
+        """Whether there are rules of what fields mean together."""
+        return self.implied is not _nothing or self.impossible is not _nothing
+
     @cached_property
     def shapes(self) -> dict[tuple[Path, ...], Any]:
         """Room for what manifests have in common that declare the same paths (``shapes.shape_of``)."""

@@ -1,0 +1,281 @@
+"""Manifests that declare the same keys: what those mean for a registry is worked out once.
+
+An outline is the keys of a manifest without their values. Where everything about an outline is plain (every
+key a field or of no place there, no secrets, no free trees, no overrides), another manifest of the same
+outline needs nothing but the codecs of its values. Whatever is not plain, and whatever has a mistake, goes
+the way of ``desired``: nothing here refuses or complains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
+
+from pydantic import BaseModel
+
+from reconciler.manifests.fields import Amount
+from reconciler.money import Price, Unit
+from reconciler.registries import BUILT_IN
+from reconciler.registries.codecs import (
+    BadValue,
+    CannotExpress,
+    Choice,
+    Flag,
+    Id,
+    Money,
+    Number,
+    Text,
+    Value,
+    Whole,
+    Word,
+)
+from reconciler.registries.interface import Kind, Unsupported
+from reconciler.registries.rows import Declared, Field, Path, Table
+from reconciler.registries.shapes import Fields, Shape, shape_of
+
+COMPARE: Final = ("pricing", "compare")
+"""What `prices check` compares with: of no concern to any registry."""
+
+NOT_PORTABLE: Final = frozenset({"native", "registries", "overrides"})
+"""The fields of a spec that no registry is told under their names."""
+
+Keys = tuple[str | bool, ...]
+"""The keys of a manifest in order: True after one whose object begins, False where it ends."""
+
+_UNIT: Final = ("pricing", "unit")
+_CURRENCY: Final = ("pricing", "currency")
+_PLAIN: Final = (Choice, Flag, Id, Money, Number, Text, Whole, Word)
+_MOST: Final = 4096
+
+
+@lru_cache(maxsize=1024)
+def paths_of_model(model: type[BaseModel], above: Path) -> tuple[tuple[str, Path], ...]:
+    """The fields of a model that stands at ``above``, with their paths."""
+    return tuple(
+        (name, (*above, name))
+        for name in model.model_fields
+        if (above or name not in NOT_PORTABLE) and (*above, name) != COMPARE
+    )
+
+
+def _walk(model: BaseModel, above: Path, keys: list[str | bool], values: list[Any]) -> None:
+    declared, known = model.model_fields_set, model.__dict__
+    for name, path in paths_of_model(type(model), above):
+        if name not in declared:
+            continue
+        value = known[name]
+        keys.append(name)
+        if isinstance(value, BaseModel):
+            keys.append(True)
+            _walk(value, path, keys, values)
+            keys.append(False)
+        elif isinstance(value, dict):
+            keys.append(True)
+            for key, item in value.items():
+                keys += (key, True)
+                _walk(item, (*path, key), keys, values)
+                keys.append(False)
+            keys.append(False)
+        else:
+            values.append(value)
+
+
+def _walk_native(tree: Mapping[str, Any], keys: list[str | bool], values: list[Any]) -> None:
+    for key, value in tree.items():
+        keys.append(key)
+        if type(value) is not bool and isinstance(value, dict):
+            keys.append(True)
+            _walk_native(value, keys, values)
+            keys.append(False)
+        else:
+            values.append(value)
+
+
+def _paths(keys: Keys) -> tuple[list[Path], list[Path]]:
+    """The paths of the values, and those of the objects around them, native ones from `native` on."""
+    leaves: list[Path] = []
+    objects: list[Path] = []
+    above: list[str] = []
+    name: str | None = None
+    for key in keys:
+        if key is True:
+            assert name is not None
+            above.append(name)
+            objects.append(tuple(above))
+            name = None
+            continue
+        if name is not None:
+            leaves.append((*above, name))
+            name = None
+        if key is False:
+            above.pop()
+        else:
+            assert isinstance(key, str)
+            name = key
+    if name is not None:
+        leaves.append((*above, name))
+    return leaves, objects
+
+
+class _NotPlainError(Exception):
+    pass
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Asked:
+    """What a manifest asks of a registry: its fields, what has no place there, the units of its prices."""
+
+    table: Table
+    fields: Fields
+    unheld: tuple[Path, ...]
+    units: Mapping[Path, Unit]
+
+
+@dataclass(slots=True, eq=False)
+class _Outline:
+    """What one set of keys means for one kind. ``items`` are the fields of the values, by position; None
+    where there is no place, or for the unit and the currency, whose positions are ``unit`` and ``currency``.
+    """
+
+    table: Table
+    shape: Shape
+    items: tuple[Field | None, ...]
+    unheld: tuple[Path, ...]
+    unit: int | None
+    currency: int | None
+    paths: tuple[Path, ...]
+    together: bool
+    units: dict[tuple[Unit, ...], Mapping[Path, Unit]] = field(default_factory=dict)
+
+    def asked(self, name: str, values: Sequence[Any]) -> Asked | None:
+        """None where a value is anything but plain."""
+        given: list[Value] = []
+        priced: list[Path] = []
+        units: list[Unit] = []
+        try:
+            for item, value, path in zip(self.items, values, self.paths, strict=True):
+                if value is None:
+                    return None
+                if type(value) is Amount:
+                    per = self._price(item, value, values, given)
+                    units.append(per)
+                    priced.append(path)
+                elif item is not None:
+                    codec = item.row.codec
+                    if type(codec) is Word and not item.native and value not in codec.spellings:
+                        return None
+                    given.append(codec.normal(value, native=item.native))
+        except (BadValue, CannotExpress, TypeError, _NotPlainError):
+            return None  # TypeError: a list is no key of the spellings
+        known = self.units.get(tuple(units))
+        if known is None:
+            known = dict(zip(priced, units, strict=True))
+            if len(self.units) < _MOST:
+                self.units[tuple(units)] = known
+        fields = Fields(self.shape, tuple(given))
+        if self.together and self._says_more(name, fields):
+            return None
+        return Asked(self.table, fields, self.unheld, known)
+
+    def _price(self, item: Field | None, value: Amount, values: Sequence[Any], given: list[Value]) -> Unit:
+        """The unit of a price, whose normal form is added to ``given`` where it has a place."""
+        per = value.unit or (None if self.unit is None else values[self.unit])
+        if per is None or self.currency is None:
+            raise _NotPlainError
+        if item is not None:
+            codec = item.row.codec
+            if type(codec) is not Money:
+                raise _NotPlainError
+            currency = values[self.currency]
+            given.append(normal_price(codec, item.native, str(value.number), currency, per))
+        return per
+
+    def _says_more(self, name: str, fields: Fields) -> bool:
+        declared = Declared(name, fields.normal())
+        return any(True for _ in self.table.implied(declared)) or any(
+            True for _ in self.table.impossible(declared)
+        )
+
+
+@lru_cache(maxsize=65_536)
+def normal_price(codec: Money, native: bool, amount: str, currency: str, unit: Unit) -> Value:  # noqa: FBT001
+    """The normal form of a price, which takes long and is asked for the same few again and again."""
+    # Not by the price itself: all prices of a currency have one hash, because equal ones may look different.
+    return codec.normal(Price(Decimal(amount), currency, unit), native=native)
+
+
+_known: dict[tuple[str, str, Keys], _Outline | None] = {}
+
+
+def plainly_asked(kind: Kind, resource: str, name: str, spec: BaseModel) -> Asked | None:
+    """What a manifest asks of a registry of ``kind``; None where that is not plain, or is a mistake."""
+    if BUILT_IN.get(kind.name) is not kind:
+        return None  # the tables of others may be chosen by values
+    keys: list[str | bool] = []
+    values: list[Any] = []
+    _walk(spec, (), keys, values)
+    native = (getattr(spec, "native", None) or {}).get(kind.name)
+    if native:
+        keys += ("native", True, kind.name, True)
+        _walk_native(native, keys, values)
+        keys += (False, False)
+    key = (kind.name, resource, tuple(keys))
+    if key not in _known:
+        if len(_known) >= _MOST:
+            _known.clear()
+        _known[key] = _new_outline(kind, resource, key[2])
+    outline = _known[key]
+    return None if outline is None else outline.asked(name, values)
+
+
+def _new_outline(kind: Kind, resource: str, keys: Keys) -> _Outline | None:
+    """What ``keys`` mean; None where they are not plain."""
+    paths, objects = _paths(keys)
+    told = [path[:3] if path[0] == "native" else path for path in (*paths, *objects)]
+    table = kind.choose(
+        resource, dict.fromkeys((path for path in told if path[:1] != ("native",) or len(path) == 3), True)
+    )
+    if isinstance(table, Unsupported) or table.vendors:
+        return None
+    if any(path[0] == "native" and len(path) > 2 and not _is_group(table, path) for path in objects):
+        return None
+    items = [None if path in (_UNIT, _CURRENCY) else table.find(path) for path in paths]
+    unheld = []
+    for path, item in zip(paths, items, strict=True):
+        if item is None and path not in (_UNIT, _CURRENCY):
+            if path[0] == "native" or path[:2] == ("pricing", "tiers"):
+                return None
+            unheld.append(path)
+    held = [item for item in items if item is not None]
+    if not all(_is_plain(item) for item in held) or _share(held):
+        return None
+    return _Outline(
+        table,
+        shape_of(table, {item.path: item for item in held}),
+        tuple(items),
+        tuple(unheld),
+        paths.index(_UNIT) if _UNIT in paths else None,
+        paths.index(_CURRENCY) if _CURRENCY in paths else None,
+        tuple(paths),
+        together=table.says_more,
+    )
+
+
+def _is_group(table: Table, path: Path) -> bool:
+    return table.find(path) is None and table.has_below(path)
+
+
+def _is_plain(item: Field) -> bool:
+    row = item.row
+    odd = row.upstream or row.switch is not None or row.secret
+    return type(row.codec) in _PLAIN and not odd and item.path[2:] not in row.aliases
+
+
+def _share(held: Sequence[Field]) -> bool:
+    """Whether some of the fields may be the same one under two names."""
+    written = [point.path for item in held for point in item.points if point.create or point.update]
+    first = [item.points[0].path for item in held]
+    return len(set(written)) < len(written) or len(set(first)) < len(first)
