@@ -39,7 +39,7 @@ OF_VALIDATE = (
     "reconciler.registries.watsonx.kind",
 )
 OF_PLAN = (
-    "deepdiff",  # httpx itself imports rich
+    "deepdiff",
     "jsonschema",
     "reconciler.costs.count",
     "reconciler.costs.usage",
@@ -50,15 +50,19 @@ OF_PLAN = (
     "reconciler.report.documents",
     "reconciler.report.findings",
     "reconciler.report.markdown",
+    "rich",
     "uvicorn",
 )
 PROGRAM = """
 import sys
 before = set(sys.modules)  # what measures coverage loads modules of its own
-from reconciler.cli.app import run
-code = run(sys.argv[2:])
-loaded = [name for name in sys.argv[1].split(",") if name in set(sys.modules) - before]
-print(f"code {code}, loaded {loaded}", file=sys.stderr)
+from reconciler.__main__ import main
+names = sys.argv.pop(1).split(",")
+try:
+    main()
+except SystemExit as end:
+    loaded = [name for name in names if name in set(sys.modules) - before]
+    print(f"code {end.code}, loaded {loaded}", file=sys.stderr)
 """
 
 
