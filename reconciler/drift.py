@@ -100,7 +100,8 @@ class NotVerified:
 
 @dataclass(frozen=True, slots=True)
 class RegistryDrift:
-    """One registry's part. With ``failure`` it could not be read, and nothing is said of it."""
+    """One registry's part. With ``failure`` it could not be read, and nothing is said of it. ``in_part``: as
+    in a plan."""
 
     name: str
     kind: str
@@ -111,6 +112,7 @@ class RegistryDrift:
     not_verified: tuple[NotVerified, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     vendor_owned: int = 0
+    in_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,7 @@ def _part(part: RegistryPlan, findings: Iterable[Finding]) -> RegistryDrift:
         tuple(NotVerified(path, tuple(some), kind) for (path, kind), some in sorted(names.items())),
         part.left_alone,
         part.vendor_owned,
+        part.in_part,
     )
 
 

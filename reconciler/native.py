@@ -43,9 +43,9 @@ def native_leaves(
     draft: Draft, table: Table, tree: Mapping[str, Any], above: Path = ()
 ) -> Iterator[tuple[Path, Any]]:
     """Every native value, flat down to what a row takes; unknown keys become Problems."""
+    inside = above or ("native", table.kind)
     for key, value in tree.items():
-        path = (*(above or ("native", table.kind)), key)
-        item = table.find(path)
+        path, item = table.below(inside, key)
         if isinstance(value, dict) and value and _goes_deeper(table, path, item, value):
             yield from native_leaves(draft, table, value, path)
         elif item is None and value == {} and table.has_below(path):

@@ -192,6 +192,8 @@ class RegistryPlan:
     ``vendor_owned`` counts the vendor's own models that no manifest names; ``users_are`` is what the
     ``used_by`` of its actions are (`deployment`); ``warnings`` are about what could not be read. ``own``
     counts the team's own models, None where that is not known. With ``refusals`` nothing is written to it.
+    ``in_part``: only what its manifests mean was read, so that nothing is known of ``left_alone``,
+    ``vendor_owned`` and ``own``.
     """
 
     name: str
@@ -207,6 +209,7 @@ class RegistryPlan:
     warnings: tuple[str, ...] = ()
     own: int | None = None
     refusals: tuple[Refusal, ...] = ()
+    in_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,12 +226,16 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a plan was asked for; everything where nothing is given. The words are those of the options."""
+    """What a plan was asked for; everything where nothing is given. The words are those of the options.
+
+    ``since`` is the commit that the manifests were compared with: the plan is about those that differ.
+    """
 
     registries: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     resend: tuple[str, ...] = ()
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -537,3 +538,18 @@ def test_built_in_kinds_come_first_and_need_no_metadata(monkeypatch: pytest.Monk
     assert all(name in kinds and kinds[name] is kind for name, kind in BUILT_IN.items())
     assert next(iter(kinds)) == next(iter(BUILT_IN))
     assert next(iter(KINDS)) == next(iter(BUILT_IN))
+
+
+@pytest.mark.parametrize(
+    ("by_name", "mistake"),
+    [
+        ({"Model": 0}, "`by_name` must be a mapping of resources to whole numbers from 1"),
+        ("Model", "`by_name` must be a mapping of resources to whole numbers from 1"),
+        ({"Provider": 5}, "`by_name` has 'Provider', whose names no create of this kind sends"),
+    ],
+)
+def test_a_kind_can_only_be_read_by_names_that_are_given(by_name: Any, mistake: str) -> None:
+    assert mistakes(replace(BUILT_IN["orq"], by_name=by_name)) == [mistake]
+    # Of its models behind an endpoint, the registry makes the ids.
+    assert mistakes(replace(BUILT_IN["orq"], by_name={"Model": 5}))
+    assert mistakes(replace(BUILT_IN["watsonx"], by_name={"Model": 5})) == []

@@ -16,8 +16,7 @@ from reconciler.cli import options
 from reconciler.cli.console import OutputError, say, shown_path, write
 from reconciler.cli.loading import Project, load
 from reconciler.cli.logs import level_of, set_up_logging
-from reconciler.cli.progress import working
-from reconciler.cli.run import choose_registries, connections, observe
+from reconciler.cli.run import choose_registries, completed, connections, observe
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError, UsageError
 from reconciler.importing import Import, Imported, SecretStub, choose, import_objects
 from reconciler.planner import Selection
@@ -127,8 +126,7 @@ def _secrets(project: Project) -> set[str]:
 def _observation(project: Project, registry: str) -> Observation:
     """Raises UsageError for a registry that is not there, RegistryError for one that cannot be read."""
     reached = connections(project, choose_registries(project, [registry], Selection()))
-    with working(f"reading {registry}"):
-        found = asyncio.run(observe(project, reached))[registry]
+    found = completed(asyncio.run, observe(project, reached))[registry]
     if isinstance(found, RegistryError):
         raise found
     return found

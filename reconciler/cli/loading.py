@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+import os
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import click
+
 from reconciler.cli.console import shown_path
-from reconciler.desired import Desired, desire_all
+from reconciler.cli.options import NO_CACHE
+from reconciler.desired import Desired
 from reconciler.errors import InputError, Problem
+from reconciler.folder import read_folder
 from reconciler.guards.acknowledgements import FILE, Acknowledged, load_acknowledgements
 from reconciler.manifests.config import LoadedConfig, load_config
-from reconciler.manifests.load import Manifest, but_for, load_manifests
+from reconciler.manifests.load import Manifest, but_for
+from reconciler.stages import count, staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +31,13 @@ class Project:
     tolerated: Sequence[Problem] = ()
 
 
+def cache_environ() -> Mapping[str, str] | None:
+    """Where the cache of this run is; None where it shall not have one."""
+    context = click.get_current_context(silent=True)
+    return None if context is not None and context.meta.get(NO_CACHE) else os.environ
+
+
+@staged("load")
 def load(config_path: Path, *, tolerate: Collection[str] = ()) -> Project:
     """Reads and checks every file.
 
@@ -32,9 +45,7 @@ def load(config_path: Path, *, tolerate: Collection[str] = ()) -> Project:
     has.
     """
     config = load_config(config_path, shown_path(config_path))
-    loaded = load_manifests(config, relative_to=Path.cwd())
-    desired, more = desire_all(config, loaded)
-    problems = [*loaded.problems, *but_for(loaded.problems, more)]
+    loaded, desired, problems = read_folder(config, relative_to=Path.cwd(), environ=cache_environ())
     if config.value.policies is not None:
         from reconciler.policies.check import check_policies
 
@@ -47,4 +58,5 @@ def load(config_path: Path, *, tolerate: Collection[str] = ()) -> Project:
         problems += error.problems
     if any(problem.code not in tolerate for problem in problems):
         raise InputError(problems)
+    count("manifests", len(loaded.manifests))
     return Project(config, loaded.manifests, desired, acknowledged, problems)

@@ -14,6 +14,7 @@ from reconciler.connect import kind_of
 from reconciler.errors import JournalError
 from reconciler.plan import Action, Plan, RegistryPlan, key_of
 from reconciler.registries.interface import Observation
+from reconciler.stages import staged
 
 if TYPE_CHECKING:
     from reconciler.journal.reading import Folder, Run
@@ -34,6 +35,7 @@ class Past:
     settles: tuple[str, ...] = ()
 
 
+@staged("journal")
 def with_past(planned: Planned, *, applying: bool = False) -> Past:
     """``planned`` with notes. ``applying``: it is going to be done.
 

@@ -22,6 +22,7 @@ from reconciler.errors import ExitCode, UsageError
 from reconciler.outcome import plan_exit_code
 from reconciler.plan import Plan
 from reconciler.planner import Selection
+from reconciler.stages import stage
 
 if TYPE_CHECKING:
     from reconciler.costs.count import Costs
@@ -59,7 +60,9 @@ class _Command(click.Command):
 
 @click.command(cls=_Command, epilog=_EPILOG)
 @options.common
+@options.no_cache
 @options.selection
+@options.since
 @options.resend
 @click.option(
     "--usages", is_flag=True, help="Also tell who uses the models that do not change, where that is known."
@@ -92,6 +95,7 @@ def command(
     registries: tuple[str, ...],
     only: tuple[str, ...],
     without: tuple[str, ...],
+    since: str | None,
     resend: tuple[str, ...],
     usages: bool,
     usage_path: Path | None,
@@ -103,7 +107,7 @@ def command(
     """Show what would change in each registry. Nothing is written anywhere."""
     set_up_logging(level_of(verbose))
     selection = Selection(only, without)
-    asked = Asked(registries, selection, resend, all_usages=usages)
+    asked = Asked(registries, selection, resend, all_usages=usages, since=since)
     columns = _columns(usage_columns, usage_path)
     with reports.of_mistakes():
         project = load(config_path)
@@ -114,21 +118,22 @@ def command(
     planned = read_and_plan(project, asked, run=asyncio.run)
     plan = with_past(planned).planned.plan
     code = plan_exit_code(plan, changes_count=exit_code)
-    reports.write(lambda: _findings(plan))
-    costs = _costs(plan, usage, project) if usage is not None else None
-    if out is not None:
-        # Without what the journal says now: it is told anew when the plan is applied.
-        _save(_document(planned.plan, code, costs), out)
-    if output == "json":
-        write(_document(plan, code, costs))
-    elif output == "markdown":
-        from reconciler.report.markdown import COMMENT, plan_markdown
+    with stage("report"):
+        reports.write(lambda: _findings(plan))
+        costs = _costs(plan, usage, project) if usage is not None else None
+        if out is not None:
+            # Without what the journal says now: it is told anew when the plan is applied.
+            _save(_document(planned.plan, code, costs), out)
+        if output == "json":
+            write(_document(plan, code, costs))
+        elif output == "markdown":
+            from reconciler.report.markdown import COMMENT, plan_markdown
 
-        artefact = None if out is None else out.name
-        command = asked.command(config_path)
-        write(plan_markdown(plan, costs, limit=COMMENT, artefact=artefact, command=command))
-    else:
-        write(_text(plan, costs, verbose=verbose > 0))
+            artefact = None if out is None else out.name
+            command = asked.command(config_path)
+            write(plan_markdown(plan, costs, limit=COMMENT, artefact=artefact, command=command))
+        else:
+            write(_text(plan, costs, verbose=verbose > 0))
     return int(code)
 
 

@@ -68,6 +68,7 @@ from reconciler.revisions import (
     write_files,
 )
 from reconciler.secrets import FileSource
+from reconciler.stages import stage
 
 _SUMMARY_BYTES: Final = 1_000_000
 """GitHub takes 1 MiB for the summary of a step."""
@@ -146,6 +147,19 @@ def _review(
         if publisher is not None:
             publisher.fail(error)
         raise
+    with stage("report"):
+        return _told(config_path, output, verbose, where, publisher, review, out)
+
+
+def _told(
+    config_path: Path,
+    output: str,
+    verbose: int,
+    where: Surroundings,
+    publisher: ReviewPublisher | None,
+    review: Review,
+    out: Path | None,
+) -> int:
     code = review_exit_code(review)
     artefact = out.name if out is not None else None
     command = _command(config_path, review)

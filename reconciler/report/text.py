@@ -61,6 +61,8 @@ def totals(plan: Plan) -> str:
         text = f"Plan: {', '.join(parts)}, {of('none')} unchanged."
     elif counts:
         text = f"No changes: {of('none')} as declared."
+    elif plan.scope.since is not None:
+        text = "No changes: no manifest that this run is about has changed."
     else:
         text = "No changes: no manifest is for these registries."
     return " ".join([text, *_shown_only(plan), *unread(plan)])
@@ -175,8 +177,13 @@ class Holding(Protocol):
     @property
     def vendor_owned(self) -> int: ...
 
+    @property
+    def in_part(self) -> bool: ...
+
 
 def left_alone(registry: Holding, paint: Paint) -> Iterator[str]:
+    if registry.in_part:
+        yield paint("  left alone: not known; only what the chosen manifests mean was read", "dim")
     for resource in sorted({live.resource for live in registry.left_alone}):
         those = [live for live in registry.left_alone if live.resource == resource]
         alike = Counter(live.name for live in those)
