@@ -23,6 +23,7 @@ HEAVY = (
 OF_HELP = (
     "importlib.metadata",
     "pydantic",
+    "reconciler.cli.observing",
     "reconciler.manifests",
     "reconciler.report.masking",
     "simplejson",
