@@ -13,6 +13,8 @@ def main() -> None:
     gc.set_threshold(100_000, 10, 10)
     # Our models take none; to look for them reads the metadata of everything that is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    # httpx does without its own command line, which loads rich and pygments, where that is not to be had.
+    sys.modules["httpx._main"] = None  # type: ignore[assignment]
     try:
         from reconciler.cli.app import run  # noqa: PLC0415 - so that importing the package stays cheap
 

@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
 import simplejson
 
 from reconciler.desired import Desired
@@ -21,13 +22,22 @@ from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.outcome import ActionResult, Outcome
 from reconciler.plan import Action, Plan
 from reconciler.planner import Selection, make_plan
-from reconciler.registries.interface import Connection, Observation
+from reconciler.registries import BUILT_IN
+from reconciler.registries.builtin import BuiltIn
+from reconciler.registries.interface import Connection, Kind, Observation
 from reconciler.registries.orq.client import live_object
 from reconciler.registries.orq.kind import ORQ
 from reconciler.secrets import SecretStore
 from tests.folders import read
 
 URL = "https://orq.invalid"
+
+
+def build_in(monkeypatch: pytest.MonkeyPatch, kind: Kind) -> None:
+    """Makes ``kind`` one of those that come with reconciler, for the time of a test."""
+    assert isinstance(BUILT_IN, BuiltIn)
+    monkeypatch.setitem(BUILT_IN._places, kind.name, f"{__name__}:nothing")
+    monkeypatch.setitem(BUILT_IN._loaded, kind.name, kind)
 
 
 def spec(**changes: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pathlib import Path as File
 from typing import Any
 
 import pytest
-from house import House, observation
+from house import House, build_in, observation
 
 from reconciler.errors import UsageError
 from reconciler.importing import Import, choose, import_objects
@@ -18,7 +18,6 @@ from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.load import read_documents
 from reconciler.manifests.yamltree import parse
 from reconciler.money import PER_1K_TOKENS, Unit
-from reconciler.registries import BUILT_IN
 from reconciler.registries.codecs import Address, Flag, Id, Money, SecretText, Text, TreeOrSecret, Whole, Word
 from reconciler.registries.interface import Kind, LiveObject, Observation
 from reconciler.registries.rows import REST, Call, Declared, Echo, Identity, Path, Point, Row, Table
@@ -154,7 +153,7 @@ registries:
 
 @pytest.fixture
 def config(tmp_path: File, monkeypatch: pytest.MonkeyPatch) -> LoadedConfig:
-    monkeypatch.setitem(BUILT_IN, "toy", TOY)  # type: ignore[arg-type]
+    build_in(monkeypatch, TOY)
     (tmp_path / "reconciler.yaml").write_text(CONFIG)
     return load_config(tmp_path / "reconciler.yaml", "reconciler.yaml")
 

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from house import build_in
 
 from reconciler.desired import Desired, desire_all
 from reconciler.errors import Problem
 from reconciler.manifests.config import load_config
 from reconciler.manifests.load import read_documents
 from reconciler.manifests.yamltree import parse
-from reconciler.registries import BUILT_IN
-from reconciler.registries.builtin import BuiltIn
 from reconciler.registries.codecs import Address, SecretText, Text, Whole
 from reconciler.registries.interface import Kind, Unsupported
 from reconciler.registries.orq.kind import ORQ
@@ -63,8 +62,7 @@ def with_providers(monkeypatch: pytest.MonkeyPatch) -> Kind:
         return PROVIDERS if resource == "Provider" else ORQ.choose(resource, declared)
 
     kind = replace(ORQ, tables={**ORQ.tables, PROVIDERS.variant: PROVIDERS}, choose=choose)
-    assert isinstance(BUILT_IN, BuiltIn)
-    monkeypatch.setitem(BUILT_IN._loaded, "orq", kind)
+    build_in(monkeypatch, kind)
     return kind
 
 

@@ -92,12 +92,15 @@ def app() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command. Returns the exit code; prints every failure where it belongs."""
-    from reconciler.cli.observing import observed
+    output, command = _output_of(arguments), _command_of(arguments)
+    with _Signals() as signals:
+        if not command:  # help, the version, a mistake: over before there is anything to watch
+            return _run(arguments, output, signals)
+        from reconciler.cli.observing import observed
 
-    output = _output_of(arguments)
-    with _Signals() as signals, observed(_command_of(arguments), output) as observation:
-        observation.code = _run(arguments, output, signals)
-        return observation.code
+        with observed(command, output) as observation:
+            observation.code = _run(arguments, output, signals)
+            return observation.code
 
 
 def _run(arguments: Sequence[str], output: str, signals: _Signals) -> int:

@@ -15,8 +15,6 @@ from typing import Any, Final, TextIO
 
 from reconciler.cli.console import say, standing
 from reconciler.progress import Track
-from reconciler.report.progress import cut, track_text
-from reconciler.report.safe import width
 from reconciler.stages import Watcher, Work
 
 LINE_SECONDS: Final = 5.0
@@ -153,6 +151,8 @@ class Display(Watcher):
 
     def _lines(self, now: float) -> list[str]:
         """One line for each registry: of what began first."""
+        from reconciler.report.progress import track_text  # most runs end before there is one
+
         first: dict[str | None, Track] = {}
         for track in self._tracks.values():
             first.setdefault(track.registry, track)
@@ -161,6 +161,8 @@ class Display(Watcher):
         return [track_text(track, now) for track in first.values()]
 
     def _draw(self, lines: list[str]) -> None:
+        from reconciler.report.progress import cut
+
         columns, rows = self._size()
         if len(lines) >= rows:
             more = len(lines) - max(rows - 2, 1)
@@ -180,8 +182,12 @@ class Display(Watcher):
 
     def _up(self, columns: int) -> str:
         """To where the first line begins. A terminal that has become narrower has broken the lines."""
+        if not self._drawn:
+            return "\r"
+        from reconciler.report.safe import width
+
         rows = sum(max(-(-width(line) // columns), 1) for line in self._drawn)
-        return f"\r\x1b[{rows}A" if rows else "\r"
+        return f"\r\x1b[{rows}A"
 
     def _size(self) -> tuple[int, int]:
         try:

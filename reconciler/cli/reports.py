@@ -29,7 +29,8 @@ class Reports:
         try:
             yield
         except InputError as error:
-            self._write_mistakes(error.problems)
+            if self.files:
+                self._write_mistakes(error.problems)
             raise
 
     def _write_mistakes(self, problems: Sequence[Problem]) -> None:

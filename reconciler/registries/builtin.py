@@ -12,7 +12,7 @@ class BuiltIn(Mapping[str, Kind]):
     """Kinds by name, each a ``Kind`` at ``module:object``, as an entry point is written."""
 
     def __init__(self, places: Mapping[str, str]) -> None:
-        self._places = places
+        self._places = dict(places)
         self._loaded: dict[str, Kind] = {}
 
     def __getitem__(self, name: str) -> Kind:

@@ -168,9 +168,10 @@ class Choice(Text):
         return text
 
 
-@dataclass(frozen=True, slots=True)
 class Id(Text):
     """A text that names the object in the address of later calls."""
+
+    __slots__ = ()
 
     def normal(self, value: Any, *, native: bool) -> Value:
         identity = Text.normal(self, value, native=native)
@@ -206,9 +207,10 @@ class Address(Text):
         return f"{scheme}, or a host and a path alone" if self.bare else scheme
 
 
-@dataclass(frozen=True, slots=True)
 class Flag(Codec):
     """True or false."""
+
+    __slots__ = ()
 
     def schema(self) -> JsonSchema:
         return {"type": "boolean"}
@@ -223,9 +225,10 @@ class Flag(Codec):
         return wire if isinstance(wire, bool) else _unreadable(wire)
 
 
-@dataclass(frozen=True, slots=True)
 class ZeroOrOne(Codec):
     """True or false, which the wire keeps as 1 or 0; a JSON boolean is understood on read."""
+
+    __slots__ = ()
 
     def schema(self) -> JsonSchema:
         return {"type": ["boolean", "integer"], "minimum": 0, "maximum": 1}
@@ -506,9 +509,10 @@ def _is_of(schema: Mapping[str, Any], value: Any) -> bool:
     return isinstance(value, _KINDS[kind][0]) and isinstance(value, bool) is (kind == "boolean")
 
 
-@dataclass(frozen=True, slots=True)
 class TreeOrSecret(Tree):
     """Any JSON value, or a secret by reference."""
+
+    __slots__ = ()
 
     def shown(self, value: Value, *, native: bool) -> Value:
         del native
@@ -520,9 +524,10 @@ class TreeOrSecret(Tree):
         return Tree.normal(self, value, native=native)
 
 
-@dataclass(frozen=True, slots=True)
 class EmptyMapping(Codec):
     """`{}` written where keys could stand: sent on create, asks nothing of what is live."""
+
+    __slots__ = ()
 
     def schema(self) -> JsonSchema:
         return {"type": "object", "maxProperties": 0}
@@ -575,9 +580,10 @@ class Word(Codec):
         return next((word for word, spelling in self.spellings.items() if spelling == value), value)
 
 
-@dataclass(frozen=True, slots=True)
 class SecretText(Codec):
     """A secret: a reference on our side, never read back."""
+
+    __slots__ = ()
 
     def schema(self) -> JsonSchema:
         return SECRET_SCHEMA
@@ -595,9 +601,10 @@ class SecretText(Codec):
         raise CannotExpress(f"a secret is never read back, and here is a {type(wire).__name__}")
 
 
-@dataclass(frozen=True, slots=True)
 class SecretObject(SecretText):
     """A secret whose text is a JSON object, which stands in a request as that object."""
+
+    __slots__ = ()
 
     def encode(self, value: Value) -> Wire:
         return SecretJson(value) if isinstance(value, SecretRef) else value

@@ -6,21 +6,22 @@ import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import simplejson
 
-from reconciler.capabilities import KindSupport
-from reconciler.costs.count import Costs
-from reconciler.declared import Diff
-from reconciler.delta import Delta
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError
-from reconciler.outcome import Outcome, Proof
-from reconciler.plan import Plan
-from reconciler.planfile import sealed
 from reconciler.report.problems import SourceLine, problems_json
-from reconciler.report.registries import RegistryState
-from reconciler.review import Review
+
+if TYPE_CHECKING:  # a command writes one of these, and has loaded that one
+    from reconciler.capabilities import KindSupport
+    from reconciler.costs.count import Costs
+    from reconciler.declared import Diff
+    from reconciler.delta import Delta
+    from reconciler.outcome import Outcome, Proof
+    from reconciler.plan import Plan
+    from reconciler.report.registries import RegistryState
+    from reconciler.review import Review
 
 API_VERSION = "reconciler/v1"
 
@@ -48,6 +49,8 @@ def _escaped(found: re.Match[str]) -> str:
 
 def plan_document(plan: Plan, code: ExitCode, costs: Costs | None = None) -> dict[str, Any]:
     """The plan document: schemas/plan.schema.json describes it. ``costs``: where usage was given."""
+    from reconciler.planfile import sealed  # noqa: PLC0415 - to validate needs no plan
+
     head = {"apiVersion": plan.apiVersion, "kind": plan.kind, "exit_code": int(code)}
     counted = {} if costs is None else {"costs": dataclasses.asdict(costs)}
     return sealed(head | dataclasses.asdict(plan) | counted)

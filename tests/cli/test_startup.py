@@ -20,13 +20,50 @@ HEAVY = (
     "cryptography",
     "sqlite3",
 )
+OF_HELP = (
+    "importlib.metadata",
+    "pydantic",
+    "reconciler.cli.observing",
+    "reconciler.manifests",
+    "reconciler.report.masking",
+    "simplejson",
+    "tempfile",
+    "yaml",
+)
+OF_VALIDATE = (
+    "reconciler.git",
+    "reconciler.guards.run",
+    "reconciler.journal",
+    "reconciler.plan",
+    "reconciler.planner",
+    "reconciler.registries.respan.kind",
+    "reconciler.registries.watsonx.kind",
+)
+OF_PLAN = (
+    "deepdiff",
+    "jsonschema",
+    "reconciler.costs.count",
+    "reconciler.costs.usage",
+    "reconciler.delta",
+    "reconciler.journal.reading",
+    "reconciler.registries.respan.kind",
+    "reconciler.registries.watsonx.kind",
+    "reconciler.report.documents",
+    "reconciler.report.findings",
+    "reconciler.report.markdown",
+    "rich",
+    "uvicorn",
+)
 PROGRAM = """
 import sys
 before = set(sys.modules)  # what measures coverage loads modules of its own
-from reconciler.cli.app import run
-code = run(sys.argv[2:])
-loaded = [name for name in sys.argv[1].split(",") if name in set(sys.modules) - before]
-print(f"code {code}, loaded {loaded}", file=sys.stderr)
+from reconciler.__main__ import main
+names = sys.argv.pop(1).split(",")
+try:
+    main()
+except SystemExit as end:
+    loaded = [name for name in names if name in set(sys.modules) - before]
+    print(f"code {end.code}, loaded {loaded}", file=sys.stderr)
 """
 
 
@@ -45,16 +82,19 @@ def loaded(folder: Folder, names: tuple[str, ...], *arguments: str) -> str:
 @pytest.mark.parametrize("line", ["--help", "--version", "unknown"])
 def test_help_loads_nothing_that_it_does_not_need(folder: Folder, line: str) -> None:
     code = int(line == "unknown")
-    names = HEAVY if code else (*HEAVY, "pydantic", "yaml", "simplejson", "importlib.metadata")
+    names = HEAVY if code else (*HEAVY, *OF_HELP)
     assert loaded(folder, names, line) == f"code {code}, loaded []"
 
 
 @pytest.mark.parametrize("words", [(), ("-o", "json")])
-def test_validate_loads_no_client_and_no_diff(folder: Folder, words: tuple[str, ...]) -> None:
+def test_validate_loads_no_client_no_planner_and_no_other_kind(
+    folder: Folder, words: tuple[str, ...]
+) -> None:
     folder.models(manifest("a"))
-    assert loaded(folder, HEAVY, "validate", *words) == "code 0, loaded []"
+    names = (*HEAVY, *OF_VALIDATE)
+    assert loaded(folder, names, "validate", *words) == "code 0, loaded []"
     folder.models(manifest("a", price="cheap"))
-    assert loaded(folder, HEAVY, "validate", *words) == "code 1, loaded []"
+    assert loaded(folder, names, "validate", *words) == "code 1, loaded []"
 
 
 def test_only_policies_load_what_checks_them(folder: Folder) -> None:
@@ -67,7 +107,13 @@ def test_only_policies_load_what_checks_them(folder: Folder) -> None:
     assert loaded(folder, ("jsonschema",), "validate") == "code 0, loaded ['jsonschema']"
 
 
-def test_a_plan_loads_the_diff_library_only_when_it_needs_it(folder: Folder) -> None:
+def test_a_plan_loads_what_it_is_asked_for(folder: Folder) -> None:
     folder.models(manifest("a"))
-    names = ("deepdiff", "jsonschema", "uvicorn")  # httpx itself imports rich
-    assert loaded(folder, names, "plan") == "code 0, loaded []"
+    assert loaded(folder, OF_PLAN, "plan") == "code 0, loaded []"
+    asked = loaded(folder, ("reconciler.report.markdown",), "plan", "-o", "markdown")
+    assert asked == "code 0, loaded ['reconciler.report.markdown']"
+
+
+def test_a_plan_of_files_with_a_mistake_loads_no_client(folder: Folder) -> None:
+    folder.models(manifest("a", price="cheap"))
+    assert loaded(folder, HEAVY, "plan") == "code 1, loaded []"

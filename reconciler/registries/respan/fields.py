@@ -8,7 +8,6 @@ answer.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
@@ -61,9 +60,10 @@ _NOT_MODELS: Final = frozenset({"list", "public", "summary"})
 """What stands at `/api/models/{model_name}/` and is no model."""
 
 
-@dataclass(frozen=True, slots=True)
 class ModelName(Text):
     """A model's name, which stands in addresses with its slashes as they are."""
+
+    __slots__ = ()
 
     def normal(self, value: Any, *, native: bool) -> Value:
         name = Text.normal(self, value, native=native)
@@ -77,9 +77,10 @@ class ModelName(Text):
         return name
 
 
-@dataclass(frozen=True, slots=True)
 class ProviderId(Text):
     """A provider's id, which is one segment of an address."""
+
+    __slots__ = ()
 
     def normal(self, value: Any, *, native: bool) -> Value:
         identity = Text.normal(self, value, native=native)
@@ -90,9 +91,10 @@ class ProviderId(Text):
         return identity
 
 
-@dataclass(frozen=True, slots=True)
 class ProviderName(Text):
     """What a model names its provider by: the provider's id, or its number as the older pages allow."""
+
+    __slots__ = ()
 
     def schema(self) -> JsonSchema:
         return {"type": ["string", "integer"], "minLength": 1}
@@ -103,9 +105,10 @@ class ProviderName(Text):
         return Text.normal(self, value, native=native)
 
 
-@dataclass(frozen=True, slots=True)
 class Overrides(Tree):
     """Parameters by name; null takes one away."""
+
+    __slots__ = ()
 
     def schema(self) -> JsonSchema:
         return {"type": "object"}

@@ -106,17 +106,19 @@ class NamePart(Codec):
         return Unreadable(str(wire)) if parts is None else parts[self.index]
 
 
-@dataclass(frozen=True, slots=True)
 class Type(Choice):
     """The manifest's word for `model_type`, where vision is a capability and no type of its own."""
+
+    __slots__ = ()
 
     def decode(self, wire: Wire) -> Value:
         return "chat" if wire == "chat_vision" else Choice.decode(self, wire)
 
 
-@dataclass(frozen=True, slots=True)
 class Vision(Flag):
     """Whether `model_type` is the one of chat models that see."""
+
+    __slots__ = ()
 
     def decode(self, wire: Wire) -> Value:
         return wire == "chat_vision"
@@ -129,9 +131,10 @@ def _is_servers(tag: Any) -> bool:
     return isinstance(tag, str) and (tag in SERVER_TAGS or tag.startswith(_RESERVED))
 
 
-@dataclass(frozen=True, slots=True)
 class Tags(SetOf):
     """Tags, without those that only the service sets."""
+
+    __slots__ = ()
 
     def decode(self, wire: Wire) -> Value:
         mine = [tag for tag in wire if not _is_servers(tag)] if isinstance(wire, list) else wire
