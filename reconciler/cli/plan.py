@@ -16,6 +16,7 @@ from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
 from reconciler.cli.reports import Reports
 from reconciler.cli.run import Asked, Project, load, read_and_plan
+from reconciler.cli.sharded import own_part, split_for
 from reconciler.costs.count import count_costs
 from reconciler.costs.quantities import BY_NAME
 from reconciler.costs.usage import FLAG, UsageFile, columns_of, read_usage
@@ -27,6 +28,7 @@ from reconciler.report.documents import plan_document, render
 from reconciler.report.findings import of_plan
 from reconciler.report.markdown import COMMENT, plan_markdown
 from reconciler.report.text import plan_text
+from reconciler.sharding import Shard
 
 _EPILOG = f"""\b
 Columns of a file of usage:
@@ -61,6 +63,7 @@ class _Command(click.Command):
 @options.common
 @options.selection
 @options.resend
+@options.shard
 @click.option(
     "--usages", is_flag=True, help="Also tell who uses the models that do not change, where that is known."
 )
@@ -93,6 +96,7 @@ def command(
     only: tuple[str, ...],
     without: tuple[str, ...],
     resend: tuple[str, ...],
+    shard: Shard | None,
     usages: bool,
     usage_path: Path | None,
     usage_columns: tuple[str, ...],
@@ -113,7 +117,8 @@ def command(
         project = load(config_path)
     # Before any registry is asked: a mistake in the file is found at once.
     usage = _usage(project, usage_path, columns) if usage_path is not None else None
-    planned = read_and_plan(project, asked, run=asyncio.run)
+    project = split_for(project, asked, None, shard)
+    planned = own_part(read_and_plan(project, asked, run=asyncio.run), None)
     plan = with_past(planned).planned.plan
     code = plan_exit_code(plan, changes_count=exit_code)
     reports.write(lambda: of_plan(plan))
@@ -126,7 +131,7 @@ def command(
         return int(code)
     if output == "markdown":
         artefact = None if out is None else out.name
-        command = asked.command(config_path)
+        command = asked.command(config_path, shard=shard)
         write(plan_markdown(plan, costs, limit=COMMENT, artefact=artefact, command=command))
         return int(code)
     text = plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout))

@@ -31,6 +31,7 @@ from reconciler.plan import Made, Plan, Scope
 from reconciler.planner import Selection, make_plan
 from reconciler.registries.interface import Connection, Observation, Reader, Usages
 from reconciler.report.values import counted
+from reconciler.sharding import Shard, Split
 
 T = TypeVar("T")
 
@@ -41,13 +42,17 @@ Told = dict[str, Usages | None]
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Everything that the folder says, free of mistakes but those that the command ``tolerated``."""
+    """Everything that the folder says, free of mistakes but those that the command ``tolerated``.
+
+    ``split`` is how the run is split, where this process is one of several.
+    """
 
     config: LoadedConfig
     manifests: Sequence[Manifest]
     desired: Sequence[Desired]
     acknowledged: Acknowledged
     tolerated: Sequence[Problem] = ()
+    split: Split | None = None
 
 
 def load(config_path: Path, *, tolerate: Collection[str] = ()) -> Project:
@@ -85,12 +90,16 @@ class NotReady(RegistryError):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, and what it was made from. ``reached`` and ``observed`` are by registry name."""
+    """A plan, and what it was made from. ``reached`` and ``observed`` are by registry name.
+
+    ``whole`` is what the plan is a part of, where this process is one of several.
+    """
 
     project: Project
     reached: Mapping[str, Reached]
     observed: Mapping[str, Observation | RegistryError]
     plan: Plan
+    whole: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +111,9 @@ class Asked:
     resend: Sequence[str] = ()
     all_usages: bool = False
 
-    def command(self, config_path: Path, name: str = "plan", *, since: str | None = None) -> str:
+    def command(
+        self, config_path: Path, name: str = "plan", *, since: str | None = None, shard: Shard | None = None
+    ) -> str:
         """The command line that plans the same, or that the command called ``name`` makes of it."""
         config = shown_path(config_path)
         options = [
@@ -113,6 +124,7 @@ class Asked:
             *(word for path in self.resend for word in ("--resend", path)),
             *(["--usages"] if self.all_usages else []),
             *(["--since", since] if since else []),
+            *(["--shard", str(shard)] if shard else []),
         ]
         return shlex.join(["reconciler", name, *options])
 
@@ -133,7 +145,10 @@ def read_and_plan(
     Raises UsageError for a registry, a pattern or a path that nothing has.
     """
     asked.selection.check(project.manifests)
-    reached = connections(project, choose_registries(project, asked.registries, asked.selection))
+    registries = choose_registries(project, asked.registries, asked.selection)
+    if project.split is not None and project.split.is_idle:
+        registries = []
+    reached = connections(project, registries)
     with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
         observed, told = run(_read(project, reached))
     plan = make_plan(
@@ -210,7 +225,8 @@ def connections(project: Project, registries: Sequence[str]) -> dict[str, Reache
 
     def one(name: str) -> Reached:
         try:
-            return connect(project.config, name, os.environ)
+            share = project.split.limits.get(name) if project.split is not None else None
+            return connect(project.config, name, os.environ, share=share)
         except (SecretError, StorageError) as error:
             return NotReady(name, error)
 
