@@ -18,6 +18,7 @@ from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.outcome import ActionResult, Left, Outcome, Proof, apply_exit_code, plan_exit_code
 from reconciler.plan import Made, Plan, Portion, Refusal, RegistryPlan, ShardOf, plan_digest
 from reconciler.planfile import PlanFileError, plan_in, read_bytes, read_object, read_plan, seal_fits
+from reconciler.sharding import MOST
 
 T = TypeVar("T")
 
@@ -101,6 +102,8 @@ def _code(document: Mapping[str, Any], shown_as: str) -> ExitCode:
 def _shard_of(plan: Plan, shown_as: str) -> ShardOf:
     if plan.shard is None:
         raise MergeError(f"{shown_as}: it is whole, and no shard of anything", hint=_HINT)
+    if not 1 <= plan.shard.number <= plan.shard.count <= MOST:
+        raise MergeError(f"{shown_as}: there is no shard {plan.shard}")
     return plan.shard
 
 
@@ -219,7 +222,8 @@ def _check_complete(parts: Sequence[Part]) -> None:
         whole = len(owners) == sum(registry in part.portions for part in parts)
         if len(set(found)) != len(found):
             raise MergeError(f"two shards have the same action of registry '{registry}'", hint=_HINT)
-        if owners and whole and found != list(range(owners[0].portions[registry].actions)):
+        every = owners[0].portions[registry].actions if owners else 0
+        if whole and (len(found) != every or found != list(range(every))):
             raise MergeError(f"an action of registry '{registry}' is in no shard", hint=_HINT)
 
 
