@@ -169,7 +169,7 @@ def _owners(counts: Mapping[str, int], most: Mapping[str, int], shards: int) -> 
         return {name: owners[name] for name in counts}
     parts = dict.fromkeys(weights, 1)
     for _ in range(shards - len(parts)):
-        can = [name for name in parts if parts[name] < most[name] and parts[name] < counts[name]]
+        can = [name for name in parts if parts[name] < min(most[name], weights[name])]
         if not can:
             break
         # To the one whose parts are the heaviest; exactly, and the first one of several alike.
