@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final, Literal, TypeVar
 
@@ -215,8 +215,8 @@ def _check_complete(parts: Sequence[Part]) -> None:
         if not any(registry in part.portions for part in parts):
             raise MergeError(f"no shard has any of registry '{registry}'", hint=_HINT)
         owners = _owners(parts, registry)
-        _same(owners, f"has '{registry}' elsewhere", lambda part, at=registry: _target(part, at))  # type: ignore[misc]
-        _same(owners, f"knows other actions of '{registry}'", lambda part, at=registry: _known(part, at))  # type: ignore[misc]
+        _same(owners, f"has '{registry}' elsewhere", partial(_target, registry))
+        _same(owners, f"knows other actions of '{registry}'", partial(_known, registry))
         found = sorted(index for part in owners for index in part.portions[registry].at)
         # Where one could not read it, its own part is not known.
         whole = len(owners) == sum(registry in part.portions for part in parts)
@@ -227,12 +227,12 @@ def _check_complete(parts: Sequence[Part]) -> None:
             raise MergeError(f"an action of registry '{registry}' is in no shard", hint=_HINT)
 
 
-def _target(part: Part, registry: str) -> tuple[str, str]:
+def _target(registry: str, part: Part) -> tuple[str, str]:
     found = part.plans[registry]
     return found.kind, found.target
 
 
-def _known(part: Part, registry: str) -> int:
+def _known(registry: str, part: Part) -> int:
     return part.portions[registry].actions
 
 
@@ -312,16 +312,14 @@ def _made(parts: Sequence[Part]) -> Made | None:
 
 def _outcome(parts: Sequence[Part], plan: Plan) -> Outcome:
     results: dict[tuple[str, str], ActionResult] = {}
-    interrupted, unexpected = False, None
-    for part in parts:
-        if part.outcome is None:
-            continue
+    outcomes = [(part, part.outcome) for part in parts if part.outcome is not None]
+    for part, outcome in outcomes:
         wanted = [(action.registry, action.key) for action in part.plan.actions()]
-        if [(result.registry, result.key) for result in part.outcome.results] != wanted:
+        if [(result.registry, result.key) for result in outcome.results] != wanted:
             raise MergeError(f"{part}: its results are not those of its actions")
-        results.update(zip(wanted, part.outcome.results, strict=True))
-        interrupted = interrupted or part.outcome.interrupted
-        unexpected = unexpected or part.outcome.unexpected
+        results.update(zip(wanted, outcome.results, strict=True))
+    interrupted = any(outcome.interrupted for _, outcome in outcomes)
+    unexpected = next((each.unexpected for _, each in outcomes if each.unexpected is not None), None)
     every = tuple(results[action.registry, action.key] for action in plan.actions())
     return Outcome(every, interrupted, unexpected)
 

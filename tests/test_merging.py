@@ -62,11 +62,16 @@ def applied(plans: Sequence[Plan]) -> list[Part]:
 
 
 def changed(parts: list[Part], index: int, **changes: Any) -> list[Part]:
-    """``parts``, of which one has another plan or shard, in the same order."""
+    """``parts``, of which one says something else of the shard that it is."""
     one = parts[index]
-    shard = replace(one.shard, **{key: value for key, value in changes.items() if key in ShardOf.__slots__})
-    plan = replace(one.plan, **{key: value for key, value in changes.items() if key in Plan.__slots__})
-    parts[index] = replace(one, plan=replace(plan, shard=shard), shard=shard)
+    shard = replace(one.shard, **changes)
+    parts[index] = replace(one, plan=replace(one.plan, shard=shard), shard=shard)
+    return parts
+
+
+def planned_otherwise(parts: list[Part], index: int, **changes: Any) -> list[Part]:
+    """``parts``, of which one has another plan."""
+    parts[index] = replace(parts[index], plan=replace(parts[index].plan, **changes))
     return parts
 
 
@@ -190,10 +195,10 @@ OTHER = "d" * 64
         ),
         (lambda parts: changed(parts, 1, count=5), "it is one of another number of shards"),
         (lambda parts: changed(parts, 1, digest=OTHER), "is of another plan than shard 1/4"),
-        (lambda parts: changed(parts, 1, tool="9.9"), "made by another version of reconciler"),
-        (lambda parts: changed(parts, 1, scope=Scope(only=("a",))), "asked for something else"),
+        (lambda parts: planned_otherwise(parts, 1, tool="9.9"), "made by another version of reconciler"),
+        (lambda parts: planned_otherwise(parts, 1, scope=Scope(only=("a",))), "asked for something else"),
         (
-            lambda parts: changed(parts, 1, made=replace(MADE, commit="e" * 40)),
+            lambda parts: planned_otherwise(parts, 1, made=replace(MADE, commit="e" * 40)),
             "made from another git commit",
         ),
         (lambda parts: changed(parts, 1, registries=("one",)), "is about other registries"),
@@ -228,6 +233,14 @@ def test_parts_that_do_not_fit_each_other_are_refused(parts: list[Plan]) -> None
         join(moved(0, (99, *own[1:])))
     with pytest.raises(MergeError, match="knows other actions of 'one'"):
         join(moved(0, own, actions=13))
+
+
+def test_a_registry_that_no_shard_has_is_missed(parts: list[Plan]) -> None:
+    every = planned(parts)
+    [number] = [number for number, part in enumerate(every) if "two" in part.portions]
+    nothing = planned_otherwise(changed(every, number, portions=()), number, registries=())
+    with pytest.raises(MergeError, match="no shard has any of registry 'two'"):
+        join(nothing)
 
 
 def test_a_plan_whose_parts_are_not_what_they_say_is_refused(parts: list[Plan]) -> None:

@@ -13,9 +13,11 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from reconciler.journal.actor import actor
 from reconciler.journal.lock import only_one
+from reconciler.schemas import schemas
 from reconciler.sharding import Shard
 
 from .conftest import Run
@@ -144,6 +146,11 @@ def sharded(folder: Folder, cli: Run, count: int, *command: str, code: int = 0) 
     return found
 
 
+def valid(schema: str, text: str) -> bool:
+    """Whether ``text`` is as a published schema says."""
+    return Draft202012Validator(schemas()[f"{schema}.schema.json"]).is_valid(json.loads(text))
+
+
 @pytest.fixture
 def live(folder: Folder, serve: Callable[..., Live]) -> Live:
     """A registry that is split by name, with twelve models to make."""
@@ -193,6 +200,7 @@ def test_a_shard_says_what_it_is_of(folder: Folder, cli: Run, live: Live) -> Non
         f"Shard 2/3: {len(own)} of 12 in one, and none of what else the plan has.\n"
         f"Plan digest: {whole['digest']}\n"
     )
+    assert valid("plan", (folder.path / "plan-2.json").read_text())
     assert "Shard 2/3" in cli("show", "plan-2.json").out
     markdown = cli("plan", "--shard", "2/3", "-o", "markdown").out
     assert f"Plan digest: `{whole['digest']}`" in markdown
@@ -200,6 +208,10 @@ def test_a_shard_says_what_it_is_of(folder: Folder, cli: Run, live: Live) -> Non
     applied = cli("apply", "--shard", "2/3", "--yes").out
     assert applied.endswith(f"Apply: {len(own)} done.\nOf this shard's part, a new plan is empty.\n")
     assert "shard 2/3" in cli("history").out
+    [record] = (folder.path / ".reconciler" / "journal").iterdir()
+    begin = record.read_text().splitlines()[0]
+    assert json.loads(begin)["shard"] == "2/3"
+    assert valid("journal", begin)
 
 
 def test_the_plan_of_a_shard_is_not_applied(folder: Folder, cli: Run, live: Live) -> None:
@@ -332,6 +344,20 @@ def test_a_shard_that_never_ran_is_missed(folder: Folder, cli: Run, live: Live) 
     assert (result.code, result.document["error"]["code"]) == (1, "merge")
     assert result.document["error"]["message"] == "of 3 shards, 3 is missing"
     assert "a file is named twice" in cli("merge", *files, files[0]).err
+
+
+def test_what_is_joined_is_told_in_markdown_and_in_full(folder: Folder, cli: Run, live: Live) -> None:
+    plans = kept(folder, sharded(folder, cli, 2, "plan"), "plan")
+    assert "### Plan: 12 to create, 0 to update, 0 unchanged." in cli("merge", *plans, "-o", "markdown").out
+    reports = kept(folder, sharded(folder, cli, 2, "apply", "--yes"))
+    markdown = cli("merge", *reports, "-o", "markdown", "--out", "all.json").out
+    assert markdown.startswith("### Apply: 12 done.\n")
+    assert "**A new plan is empty.**" in markdown
+    assert "one: model-11 (as model-11): done" not in cli("merge", *reports).out
+    assert "one: 12 done: model-0, model-1" in cli("merge", *reports, "-v").out
+    unwritable = cli("merge", *reports, "--out", "gone/all.json")
+    assert unwritable.code == 1
+    assert "gone/all.json" in unwritable.err
 
 
 def test_shards_of_other_manifests_are_not_joined(folder: Folder, cli: Run, live: Live) -> None:
