@@ -16,8 +16,9 @@ from typing import Any, Final, Literal, TypeVar
 from reconciler import __version__
 from reconciler.errors import ExitCode, ReconcilerError
 from reconciler.outcome import ActionResult, Left, Outcome, Proof, apply_exit_code, plan_exit_code
-from reconciler.plan import Made, Plan, Portion, Refusal, RegistryPlan, ShardOf, plan_digest
+from reconciler.plan import Made, Plan, Portion, RegistryPlan, ShardOf, plan_digest
 from reconciler.planfile import PlanFileError, plan_in, read_bytes, read_object, read_plan, seal_fits
+from reconciler.refusal import Refusal
 from reconciler.sharding import MOST
 
 T = TypeVar("T")

@@ -13,11 +13,11 @@ from reconciler.cli.console import OutputError, paint, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.errors import UsageError
 from reconciler.merging import Joined, join, read_part
+from reconciler.report.counting import counted
 from reconciler.report.documents import merged_document, render
 from reconciler.report.markdown import COMMENT, outcome_markdown, plan_markdown
 from reconciler.report.proof import proof_text
 from reconciler.report.text import outcome_text, plan_text
-from reconciler.report.values import counted
 
 
 @click.command()

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import replace
 
-from reconciler.cli.run import Asked, Planned, Project, choose_registries
+from reconciler.cli.loading import Project
+from reconciler.cli.run import Asked, Planned, choose_registries
 from reconciler.plan import Plan
 from reconciler.planfile import PlanFileError
 from reconciler.sharding import Shard, of_declared, of_saved, split
@@ -21,7 +22,7 @@ def split_for(project: Project, asked: Asked, saved: Plan | None, shard: Shard |
     if saved is not None:
         counts = {part.name: len(part.actions) for part in saved.registries}
         return replace(project, split=split(project.config, counts, shard, all_read=False))
-    chosen = Counter(one.registry for one in project.desired if asked.selection.takes(one.manifest))
+    chosen = Counter(one.registry for one in project.desired if asked.selection.chooses(one))
     names = choose_registries(project, asked.registries, asked.selection)
     counts = {name: chosen[name] for name in names}
     return replace(project, split=split(project.config, counts, shard, all_read=True))
