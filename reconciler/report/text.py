@@ -45,7 +45,7 @@ def digest_shown(plan: Plan) -> str:
 def shard_text(shard: ShardOf) -> str:
     """Which part of the whole a shard is, in one line."""
     if not shard.portions:
-        return f"Shard {shard}: nothing is for it; the limits of the registries are not worth so many."
+        return f"Shard {shard}: nothing of this plan is for it."
     have, every = (
         sum(counts) for counts in zip(*((len(each.at), each.actions) for each in shard.portions), strict=True)
     )

@@ -23,6 +23,7 @@ from reconciler.sharding import Shard
 from .conftest import Run
 from .folder import Folder, Result, manifest, provider
 from .live import Answer, Live, Seen, live_registry
+from .test_diff import commit, git
 
 SHARDS = 8
 PER_MINUTE = 480
@@ -313,13 +314,28 @@ def test_a_shard_for_which_nothing_is_left_asks_nobody(folder: Folder, cli: Run,
     folder.registries(one=f'url: "{live.url}", requests_per_minute: 60')
     result = cli("apply", "--shard", "2/2", "--yes")
     assert result.code == 0
-    assert "Shard 2/2: nothing is for it; the limits of the registries are not worth so many." in result.out
+    assert "Shard 2/2: nothing of this plan is for it." in result.out
     assert live.seen == []
     plans = [cli("plan", "--shard", f"{number}/2", "-o", "json") for number in (1, 2)]
     assert (
         cli("merge", *kept(folder, plans), "-o", "json").document["digest"]
         == (cli("plan", "-o", "json").document["digest"])
     )
+
+
+def test_what_has_changed_is_shared_as_everything_is(folder: Folder, cli: Run, live: Live) -> None:
+    git("init", "-q", "-b", "main")
+    (folder.path / ".gitignore").write_text("*.json\n.reconciler/\n")
+    commit("one")
+    folder.models(*(manifest(f"model-{index}", price="0.18" if index % 2 else "0.15") for index in range(12)))
+    alone = cli("plan", "--since", "HEAD", "--out", "plan.json", "-o", "json").document
+    assert len(alone["registries"][0]["actions"]) == 6
+    plans = kept(folder, sharded(folder, cli, 3, "plan", "--since", "HEAD"), "plan")
+    assert cli("merge", *plans, "-o", "json").document["digest"] == alone["digest"]
+    results = sharded(folder, cli, 3, "apply", "--since", "HEAD", "--yes")
+    assert Counter(seen.name for seen in live.written) == {f"model-{index}": 1 for index in range(1, 12, 2)}
+    joined = cli("merge", *kept(folder, results))
+    assert joined.out.startswith("Apply: 6 done.\nOf what was selected, a new plan is empty.\n")
 
 
 # ---- what goes wrong
