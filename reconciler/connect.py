@@ -10,6 +10,7 @@ from reconciler.manifests.config import AuthEntry, LoadedConfig
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Connection, Kind
 from reconciler.secrets import EnvSource, SecretSource, TokenExchange
+from reconciler.sharding import Limits
 
 if TYPE_CHECKING:
     import httpx
@@ -18,8 +19,11 @@ EMBEDDED_URL = "http://embedded"
 _UNLIMITED = 600_000  # requests per minute; a file on this machine needs no pacing
 
 
-def connect(config: LoadedConfig, registry: str, environment: Mapping[str, str]) -> Connection:
-    """The connection to one registry.
+def connect(
+    config: LoadedConfig, registry: str, environment: Mapping[str, str], *, share: Limits | None = None
+) -> Connection:
+    """The connection to one registry. ``share``: what this process may take of its limits, where it may not
+    take all.
 
     Raises SecretError where its token or API key cannot be read, StorageError where an embedded one's file
     cannot be used.
@@ -34,13 +38,13 @@ def connect(config: LoadedConfig, registry: str, environment: Mapping[str, str])
     )
     exchange = _exchange(entry.auth, source, registry, environment) if source and entry.auth else None
     default = _UNLIMITED if entry.embedded else kind_of(config, registry).requests_per_minute
-    per_minute = entry.requests_per_minute or default
+    per_minute = share.per_minute if share else entry.requests_per_minute or default
     return Connection(
         registry=registry,
         url=entry.url or EMBEDDED_URL + kind_of(config, registry).embedded_path,
         token=token,
         requests_per_minute=per_minute,
-        concurrency=entry.concurrency,
+        concurrency=share.concurrency if share else entry.concurrency,
         wire=wire,
         pace=Pace(per_minute),
         auth=AccessToken(exchange, registry=registry) if exchange else None,

@@ -141,7 +141,8 @@ def settled(action: Action, status: Status, reason: str) -> ActionResult:
 
 def not_expected(plan: Plan, digest: str) -> Outcome:
     """The outcome where ``plan`` was made, and the plan with ``digest`` was expected: nothing was tried."""
-    reason = f"the digest of this plan is {plan.digest}, and {digest} was expected"
+    found = plan.shard.digest if plan.shard else plan.digest
+    reason = f"the digest of this plan is {found}, and {digest} was expected"
     results = tuple(settled(action, "stale", "not the plan that was expected") for action in plan.actions())
     return Outcome(results, unexpected=reason)
 

@@ -239,10 +239,40 @@ class Scope:
 
 
 @dataclass(frozen=True, slots=True)
+class Portion:
+    """What a shard's plan has of one registry: of all its ``actions`` those ``at`` these places, from 0."""
+
+    registry: str
+    actions: int
+    at: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ShardOf:
+    """Which part of a whole plan a plan is.
+
+    ``of`` is the same for all shards of one run: the digest of what is declared, or of the plan file that
+    they share. ``digest`` is the whole plan's and ``registries`` are its registries, as this shard saw them;
+    both are of nothing for a shard that has nothing to do, and so no ``portions``.
+    """
+
+    number: int
+    count: int
+    of: str
+    digest: str
+    registries: tuple[str, ...]
+    portions: tuple[Portion, ...]
+
+    def __str__(self) -> str:
+        return f"{self.number}/{self.count}"
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """The whole. ``digest`` is the hash of the sorted digests of its actions.
 
-    With ``refusals`` nothing of it is done.
+    With ``refusals`` nothing of it is done. With ``shard`` it is a part of a plan, and the guards over a run
+    have looked at the whole.
     """
 
     registries: tuple[RegistryPlan, ...]
@@ -255,6 +285,7 @@ class Plan:
     format: int = FORMAT
     tool: str = __version__
     refusals: tuple[Refusal, ...] = ()
+    shard: ShardOf | None = None
 
     def actions(self, *operations: Operation) -> list[Action]:
         """Every action with one of ``operations``; all where none is given."""

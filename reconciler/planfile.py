@@ -48,13 +48,17 @@ def load_plan(path: Path, shown_as: str) -> Plan:
 
     Raises PlanFileError where it cannot be read, is no plan, or is not as it was written.
     """
+    return read_plan(read_bytes(path, shown_as, hint="reconciler plan --out FILE writes one"), shown_as)
+
+
+def read_bytes(path: Path, shown_as: str, *, hint: str) -> bytes:
+    """What is in a file of ours, no more than may be. Raises PlanFileError."""
     try:
         with path.open("rb") as stream:
-            data = stream.read(MOST_BYTES + 1)
+            return stream.read(MOST_BYTES + 1)
     except OSError as error:
         message = f"{shown_as}: {error.strerror or 'cannot be read'}"
-        raise PlanFileError(message, hint="reconciler plan --out FILE writes one") from None
-    return read_plan(data, shown_as)
+        raise PlanFileError(message, hint=hint) from None
 
 
 def read_plan(data: bytes, shown_as: str) -> Plan:
@@ -67,11 +71,16 @@ def read_plan(data: bytes, shown_as: str) -> Plan:
     if document.get("format") != FORMAT:
         told = f"its format is {_quoted(document.get('format'))}, and reconciler {__version__} reads {FORMAT}"
         raise PlanFileError(f"{shown_as}: {told}", hint=f"it was made by reconciler {_quoted(made_by)}")
-    if document.get(SEAL) != _seal_of(document, shown_as):
+    if not seal_fits(document, shown_as):
         raise PlanFileError(
             f"{shown_as}: it was changed after it was made: its contents do not fit its {SEAL}",
             hint="plan again. (The value finds mistakes; it is no signature and proves no author.)",
         )
+    return plan_in(document, shown_as)
+
+
+def plan_in(document: Mapping[str, Any], shown_as: str) -> Plan:
+    """The plan that ``document``, which was read from JSON, is. Raises PlanFileError where it is none."""
     try:
         plan: Plan = plan_type().validate_python(document)
         # What pydantic bent into shape, or left out, would be something else than what was written.
@@ -98,10 +107,10 @@ def _check_prices(plan: Plan) -> None:
                 _ = shown.price
 
 
-def _seal_of(document: Mapping[str, Any], shown_as: str) -> str:
-    """The integrity that fits ``document``. Raises PlanFileError where it is too deep to be walked."""
+def seal_fits(document: Mapping[str, Any], shown_as: str) -> bool:
+    """Whether ``document`` is as it was sealed. Raises PlanFileError where it is too deep to be walked."""
     try:
-        return str(sealed(document)[SEAL])
+        return bool(document.get(SEAL) == sealed(document)[SEAL])
     except (ValueError, RecursionError):  # ValueError: a number of more digits than Python writes
         raise PlanFileError(f"{shown_as}: it is nested too deeply, or has too large a number") from None
 

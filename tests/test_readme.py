@@ -33,6 +33,12 @@ def test_the_session_about_drift_is_a_real_one(tmp_path: Path) -> None:
     assert_real(block(page, "console"), tmp_path, anew=(r"[0-9-]{10}T[0-9:.]{12}Z", r"run [0-9a-f]{8}"))
 
 
+def test_the_session_about_shards_is_a_real_one(tmp_path: Path) -> None:
+    shutil.copytree(ROOT / "examples" / "multi-registry", tmp_path, dirs_exist_ok=True, ignore=_databases)
+    page = (ROOT / "docs" / "scale.md").read_text(encoding="utf-8")
+    assert_real(block(page, "console"), tmp_path)
+
+
 def test_the_comment_is_a_real_one(tmp_path: Path) -> None:
     shutil.copytree(ROOT / "examples" / "minimal", tmp_path, dirs_exist_ok=True, ignore=_databases)
     author = "-c user.name=a -c user.email=a@b.example -c commit.gpgsign=false"

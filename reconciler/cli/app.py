@@ -28,6 +28,7 @@ _COMMANDS: Final = {
     "plan": "Show what would change in each registry.",
     "apply": "Make only the calls that are needed.",
     "show": "Show a plan file.",
+    "merge": "Join what the shards of one run wrote; no network.",
     "diff": "Show what two git revisions declare differently; no network.",
     "review": "Show what merging a request would apply, and publish that for its reviewers.",
     "drift": "Show what moved in the registries since the last apply.",

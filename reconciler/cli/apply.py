@@ -23,6 +23,7 @@ from reconciler.cli.past import with_past
 from reconciler.cli.reports import Reports
 from reconciler.cli.run import Asked, Planned, read_and_plan, show_command
 from reconciler.cli.saved import delta_now, read_for
+from reconciler.cli.sharded import check_whole, own_part, split_for
 from reconciler.delta import Delta
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.executor import Executed, Stop, Target, execute
@@ -37,6 +38,7 @@ from reconciler.report.markdown import COMMENT, outcome_markdown
 from reconciler.report.proof import proof_text
 from reconciler.report.text import outcome_text, plan_text, totals
 from reconciler.secrets import SecretStore
+from reconciler.sharding import Shard
 from reconciler.stages import stage, staged
 
 if TYPE_CHECKING:
@@ -59,6 +61,7 @@ class Declined(ReconcilerError):
 @options.selection
 @options.since
 @options.resend
+@options.shard
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option(
     "--expect",
@@ -86,6 +89,7 @@ def command(
     without: tuple[str, ...],
     since: str | None,
     resend: tuple[str, ...],
+    shard: Shard | None,
     yes: bool,
     expect: str | None,
     skip_stale: bool,
@@ -106,15 +110,15 @@ def command(
     asked_for = Asked(registries, Selection(only, without), resend, since=since)
     saved = _saved(plan_file, asked_for)
     _check_expected(expect)
-    chosen = plan_file is not None or expect is not None or asked_for != Asked((), Selection())
+    chosen = asked_for != Asked((), Selection()) or any(one is not None for one in (plan_file, expect, shard))
     push = _push(config_path, {"branch": branch, **forge}, approved=approved, chosen=chosen)
     with reports.of_mistakes():
-        project = load(config_path)
+        project = split_for(load(config_path), asked_for, saved, shard)
     text = output == "text"
     signals = _Signals()
     # One loop reads and writes, so that both keep one pace. It stands still while the question is asked.
-    with push as review, recorded(project.config) as record, asyncio.Runner() as runner:
-        planned = _planned(project, saved, asked_for, plan_file, runner)
+    with push as review, recorded(project.config, shard) as record, asyncio.Runner() as runner:
+        planned = own_part(_planned(project, saved, asked_for, plan_file, runner), saved)
         past = with_past(planned, applying=True)
         planned = past.planned if review is None else review.restrict(past.planned)
         plan = planned.plan
@@ -122,7 +126,7 @@ def command(
             _show(plan, verbose=verbose > 0)
         changes = plan.actions("create", "update")
         moved = None
-        if expect is not None and plan.digest != expect:
+        if expect is not None and _is_another(plan, expect):
             executed = Executed(not_expected(plan, expect))
         elif review is not None and review.stale:
             outcome, moved = review.stopped()
@@ -146,14 +150,14 @@ def command(
             return _report(render(document), outcome, code)
         if output == "markdown":
             file = {} if plan_file is None else {"artefact": plan_file.name}
-            again = asked_for.command(config_path) if plan_file is None else show_command(plan_file)
+            again = show_command(plan_file) if plan_file else asked_for.command(config_path, shard=shard)
             told = outcome_markdown(plan, outcome, moved, proofs=proofs, limit=COMMENT, command=again, **file)
             return _report(told, outcome, code)
         if changes or plan.failed or outcome.unexpected is not None:
             colours = paint(sys.stdout)
             told = "" if moved is None else f"\n{delta_text(moved, paint=colours)}\n"
             done = outcome_text(plan, outcome, verbose=verbose > 0, paint=colours)
-            shown = "\n".join(filter(None, [done, proof_text(proofs, paint=colours)]))
+            shown = "\n".join(filter(None, [done, proof_text(proofs, shard=bool(shard), paint=colours)]))
             return _report(f"{told}\n{shown}", outcome, code)
         return int(code)
 
@@ -181,6 +185,16 @@ def _push(
     return approved_push(config_path, given)
 
 
+def _is_another(plan: Plan, digest: str) -> bool:
+    """Whether the plan, or the one that it is a part of, is not the one with that digest.
+
+    A shard with nothing to do has seen none.
+    """
+    if plan.shard is None:
+        return plan.digest != digest
+    return bool(plan.shard.portions) and plan.shard.digest != digest
+
+
 def _recorded(failure: ReconcilerError | None, outcome: Outcome, code: ExitCode) -> ExitCode:
     """The exit code of a run whose end the journal may have failed to take."""
     if failure is None:
@@ -199,7 +213,9 @@ def _saved(plan_file: Path | None, asked: Asked) -> Plan | None:
     if asked != Asked((), Selection()):
         hint = "choose when you plan, or leave out the file"
         raise UsageError("a plan file says itself what to do; nothing can be chosen from it", hint=hint)
-    return load_plan(plan_file, shown_path(plan_file))
+    plan = load_plan(plan_file, shown_path(plan_file))
+    check_whole(plan, shown_path(plan_file))
+    return plan
 
 
 def _check_expected(digest: str | None) -> None:
@@ -290,7 +306,13 @@ def _execute(
         targets = _targets(planned, asked=asked)
         with stage("apply"):
             return await execute(
-                plan, targets, store, stop=signals.stop, skip_stale=skip_stale, record=record.journal
+                plan,
+                targets,
+                store,
+                stop=signals.stop,
+                skip_stale=skip_stale,
+                record=record.journal,
+                whole=planned.whole,
             )
 
     async def run() -> tuple[Executed, Delta | None]:

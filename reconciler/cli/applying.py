@@ -23,17 +23,27 @@ from reconciler.outcome import Outcome, Proof, proof_of
 from reconciler.plan import Scope
 from reconciler.planner import failure_of
 from reconciler.registries.interface import Observation
+from reconciler.sharding import Shard
 from reconciler.stages import staged
 
 
 @staged("proof")
 def proofs_of(planned: Planned, executed: Executed) -> tuple[Proof, ...]:
     """What every registry of the run shows now, and what a new plan would do there; nothing where nothing was
-    written. Reads nothing: the executor has read each registry after its writes."""
-    if not executed.read_back:
+    written. Reads nothing: the executor has read each registry after its writes.
+
+    One of several that share a run tells of its own part alone, also where it has written nothing: another
+    one may have written there."""
+    split = planned.project.split
+    if not executed.read_back and split is None:
         return ()
-    observed = {name: _seen(executed, name, found) for name, found in planned.observed.items()}
+    observed = {
+        name: _seen(executed, name, found)
+        for name, found in planned.observed.items()
+        if split is None or split.has(name)
+    }
     again = planned_anew(planned, {name: found for name, found in observed.items() if found is not None})
+    again = again if split is None else split.own(again)
     parts = {part.name: part for part in again.registries}
 
     def proofs() -> Iterator[Proof]:
@@ -55,8 +65,9 @@ def proofs_of(planned: Planned, executed: Executed) -> tuple[Proof, ...]:
 def _left_out(planned: Planned) -> Iterator[Proof]:
     """The registries that manifests are for, and that a plan of everything says nothing of: they have come
     since it was made."""
-    if planned.plan.scope == Scope():
-        known = {part.name for part in planned.plan.registries}
+    plan = planned.whole or planned.plan
+    if plan.scope == Scope() and plan.registries:
+        known = {part.name for part in plan.registries}
         wanted = dict.fromkeys(one.registry for one in planned.project.desired)
         yield from (Proof(name, "left-out") for name in wanted if name not in known)
 
@@ -105,7 +116,8 @@ class Recorded:
             tuple(Written(part.name, part.kind, part.target) for part in plan.registries),
             plan.made.commit if plan.made else None,
             plan.made.dirty if plan.made else None,
-            whole=not (plan.scope.only or plan.scope.without or plan.scope.since),
+            whole=not (plan.scope.only or plan.scope.without or plan.scope.since or plan.shard),
+            shard=str(plan.shard) if plan.shard else None,
         )
         self.settles = settles
         self.journal = Journal.open(planned.project.config.journal, begin)
@@ -139,10 +151,11 @@ class Recorded:
 
 
 @contextmanager
-def recorded(config: LoadedConfig) -> Iterator[Recorded]:
-    """Holds the lock of the checkout. Raises LockedError where another apply does."""
+def recorded(config: LoadedConfig, shard: Shard | None = None) -> Iterator[Recorded]:
+    """Holds the lock of the checkout, or of one ``shard`` of it. Raises LockedError where another apply does
+    that must not run at the same time."""
     one = Recorded(new_run(), actor(os.environ))
-    with only_one(config.folder, one.who, one.run):
+    with only_one(config.folder, one.who, one.run, shard):
         try:
             yield one
         except ReconcilerError as error:

@@ -6,6 +6,7 @@ import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -19,16 +20,23 @@ from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.load import Manifest, but_for
 from reconciler.stages import count, staged
 
+if TYPE_CHECKING:
+    from reconciler.sharding import Split
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
-    """Everything that the folder says, free of mistakes but those that the command ``tolerated``."""
+    """Everything that the folder says, free of mistakes but those that the command ``tolerated``.
+
+    ``split`` is how the run is split, where this process is one of several.
+    """
 
     config: LoadedConfig
     manifests: Sequence[Manifest]
     desired: Sequence[Desired]
     acknowledged: Acknowledged
     tolerated: Sequence[Problem] = ()
+    split: Split | None = None
 
 
 def cache_environ() -> Mapping[str, str] | None:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
 from reconciler.cli.reports import Reports
+
+if TYPE_CHECKING:
+    from reconciler.sharding import Shard
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -115,6 +118,27 @@ since = click.option(
 def selection(function: F) -> F:
     """--registry, --only and --except."""
     return registry(only(without(function)))
+
+
+class _Shard(click.ParamType["Shard"]):
+    name = "shard"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        from reconciler.sharding import Shard
+
+        try:
+            return Shard.parse(str(value))
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+shard = click.option(
+    "--shard",
+    type=_Shard(),
+    metavar="I/N",
+    help="Be one of N processes that share this run, from 1/N to N/N: all is looked at, and this one's part "
+    "is done. `reconciler merge` joins what they write.",
+)
 
 
 def common(function: F) -> F:

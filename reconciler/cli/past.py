@@ -93,6 +93,8 @@ def _unended(folder: Folder, planned: Planned) -> tuple[list[str], tuple[str, ..
     # A saved plan tells what was so when it was made.
     now = planned_anew(planned, planned.observed)
     for run in runs:
+        if _is_beside(run, planned.plan):
+            continue
         by = run.begin.actor
         if run.standing == "under way":
             who = f"pid {by.pid} on {by.host} since {run.begin.at}, by {by.name}"
@@ -109,6 +111,15 @@ def _unended(folder: Folder, planned: Planned) -> tuple[list[str], tuple[str, ..
         if left.is_whole:
             settles.append(run.id)
     return notes, tuple(settles)
+
+
+def _is_beside(run: Run, plan: Plan) -> bool:
+    """Whether it is another shard of the run that ``plan`` is a shard of, as far as can be told: what it does
+    is no news."""
+    if plan.shard is None or run.begin.shard is None or run.standing == "broken off":
+        return False
+    number, _, count = run.begin.shard.partition("/")
+    return count == str(plan.shard.count) and number != str(plan.shard.number)
 
 
 def _concerns(run: Run, ours: Collection[tuple[str, str]]) -> bool:

@@ -17,6 +17,7 @@ from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
 from reconciler.cli.reports import Reports
 from reconciler.cli.run import Asked, read_and_plan
+from reconciler.cli.sharded import own_part, split_for
 from reconciler.costs.quantities import BY_NAME, FLAG
 from reconciler.errors import ExitCode, UsageError
 from reconciler.outcome import plan_exit_code
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from reconciler.costs.count import Costs
     from reconciler.costs.usage import UsageFile
     from reconciler.report.findings import Finding
+    from reconciler.sharding import Shard
 
 _EPILOG = f"""\b
 Columns of a file of usage:
@@ -64,6 +66,7 @@ class _Command(click.Command):
 @options.selection
 @options.since
 @options.resend
+@options.shard
 @click.option(
     "--usages", is_flag=True, help="Also tell who uses the models that do not change, where that is known."
 )
@@ -97,6 +100,7 @@ def command(
     without: tuple[str, ...],
     since: str | None,
     resend: tuple[str, ...],
+    shard: Shard | None,
     usages: bool,
     usage_path: Path | None,
     usage_columns: tuple[str, ...],
@@ -115,7 +119,8 @@ def command(
     usage = _usage(project, usage_path, columns) if usage_path is not None else None
     import asyncio
 
-    planned = read_and_plan(project, asked, run=asyncio.run)
+    project = split_for(project, asked, None, shard)
+    planned = own_part(read_and_plan(project, asked, run=asyncio.run), None)
     plan = with_past(planned).planned.plan
     code = plan_exit_code(plan, changes_count=exit_code)
     with stage("report"):
@@ -130,7 +135,7 @@ def command(
             from reconciler.report.markdown import COMMENT, plan_markdown
 
             artefact = None if out is None else out.name
-            command = asked.command(config_path)
+            command = asked.command(config_path, shard=shard)
             write(plan_markdown(plan, costs, limit=COMMENT, artefact=artefact, command=command))
         else:
             write(_text(plan, costs, verbose=verbose > 0))

@@ -24,6 +24,7 @@ from reconciler.stages import stage
 
 if TYPE_CHECKING:
     from reconciler.narrow import Narrow
+    from reconciler.sharding import Shard
     from reconciler.since import Changed
 
 T = TypeVar("T")
@@ -43,12 +44,16 @@ class NotReady(RegistryError):
 
 @dataclass(frozen=True, slots=True)
 class Planned:
-    """A plan, and what it was made from. ``reached`` and ``observed`` are by registry name."""
+    """A plan, and what it was made from. ``reached`` and ``observed`` are by registry name.
+
+    ``whole`` is what the plan is a part of, where this process is one of several.
+    """
 
     project: Project
     reached: Mapping[str, Reached]
     observed: Mapping[str, Observation | RegistryError]
     plan: Plan
+    whole: Plan | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,9 +67,16 @@ class Asked:
     all_usages: bool = False
     since: str | None = None
 
-    def command(self, config_path: Path, name: str = "plan", *, applied: str | None = None) -> str:
+    def command(
+        self,
+        config_path: Path,
+        name: str = "plan",
+        *,
+        applied: str | None = None,
+        shard: Shard | None = None,
+    ) -> str:
         """The command line that plans the same, or that the command called ``name`` makes of it; ``applied``
-        is the revision that `drift` was told was applied last."""
+        is the revision that `drift` was told was applied last, ``shard`` the part that it was asked for."""
         since = applied or self.since
         config = shown_path(config_path)
         options = [
@@ -75,6 +87,7 @@ class Asked:
             *(word for path in self.resend for word in ("--resend", path)),
             *(["--usages"] if self.all_usages else []),
             *(["--since", since] if since else []),
+            *(["--shard", str(shard)] if shard else []),
         ]
         return shlex.join(["reconciler", name, *options])
 
@@ -117,7 +130,10 @@ def read_and_plan(
     # Before any registry is asked: a name that git does not have is found at once.
     changed = None if asked.since is None else changed_in(project, asked.since, asked.selection)
     selection = asked.selection if changed is None else replace(asked.selection, keys=changed.keys)
-    reached = connections(project, choose_registries(project, asked.registries, selection))
+    names = choose_registries(project, asked.registries, selection)
+    if project.split is not None and project.split.is_idle:
+        names = []
+    reached = connections(project, names)
     few = _few(project, reached, selection, asked.resend)
     observed, told = completed(run, _read(project, reached, few))
     plan = make_plan(
@@ -159,7 +175,7 @@ def selection_of(plan: Plan) -> Selection:
 
 def planned_anew(planned: Planned, observed: Mapping[str, Observation | RegistryError]) -> Plan:
     """What a plan of the same scope would be, were it made on ``observed``."""
-    return _plan_of(planned.project, observed, selection_of(planned.plan))
+    return _plan_of(planned.project, observed, selection_of(planned.whole or planned.plan))
 
 
 def same_again(
@@ -223,7 +239,8 @@ def connections(project: Project, registries: Sequence[str]) -> dict[str, Reache
 
     def one(name: str) -> Reached:
         try:
-            return connect(project.config, name, os.environ)
+            share = project.split.limits.get(name) if project.split is not None else None
+            return connect(project.config, name, os.environ, share=share)
         except (SecretError, StorageError) as error:
             return NotReady(name, error)
 

@@ -43,11 +43,15 @@ _GUARDS: Final = frozenset(get_args(GuardName))
 
 def read_for(project: Project, plan: Plan, *, run: Run) -> Planned:
     """Reads the registries of a plan that was made before, as far as they could be read then; it is held to
-    the guards of this checkout. A registry that cannot be read now has its failure beside its actions.
+    the guards of this checkout. A registry that cannot be read now has its failure beside its actions. One of
+    several that share the plan reads the registries that it writes to.
 
     Raises PlanFileError where one of them is somebody else's than the plan says.
     """
-    parts = [part for part in plan.registries if part.failure is None]
+    split = project.split
+    parts = [
+        part for part in plan.registries if part.failure is None and (split is None or split.has(part.name))
+    ]
     reached = connections(project, [part.name for part in parts])
     observed = completed(run, observe(project, reached))
     for part in parts:
@@ -75,7 +79,8 @@ async def delta_now(planned: Planned) -> Delta:
     """
     project, plan = planned.project, planned.plan
     observed = await observe(project, connections(project, [part.name for part in plan.registries]))
-    return delta(plan, same_again(project, selection_of(plan), plan.scope.resend, observed))
+    now = same_again(project, selection_of(planned.whole or plan), plan.scope.resend, observed)
+    return delta(plan, now if project.split is None else project.split.own(now))
 
 
 def _as_of_now(project: Project, plan: Plan, observed: Observed) -> Plan:

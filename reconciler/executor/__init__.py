@@ -43,6 +43,7 @@ async def execute(
     skip_stale: bool = False,
     on_result: Callable[[ActionResult], None] = lambda _: None,
     record: Record | None = None,
+    whole: Plan | None = None,
 ) -> Executed:
     """Does what ``plan`` says, against ``targets`` by registry name.
 
@@ -50,14 +51,16 @@ async def execute(
     The actions of a registry with a failure are skipped; it needs no target, and stops no other registry.
     Nothing is sent before ``record`` holds that it is about to be. Where that fails, calls in flight are
     finished, and nothing else begins.
+    ``whole`` is what ``plan`` is a part of: others do the rest of it at the same time.
 
     Raises SecretError before anything is written.
     """
     stop, record = stop or Stop(), record or Unrecorded()
     held = plan.held
     failures = {part.name: part.failure for part in plan.registries if part.failure is not None}
+    beside = {part.name: part.actions for part in (whole or plan).registries}
     runs = [
-        RegistryRun(part, targets[part.name], stop, on_result, secrets, record)
+        RegistryRun(part, targets[part.name], stop, on_result, secrets, record, beside[part.name])
         for part in plan.registries
         if part.name not in held
         and part.name not in failures

@@ -136,6 +136,8 @@ class RegistryRun:
     on_result: Callable[[ActionResult], None]
     store: SecretStore
     record: Record = field(default_factory=Unrecorded)
+    every: Sequence[Action] = ()
+    """All that happens here at the same time, where that is more than ``part``."""
     actions: list[Action] = field(init=False)
     live: Live = field(init=False)
     results: dict[Key, ActionResult] = field(default_factory=dict)
@@ -150,8 +152,11 @@ class RegistryRun:
 
     def __post_init__(self) -> None:
         self.actions = in_order([action for action in self.part.actions if action.requests])
-        self.own = {(action.resource, action.id) for action in self.part.actions if action.id is not None}
-        for action in self.actions:
+        every = self.every or self.part.actions
+        self.own = {(action.resource, action.id) for action in every if action.id is not None}
+        for action in every:
+            if not action.requests:
+                continue
             table = self.table(action)
             key = natural_key(table, shows(table, create_edits(table, action)).get)
             if action.id is None and key is not None:

@@ -43,7 +43,8 @@ class Written:
 @dataclass(frozen=True, slots=True)
 class Begin:
     """The first line. ``plan`` is the digest of what is applied; ``commit`` is null where it is not known;
-    ``whole``: no manifest of its registries was left out."""
+    ``whole``: no manifest of its registries was left out. ``shard`` is which of several that share a run it
+    is, as 3/8."""
 
     run: str
     actor: Actor
@@ -52,6 +53,7 @@ class Begin:
     commit: str | None = None
     dirty: bool | None = None
     whole: bool = False
+    shard: str | None = None
     at: str = ""
     command: str = "apply"
     tool: str = __version__

@@ -18,6 +18,7 @@ if TYPE_CHECKING:  # a command writes one of these, and has loaded that one
     from reconciler.costs.count import Costs
     from reconciler.declared import Diff
     from reconciler.delta import Delta
+    from reconciler.merging import Joined
     from reconciler.outcome import Outcome, Proof
     from reconciler.plan import Plan
     from reconciler.report.registries import RegistryState
@@ -75,9 +76,9 @@ def apply_document(
     """What apply ends with: the plan that it executed, what became of it, and what one more read showed.
 
     ``delta``: what a new plan says of this one, where something moved. ``run`` is the id of the record of
-    it in the journal, where there is one.
+    it in the journal, where there is one. That of a shard is sealed, to be joined with the others.
     """
-    return {
+    document = {
         "apiVersion": API_VERSION,
         "kind": "Outcome",
         "exit_code": int(code),
@@ -87,6 +88,23 @@ def apply_document(
         "proof": [dataclasses.asdict(proof) for proof in proofs],
         "delta": None if delta is None else dataclasses.asdict(delta),
     }
+    if plan.shard is None:
+        return document
+    from reconciler.planfile import sealed  # noqa: PLC0415 - to validate needs no plan
+
+    return sealed(document)
+
+
+def merged_document(joined: Joined) -> dict[str, Any]:
+    """The shards of a run as one: a plan document, or an outcome that tells of each shard besides."""
+    if joined.outcome is None:
+        return plan_document(joined.plan, joined.code)
+    shards = [
+        {"shard": str(part.shard), "file": part.file, "run": part.run, "exit_code": int(part.code)}
+        for part in joined.parts
+    ]
+    document = apply_document(joined.plan, joined.outcome, joined.code, proofs=joined.proofs)
+    return document | {"shards": shards}
 
 
 def error_document(error: ReconcilerError, code: ExitCode, source: SourceLine) -> dict[str, Any]:

@@ -37,7 +37,8 @@ def history_text(runs: Sequence[Run], unreadable: Sequence[JournalError], *, pai
 def _line(run: Run, paint: Paint) -> str:
     begin = run.begin
     parts = [paint(run.id, "bold"), begin.at, safe(begin.actor.name), _commit(run, short=True)]
-    parts += [f"plan {begin.plan[:_SHORT]}", f"{_counts(run)}, {_ended(run)}"]
+    parts += [f"plan {begin.plan[:_SHORT]}", *([f"shard {safe(begin.shard)}"] if begin.shard else [])]
+    parts.append(f"{_counts(run)}, {_ended(run)}")
     return "  ".join(parts)
 
 
@@ -75,7 +76,7 @@ def _head(run: Run, paint: Paint) -> Iterator[str]:
     yield f"  at        {begin.at}, reconciler {safe(begin.tool)}"
     yield f"  by        {safe(who)}{f', {safe(begin.actor.url)}' if begin.actor.url else ''}"
     yield f"  commit    {_commit(run, short=False)}"
-    yield f"  plan      {safe(begin.plan)}"
+    yield f"  plan      {safe(begin.plan)}{f', shard {safe(begin.shard)}' if begin.shard else ''}"
     for written in begin.registries:
         yield f"  registry  {safe(written.name)} ({safe(written.kind)}, {safe(written.target)})"
     yield f"  ended     {run.end.at + ', ' if run.end else ''}{_ended(run)}; {_counts(run)}"

@@ -31,6 +31,7 @@ from reconciler.report.text import (
     NAMES_SHOWN,
     alike_results,
     creates,
+    digest_shown,
     is_bad,
     known_as,
     left_alone,
@@ -38,6 +39,7 @@ from reconciler.report.text import (
     names_text,
     not_held,
     outcome_totals,
+    shard_text,
     totals,
     unverified,
     what_is_left,
@@ -113,7 +115,7 @@ def outcome_markdown(
     first += [*plan_facts(plan), *(f"- note: {prose(note)}" for note in plan.notes)]
     results = {(result.registry, result.key): result for result in outcome.results}
     told = {} if delta is None else {"What moved since the plan was made": delta_text(delta)}
-    proof, *rest = proof_text(proofs).split("\n")
+    proof, *rest = proof_text(proofs, shard=plan.shard is not None).split("\n")
     first += [f"**{prose(proof.removesuffix(':'), _SHORT)}**\n"] if proof else []
     told |= {"What a new plan has": "\n".join([proof, *rest])} if rest else {}
     return _document(plan, first, results, told, limit=limit, artefact=artefact, command=command)
@@ -169,12 +171,14 @@ def plan_facts(plan: Plan) -> Iterator[str]:
     """The head's list. What a proof found belongs here too."""
     yield from _not_read(plan)
     yield from _held(plan)
+    if plan.shard is not None:
+        yield f"- {prose(shard_text(plan.shard), _SHORT)}"
     risks = Counter(risk_of(action).level for action in plan.actions("create", "update", "refused"))
     if not risks:
         return
     yield f"- **Risk**: {', '.join(f'{risks[level]} {level.word}' for level in sorted(risks))}"
     yield from _reaches(plan)
-    yield f"- Plan digest: {code(plan.digest)}"
+    yield f"- Plan digest: {code(digest_shown(plan))}"
     if plan.made is not None:
         yield f"- {prose(made_text(plan))}"
 

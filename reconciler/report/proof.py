@@ -13,18 +13,21 @@ from reconciler.report.text import NAMES_SHOWN, failure_lines
 _FIELDS_SHOWN = 4
 
 
-def proof_text(proofs: Sequence[Proof], *, paint: Paint = plain) -> str:
-    """The last lines of an apply that wrote something; empty where there is nothing to say."""
+def proof_text(proofs: Sequence[Proof], *, shard: bool = False, paint: Paint = plain) -> str:
+    """The last lines of an apply that wrote something; empty where there is nothing to say.
+
+    Of a ``shard`` they are about its part.
+    """
     if all(proof.read in ("before", "left-out") for proof in proofs):
         return ""
     known = [proof for proof in proofs if proof.is_known]
     unknown = [line for proof in proofs if not proof.is_known for line in _unknown(proof, paint)]
     left = [line for proof in known for line in _left(proof)]
     if known and not left:
-        whose = ""
+        whose = "Of this shard's part, " if shard else ""
         if any(proof.selected for proof in known):
-            whose = "Of what was selected, "
-        elif unknown:
+            whose = whose or "Of what was selected, "
+        elif unknown and not shard:
             whose = "Of what was looked at, "
         left = [paint(f"{whose}a new plan is empty." if whose else "A new plan is empty.", "add")]
     return "\n".join([*left, *unknown])

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol, get_args
 
 from reconciler.guards.holding import HELD_BACK
 from reconciler.outcome import ActionResult, Outcome, Status
-from reconciler.plan import Action, Change, Failure, LeftAlone, Plan, RegistryPlan, canonical
+from reconciler.plan import Action, Change, Failure, LeftAlone, Plan, RegistryPlan, ShardOf, canonical
 from reconciler.refusal import Refusal
 from reconciler.report.counting import counted
 from reconciler.report.paint import Paint, plain
@@ -31,9 +31,26 @@ def plan_text(plan: Plan, *, verbose: bool = False, paint: Paint = plain) -> str
     for refusal in plan.refusals:
         lines += _refusal(refusal, "", verbose=verbose, paint=paint)
     lines.append(paint(totals(plan), "bold"))
-    if plan.actions("create", "update", "refused"):
-        lines.append(paint(f"Plan digest: {plan.digest}", "dim"))
+    lines += [shard_text(plan.shard)] if plan.shard else []
+    if plan.actions("create", "update", "refused") or (plan.shard and plan.shard.portions):
+        lines.append(paint(f"Plan digest: {digest_shown(plan)}", "dim"))
     return "\n".join(lines)
+
+
+def digest_shown(plan: Plan) -> str:
+    """The digest that people compare: of a shard, that of the whole plan."""
+    return plan.shard.digest if plan.shard else plan.digest
+
+
+def shard_text(shard: ShardOf) -> str:
+    """Which part of the whole a shard is, in one line."""
+    if not shard.portions:
+        return f"Shard {shard}: nothing of this plan is for it."
+    have, every = (
+        sum(counts) for counts in zip(*((len(each.at), each.actions) for each in shard.portions), strict=True)
+    )
+    names = ", ".join(each.registry for each in shard.portions)
+    return f"Shard {shard}: {have} of {every} in {names}, and none of what else the plan has."
 
 
 def made_text(plan: Plan) -> str:

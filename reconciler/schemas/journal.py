@@ -24,6 +24,7 @@ _FIELDS: Final = {
         "commit": "The git commit that the plan was made from; null where that is not known.",
         "dirty": "Whether the folder held what the commit does not; null where that is not known.",
         "whole": "Whether the plan was about every manifest of these registries.",
+        "shard": "Which of several processes that share a run it was, such as 3/8; null for the only one.",
         "registries": "Every registry of the plan.",
     },
     "Actor": {

@@ -43,11 +43,25 @@ FIELDS: Final = {
         "digest": "The hash of the sorted digests of all actions: two plans with one digest do the same.",
         "notes": "Remarks about the whole run.",
         "refusals": "Why nothing of it is done; empty otherwise.",
+        "shard": "Which part of a plan it is; null for a whole plan.",
     },
     "Made": {
         "at": "The time, in UTC.",
         "commit": "The git commit of the folder; null outside of git.",
         "dirty": "Whether the folder held what no commit has; null outside of git.",
+    },
+    "ShardOf": {
+        "number": "Which shard it is; counts from 1.",
+        "count": "How many shards there are.",
+        "of": "The same for all shards of one run: the digest of what is declared, or of their plan file.",
+        "digest": "The digest of the whole plan, as this shard saw it.",
+        "registries": "The registries of the whole plan; none where nothing is for this shard.",
+        "portions": "What this plan has of each registry that it has any of.",
+    },
+    "Portion": {
+        "registry": "The registry's name.",
+        "actions": "How many actions the whole plan has there.",
+        "at": "Which of them are in this plan, counted from 0.",
     },
     "Scope": {
         "registries": "--registry",

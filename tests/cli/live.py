@@ -88,7 +88,9 @@ def _settled(key: str, value: Any) -> Any:
 
 
 @contextmanager
-def live_registry(database: Path, *, token: str | None = None, options: Options = DEFAULT) -> Iterator[Live]:
+def live_registry(
+    database: Path, *, token: str | None = None, options: Options = DEFAULT, port: int = 0
+) -> Iterator[Live]:
     live = Live()
     app = create_app(database, token=token, options=options)
 
@@ -125,7 +127,9 @@ def live_registry(database: Path, *, token: str | None = None, options: Options 
         await send({"type": "http.response.start", "status": status, "headers": head})
         await send({"type": "http.response.body", "body": data})
 
-    config = uvicorn.Config(hooked, port=0, lifespan="off", log_config=None, log_level="critical", ws="none")
+    config = uvicorn.Config(
+        hooked, port=port, lifespan="off", log_config=None, log_level="critical", ws="none"
+    )
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()

@@ -107,6 +107,21 @@ def interrupted(world: World) -> None:
     world.live.answer = answer
 
 
+def shared(prepare: Callable[[World], None], line: str = "apply --yes") -> Callable[[World], None]:
+    """The situation, of which two shards have made reports already."""
+
+    def both(world: World) -> None:
+        prepare(world)
+        for number in (1, 2):
+            result = world.cli(*line.split(), "--shard", f"{number}/2", "-o", "json")
+            (world.folder.path / f"{number}.json").write_text(result.out, encoding="utf-8")
+
+    both.__name__ = f"shared {prepare.__name__}"
+    return both
+
+
+MERGE = "merge 1.json 2.json"
+
 TABLE: list[tuple[Callable[[World], None], str, int]] = [
     (no_change, "plan", 0),
     (no_change, "plan --exit-code", 0),
@@ -123,6 +138,24 @@ TABLE: list[tuple[Callable[[World], None], str, int]] = [
     (error, "plan", 1),
     (error, "apply --yes", 1),
     (interrupted, "apply --yes", 4),
+    (changes, "plan --shard 1/1", 0),
+    (changes, "plan --shard 1/1 --exit-code", 2),
+    (refused, "plan --shard 1/1", 3),
+    (changes, "apply --yes --shard 1/1", 0),
+    (refused, "apply --yes --shard 1/1", 3),
+    (stale, "apply plan.json --yes --shard 1/1", 5),
+    (partial, "apply --yes --shard 1/1", 4),
+    (error, "apply --yes --shard 1/1", 1),
+    (interrupted, "apply --yes --shard 1/1", 4),
+    (shared(no_change), MERGE, 0),
+    (shared(changes), MERGE, 0),
+    (shared(refused), MERGE, 3),
+    (shared(stale, "apply plan.json --yes"), MERGE, 5),
+    (shared(partial), MERGE, 4),
+    (shared(error), MERGE, 1),
+    (shared(changes, "plan --exit-code"), MERGE, 2),
+    (shared(refused, "plan"), MERGE, 3),
+    (shared(error, "plan"), MERGE, 1),
 ]
 
 
