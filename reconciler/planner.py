@@ -607,6 +607,8 @@ def _referable(
 ) -> dict[str, dict[str, _Referable]]:
     """By resource, every name that is live or declared. ``chosen`` are the keys that the run is about."""
     found: dict[str, dict[str, _Referable]] = defaultdict(dict)
+    if not any(one.fields.shape.refers for one in desired):
+        return found
     for live in observed.objects:
         best, *others = live.names
         found[live.resource][best] = _Referable(best)

@@ -31,7 +31,7 @@ FOLDER: Final = "RECONCILER_CACHE_DIR"
 MOST_BYTES: Final = 512 * 1024 * 1024
 """Of all files in the folder; those that were used longest ago go first."""
 
-_LAYOUT: Final = 1
+_LAYOUT: Final = 2
 _WAIT: Final = 2
 """Seconds to wait for another process that writes."""
 
@@ -57,20 +57,20 @@ class Cache:
             return None
         return cls(folder / f"{_context(config)}.sqlite")
 
-    def read(self, wanted: Collection[bytes]) -> tuple[dict[str, str], dict[bytes, str]]:
+    def read(self, wanted: Collection[bytes]) -> tuple[dict[str, str], dict[bytes, bytes]]:
         """The texts of all forms, and the records of ``wanted`` digests that are known and whole."""
         forms: dict[str, str] = {}
-        records: dict[bytes, str] = {}
+        records: dict[bytes, bytes] = {}
         if not self.path.exists():
             return forms, records
         try:
             with closing(self._open()) as connection:
                 forms = dict(connection.execute("SELECT digest, text FROM forms"))
                 total = 0
-                for digest, seal, text in connection.execute("SELECT digest, seal, text FROM records"):
+                for digest, seal, record in connection.execute("SELECT digest, seal, record FROM records"):
                     total += 1
-                    if digest in wanted and seal == _seal(digest, text):
-                        records[digest] = text
+                    if digest in wanted and seal == _seal(digest, record):
+                        records[digest] = record
                 if total - len(records) > 2 * len(wanted) + 1000:
                     with connection:
                         gone = ((key,) for (key,) in _keys(connection) if key not in wanted)
@@ -81,18 +81,18 @@ class Cache:
             return {}, {}
         return forms, records
 
-    def add(self, forms: Mapping[str, str], records: Iterable[tuple[bytes, str]]) -> None:
+    def add(self, forms: Mapping[str, str], records: Iterable[tuple[bytes, bytes]]) -> None:
         """Keeps what was made. What another process has added meanwhile stays."""
         try:
             with closing(self._open()) as connection, connection:
                 connection.execute("CREATE TABLE IF NOT EXISTS forms (digest TEXT PRIMARY KEY, text TEXT)")
                 connection.execute(
-                    "CREATE TABLE IF NOT EXISTS records (digest BLOB PRIMARY KEY, seal BLOB, text TEXT)"
+                    "CREATE TABLE IF NOT EXISTS records (digest BLOB PRIMARY KEY, seal BLOB, record BLOB)"
                 )
                 connection.executemany("INSERT OR REPLACE INTO forms VALUES (?, ?)", forms.items())
                 connection.executemany(
                     "INSERT OR REPLACE INTO records VALUES (?, ?, ?)",
-                    ((digest, _seal(digest, text), text) for digest, text in records),
+                    ((digest, _seal(digest, record), record) for digest, record in records),
                 )
             self.path.chmod(0o600)
         except _FAULTS as error:
@@ -129,9 +129,9 @@ def _keys(connection: sqlite3.Connection) -> Iterator[tuple[bytes]]:
     yield from connection.execute("SELECT digest FROM records").fetchall()
 
 
-def _seal(digest: bytes, text: str) -> bytes:
+def _seal(digest: bytes, record: bytes) -> bytes:
     """Tells a record that is whole from one with a flipped byte, which might be in a price."""
-    return hashlib.blake2b(digest + text.encode(), digest_size=8).digest()
+    return hashlib.blake2b(digest + record, digest_size=8).digest()
 
 
 def _folder(environ: Mapping[str, str]) -> Path | None:

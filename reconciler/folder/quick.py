@@ -49,9 +49,9 @@ class _Reading:
         texts, known = cache.read(frozenset(digests))
         self.forms.add(texts)
         for index, digest in enumerate(digests):
-            text = known.pop(digest, None)
-            if text is not None:
-                self._take(index, text)
+            record = known.pop(digest, None)
+            if record is not None:
+                self._take(index, record)
 
     def make(self, missing: Sequence[int]) -> None:
         """Reads the files at the indexes ``missing``, and keeps what comes of it."""
@@ -61,9 +61,9 @@ class _Reading:
         count = min(processes(), sum(len(file.data) for file in new) // _WORTH_A_FORK, len(new))
         if count > 1:
             for batch in records(self.config, new, self.forms, self.cache, count=count):
-                for number, text in batch:
-                    if text is not None:
-                        self._take(missing[number], text)
+                for number, record in batch:
+                    if record is not None:
+                        self._take(missing[number], record)
         else:
             self._make_here(missing)
         if self.cache is not None:
@@ -72,14 +72,14 @@ class _Reading:
     def _make_here(self, missing: Sequence[int]) -> None:
         kept = []
         for index in missing:
-            text = record_of(self.config, self.files[index], self.forms)
-            if text is not None:
-                self._take(index, text)
-                kept.append((digest_of(self.files[index]), text))
+            record = record_of(self.config, self.files[index], self.forms)
+            if record is not None:
+                self._take(index, record)
+                kept.append((digest_of(self.files[index]), record))
         if self.cache is not None:
             self.cache.add(self.forms.texts, kept)
 
-    def _take(self, index: int, text: str) -> None:
+    def _take(self, index: int, record: bytes) -> None:
         """A record that is of another version, or of none, is passed over: its file is read."""
-        with suppress(StaleRecordError, ValueError, TypeError, KeyError):
-            self.ready[index] = list(restored(text, self.files[index], self.forms))
+        with suppress(StaleRecordError, ValueError, TypeError, KeyError, EOFError):
+            self.ready[index] = list(restored(record, self.files[index], self.forms))

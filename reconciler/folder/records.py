@@ -1,4 +1,4 @@
-"""A valid manifest and what it asks of its registries, as text: for another process, and for the next run.
+"""A valid manifest and what it asks of its registries, as bytes: for another process and for the next run.
 
 A record holds normal forms and where the name is written, not the tree: what needs the tree reads the file's
 bytes anew. It has no mistakes and no refusals in it: a file with one of them is never recorded, so that
@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import marshal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
@@ -23,12 +24,14 @@ from reconciler.manifests.load import Manifest, read_documents
 from reconciler.manifests.yamltree import Document, parse
 from reconciler.money import Price, Unit
 from reconciler.registries import KINDS
-from reconciler.registries.codecs import Json, Value
-from reconciler.registries.rows import Path
+from reconciler.registries.codecs import Choice, Flag, Id, Json, Money, Text, Value, Whole, Word
+from reconciler.registries.rows import Field, Path
 from reconciler.registries.shapes import Fields, Shape, shape_of
 from reconciler.secrets import SecretRef
 
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
+_KNOWN: Final = frozenset({Choice, Flag, Id, Money, Text, Whole, Word})
+"""Codecs whose normal forms are prices, or else texts, whole numbers, true and false."""
 
 
 class StaleRecordError(Exception):
@@ -45,11 +48,15 @@ class Form:
     overridden: frozenset[Path]
     units: Mapping[Path, Unit]
     hints: tuple[str, ...]
+    money: tuple[tuple[int, Money, dict[str, Price]], ...]
+    """Where prices stand, and those that were met there, by their amounts."""
+    odd: tuple[int, ...]
+    """Where values stand that are not written as they are."""
 
     @classmethod
     def read(cls, text: str) -> Form:
         """Raises StaleRecordError where the tables have no such fields."""
-        kind, variant, paths, unheld, overridden, units, hints = json.loads(text)
+        kind, variant, paths, unheld, overridden, units, hints = json.loads(text, parse_float=Decimal)
         table = KINDS[kind].tables.get(variant) if kind in KINDS else None
         if table is None:
             raise StaleRecordError
@@ -64,7 +71,37 @@ class Form:
             frozenset(map(tuple, overridden)),
             {tuple(path): Unit(dimension, count) for path, dimension, count in units},
             tuple(hints),
+            tuple(_money_of(found.values())),
+            tuple(index for index, item in enumerate(found.values()) if type(item.row.codec) not in _KNOWN),
         )
+
+    def given(self, values: Sequence[Any]) -> tuple[Value, ...]:
+        """The normal forms that were written as ``values``."""
+        given = list(values)
+        for index, codec, met in self.money:
+            amount = given[index]
+            if type(amount) is str:
+                price = met.get(amount)
+                if price is None:
+                    price = Price(Decimal(amount), codec.currency, codec.unit)
+                    if len(met) < _MOST_PRICES:
+                        met[amount] = price
+                given[index] = price
+            elif amount is not None:
+                given[index] = _read(amount)
+        for index in self.odd:
+            if type(given[index]) is tuple:
+                given[index] = _read(given[index])
+        return tuple(given)
+
+
+def _money_of(items: Iterable[Field]) -> Iterator[tuple[int, Money, dict[str, Price]]]:
+    for index, item in enumerate(items):
+        if type(item.row.codec) is Money:
+            yield index, item.row.codec, {}
+
+
+_MOST_PRICES: Final = 8192
 
 
 class Forms:
@@ -115,7 +152,7 @@ def _digest(text: str) -> str:
     return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
 
 
-def record_of(config: LoadedConfig, file: File, forms: Forms) -> str | None:
+def record_of(config: LoadedConfig, file: File, forms: Forms) -> bytes | None:
     """All manifests of a file as a record; None where one of them has a mistake or is refused."""
     documents, problems = parse(file.data, file.name)
     if problems:
@@ -128,9 +165,9 @@ def record_of(config: LoadedConfig, file: File, forms: Forms) -> str | None:
         desired, problems = desire_each(config, manifest)
         if problems or any(one.refusals or one.table is None for one in desired):
             return None
-        asked = [[one.registry, forms.name(one), list(map(_written, one.fields.given))] for one in desired]
+        asked = [(one.registry, forms.name(one), _values(one.fields)) for one in desired]
         entries.append(
-            [
+            (
                 manifest.resource,
                 manifest.name,
                 dict(manifest.labels),
@@ -139,37 +176,56 @@ def record_of(config: LoadedConfig, file: File, forms: Forms) -> str | None:
                 manifest.named_at.column,
                 manifest.document.index,
                 asked,
-            ]
+            )
         )
-    return json.dumps(entries, separators=(",", ":"))
+    return marshal.dumps(entries)
 
 
-def _written(value: Value) -> Any:
-    if type(value) in _PLAIN:
-        return value
+def _values(fields: Fields) -> list[Any]:
+    written: list[Any] = []
+    for item, value in zip(fields.shape.items, fields.given, strict=True):
+        codec = item.row.codec
+        if type(value) in _PLAIN:
+            written.append(value)
+        elif type(value) is Price and type(codec) is Money and _follows(value, codec):
+            written.append(str(value.amount))
+        else:
+            written.append(_written(value))
+    return written
+
+
+def _follows(price: Price, codec: Money) -> bool:
+    """Whether currency and unit of a price are those of its field."""
+    return price.currency == codec.currency and price.unit == codec.unit
+
+
+def _written(value: Value) -> tuple[str, Any]:
+    """A value that is no text, whole number, true, false or null, as its mark and such."""
     match value:
         case Price():
-            unit = value.unit
-            return ["p", f"{value.amount} {value.currency} {unit.count} {unit.dimension}"]
+            return ("p", (str(value.amount), value.currency, value.unit.count, value.unit.dimension))
         case Decimal():
-            return ["d", str(value)]
+            return ("d", str(value))
         case tuple():
-            return ["t", [_written(item) for item in value]]
+            return ("t", [item if type(item) in _PLAIN else _written(item) for item in value])
         case Json():
-            return ["j", value.text]
+            return ("j", value.text)
         case SecretRef():
-            return ["s", value.name]
+            return ("s", value.name)
     raise InternalError(f"a normal form of the type {type(value).__name__} cannot be recorded")
 
 
 def _read(value: Any) -> Value:
-    """What `_written` made a list of, but for prices."""
+    """What `_written` made a pair of."""
     mark, content = value
     match mark:
+        case "p":
+            amount, currency, count, dimension = content
+            return Price(Decimal(amount), currency, Unit(dimension, count))
         case "d":
             return Decimal(content)
         case "t":
-            return tuple(_read(item) if type(item) is list else item for item in content)
+            return tuple(_read(item) if type(item) is tuple else item for item in content)
         case "j":
             return Json(content)
         case "s":
@@ -177,41 +233,20 @@ def _read(value: Any) -> Value:
     raise StaleRecordError
 
 
-@lru_cache(maxsize=65_536)
-def _price(text: str) -> Price:
-    amount, currency, count, dimension = text.split(" ")
-    return Price(Decimal(amount), currency, _unit(dimension, int(count)))
-
-
-@lru_cache(maxsize=256)
-def _unit(dimension: str, count: int) -> Unit:
-    return Unit(dimension, count)
-
-
-def restored(text: str, file: File, forms: Forms) -> Iterator[tuple[Manifest, list[Desired]]]:
+def restored(record: bytes, file: File, forms: Forms) -> Iterator[tuple[Manifest, list[Desired]]]:
     """The manifests of a record of ``file``, and what they ask. Raises StaleRecordError."""
-    for resource, name, labels, registries, line, column, index, asked in json.loads(text):
+    for resource, name, labels, registries, line, column, index, asked in marshal.loads(record):  # noqa: S302 - ours, and whole: it has our seal
         place = Place(file.name, line, column)
         manifest = Manifest(resource, name, labels, tuple(registries), place, _Later(file, index))
         desired = []
         for registry, digest, values in asked:
             form = forms.get(digest)
-            given = tuple(
-                [
-                    value
-                    if type(value) is not list
-                    else _price(value[1])
-                    if value[0] == "p"
-                    else _read(value)
-                    for value in values
-                ]
-            )
             desired.append(
                 Desired(
                     registry,
                     manifest,
                     form.shape.table,
-                    Fields(form.shape, given),
+                    Fields(form.shape, form.given(values)),
                     form.unheld,
                     (),
                     form.overridden,

@@ -29,7 +29,7 @@ _HEAD: Final = 8
 _MOST: Final = 8
 """Processes: more share too little work."""
 
-Results = list[tuple[int, str | None]]
+Results = list[tuple[int, bytes | None]]
 """Records by the index of their file."""
 
 
@@ -84,14 +84,14 @@ def _work(
     """What one process does: records of its share of the files, sent as they come, kept at the end."""
     forms = Forms()
     told: set[str] = set()
-    kept: list[tuple[bytes, str]] = []
+    kept: list[tuple[bytes, bytes]] = []
     for first in range(0, len(share), _CHUNK):
         batch: Results = []
         for index in share[first : first + _CHUNK]:
-            text = record_of(config, files[index], forms)
-            batch.append((index, text))
-            if text is not None and cache is not None:
-                kept.append((digest_of(files[index]), text))
+            record = record_of(config, files[index], forms)
+            batch.append((index, record))
+            if record is not None and cache is not None:
+                kept.append((digest_of(files[index]), record))
         new = {digest: text for digest, text in forms.texts.items() if digest not in told}
         told.update(new)
         send((new, batch))

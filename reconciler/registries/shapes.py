@@ -202,37 +202,41 @@ class Shape:
         top: dict[str, tuple[Field, ...]] = {}
         inside: dict[str, dict[str, tuple[Field, ...]]] = {}
         deeper: list[tuple[Path, tuple[Field, ...]]] = []
-        for path, known in self.table.shown.items() if self.table is not None else ():
+        shown = {} if self.table is None else self.table.shown
+        for path, known in shown.items():
             items = tuple(
                 item
                 for item in known
                 if item.row.echo is Echo.ECHOED and item.points[0].path not in self.points
             )
+            if not items:
+                continue
             if len(path) == 1:
-                top[path[0]] = items  # also where there are none: then nothing inside counts
-            elif items and len(path) == 2:
-                inside.setdefault(path[0], {})[path[1]] = items
-            elif items:
+                top[path[0]] = items
+            elif len(path) > 2:
                 deeper.append((path, items))
+            elif path[:1] not in shown:  # what is read whole has no fields inside
+                inside.setdefault(path[0], {})[path[1]] = items
         return top, inside, tuple(deeper)
 
-    def undeclared(self, raw: Mapping[str, Any]) -> Iterator[Field]:
+    def undeclared(self, raw: Mapping[str, Any]) -> Sequence[Field]:
         """The fields that read back, that a live object has a key for and that are not declared, each once.
 
-        Goes by the keys that are there: most objects have few of the many that there are rows for.
+        In the order of the live keys, after those at the top. Of the many fields, most objects have few.
         """
         top, inside, deeper = self._undeclared
-        for key, value in raw.items():
-            if key in top:
-                yield from top[key]
-                continue
-            names = inside.get(key)
-            if names is not None and isinstance(value, Mapping) and not names.keys().isdisjoint(value):
-                for name in value:
-                    yield from names.get(name, ())
+        found: list[Field] = []
+        for key in _both(raw, top):
+            found += top[key]
+        for name, fields in inside.items():
+            value = raw.get(name)
+            if isinstance(value, dict):
+                for key in _both(value, fields):
+                    found += fields[key]
         for path, items in deeper:
             if dig(raw, path) is not ABSENT:
-                yield from items
+                found += items
+        return found
 
     @cached_property
     def undeclared_prices(self) -> tuple[Field, ...]:
@@ -246,6 +250,12 @@ class Shape:
             if item is not None:
                 found.append(item)
         return tuple(found)
+
+
+def _both(node: Mapping[str, Any], fields: Mapping[str, Any]) -> Sequence[str]:
+    """The keys of ``node`` that ``fields`` has, in order."""
+    both = fields.keys() & node.keys()
+    return [key for key in node if key in both] if len(both) > 1 else tuple(both)
 
 
 def shape_of(table: Table, items: Mapping[Path, Field]) -> Shape:

@@ -408,7 +408,8 @@ def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozen
 
     The second part are the wire paths of what stood there and is named like one.
     """
-    raw = {key: value for key, value in document.items() if key != "api_key"}
+    raw = dict(document)
+    raw.pop("api_key", None)
     hidden: set[Path] = {("api_key",)} if document.get("api_key") else set()
     configuration = raw.get("configuration")
     if isinstance(configuration, Mapping):
