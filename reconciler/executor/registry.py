@@ -139,6 +139,7 @@ class RegistryRun:
     finished: dict[str, asyncio.Event] = field(default_factory=dict)
     in_flight: dict[str, Action] = field(default_factory=dict)
     own: set[Ref] = field(init=False)
+    unchanged: set[str] = field(init=False)
     own_keys: dict[tuple[str, ...], str] = field(default_factory=dict)
     resolved: dict[SecretRef, Secret] = field(default_factory=dict)
     """Every secret of this registry's requests: an answer may show one that another request has sent."""
@@ -147,6 +148,7 @@ class RegistryRun:
     def __post_init__(self) -> None:
         self.actions = in_order([action for action in self.part.actions if action.requests])
         self.own = {(action.resource, action.id) for action in self.part.actions if action.id is not None}
+        self.unchanged = {action.key for action in self.part.actions if action.operation == "none"}
         for action in self.actions:
             table = self.table(action)
             key = natural_key(table, shows(table, create_edits(table, action)).get)
@@ -367,12 +369,11 @@ class RegistryRun:
 
     async def _blocked_by(self, action: Action) -> str | None:
         """The first action that had to come before this one and does not stand as declared."""
-        unchanged = {known.key for known in self.part.actions if known.operation == "none"}
         for key in action.after:
             if key in self.finished:
                 await self.finished[key].wait()
             result = self.results.get((action.registry, key))
-            if key not in unchanged and (result is None or result.status != "done"):
+            if key not in self.unchanged and (result is None or result.status != "done"):
                 return key
         return None
 

@@ -57,8 +57,14 @@ class FixedToken:
         return False
 
 
+def authorise(request: httpx.Request, token: Secret | None) -> None:
+    """Puts the token on a request, at the last moment, so that no value of ours holds its text."""
+    if token is not None:
+        request.headers["Authorization"] = f"Bearer {token.reveal()}"
+
+
 class BearerAuth(httpx.Auth):
-    """Puts the token on a request at the last moment, so that no value of ours holds its text.
+    """Puts the token on the requests of an httpx client.
 
     An explicit auth also keeps httpx from taking credentials out of an address or a netrc file.
     """
@@ -67,6 +73,5 @@ class BearerAuth(httpx.Auth):
         self._token = token
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        if self._token is not None:
-            request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+        authorise(request, self._token)
         yield request

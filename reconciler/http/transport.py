@@ -22,10 +22,10 @@ from tenacity import (
 
 from reconciler.errors import RateLimited, RegistryError
 from reconciler.http.answer import Answer, Reply, receive
-from reconciler.http.clients import Clients
+from reconciler.http.clients import Client, Clients
 from reconciler.http.judge import SEND_FAILURES, Call, Failed, Judge, Verdict
 from reconciler.http.pace import Clock, Pace
-from reconciler.http.tokens import BearerAuth, FixedToken, TokenSource
+from reconciler.http.tokens import FixedToken, TokenSource
 from reconciler.http.urls import BaseUrl, with_query
 from reconciler.secrets import Secret
 
@@ -192,7 +192,7 @@ class ReadTransport:
             self._pace.pause(verdict.wait)
         return verdict
 
-    async def _ask(self, client: httpx.AsyncClient, call: Call, token: Secret | None) -> tuple[Call, Answer]:
+    async def _ask(self, client: Client, call: Call, token: Secret | None) -> tuple[Call, Answer]:
         """Sends ``call`` with ``token``, and once more with a new one if that one is refused.
 
         A 401 was not processed, so a write may follow it too. The call that is given back carries what
@@ -204,17 +204,18 @@ class ReadTransport:
             answer = await self._exchange(client, call, token)
         return (call if token is None else replace(call, secrets=(token, *call.secrets))), answer
 
-    async def _exchange(self, client: httpx.AsyncClient, call: Call, token: Secret | None) -> Answer:
+    async def _exchange(self, client: Client, call: Call, token: Secret | None) -> Answer:
         """Sends ``call`` once. Raises one of SEND_FAILURES where no answer came."""
         # Only now: a permit that waited for a client would be used up late, on top of others.
         await self._pace.start()
         if self._clock.monotonic() > call.good_until:
             raise _TooOld
         deadline = asyncio.get_running_loop().time() + self._settings.timeout
-        headers = None if call.body is None else {"Content-Type": call.content_type}
-        request = client.build_request(call.method, call.address, content=call.body, headers=headers)
+        headers = {} if call.body is None else {"Content-Type": call.content_type}
         async with asyncio.timeout_at(deadline):
-            response = await client.send(request, auth=BearerAuth(token), stream=True)
+            response = await client.send(
+                call.method, call.address, body=call.body, headers=headers, token=token
+            )
         try:
             return await receive(response, limit=self._settings.max_answer_bytes, deadline=deadline)
         finally:
