@@ -9,7 +9,7 @@ from functools import partial
 
 from reconciler.desired import Desired
 from reconciler.manifests.problems import dotted
-from reconciler.plan import Refusal
+from reconciler.plan import PlannedEdit, Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation
 from reconciler.registries.rows import Declared, Edit, Path, Table, dig
@@ -33,7 +33,7 @@ class Near:
             if values is not None and variant in ("", live.variant) and resource == live.resource:
                 self._ids[resource, variant, paths, values].add(live.id)
 
-    def of(self, table: Table, edits: Iterable[Edit]) -> frozenset[Nearness]:
+    def of(self, table: Table, edits: Iterable[Edit | PlannedEdit]) -> frozenset[Nearness]:
         """What a create that sends ``edits`` is like."""
         sent = shows(table, edits)
         found: set[Nearness] = set()
@@ -45,7 +45,7 @@ class Near:
         return frozenset(found)
 
 
-def shows(table: Table, edits: Iterable[Edit]) -> dict[Path, object]:
+def shows(table: Table, edits: Iterable[Edit | PlannedEdit]) -> dict[Path, object]:
     """What an object shows after a create with ``edits``, by the wire paths at which it does."""
     return {table.shown_at(edit.path): edit.value for edit in edits}
 

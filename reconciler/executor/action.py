@@ -24,7 +24,7 @@ from reconciler.fingerprints import fingerprint
 from reconciler.manifests.concealing import holds_one
 from reconciler.matching import shows
 from reconciler.outcome import ActionResult, Status, result_of
-from reconciler.plan import Action, PlannedRequest
+from reconciler.plan import Action, PlannedEdit, PlannedRequest
 from reconciler.planner import failure_of
 from reconciler.registries.codecs import json_of
 from reconciler.registries.interface import Answer, LiveObject, OutgoingRequest, Ref
@@ -38,10 +38,10 @@ def gone(identity: str | None) -> str:
     return f"'{identity}' is no longer there"
 
 
-def create_edits(table: Table, action: Action) -> list[Edit]:
+def create_edits(table: Table, action: Action) -> list[PlannedEdit]:
     """What the create of ``action`` sends; nothing where it is none."""
     requests = [request for request in action.requests if table.calls.get(request.call) is table.create]
-    return [edit.edit() for request in requests for edit in request.edits]
+    return [edit for request in requests for edit in request.edits]
 
 
 class _Ended(Exception):
@@ -109,6 +109,7 @@ class _RequestRun:
         self.before: LiveObject | None = None
         self.there: Callable[[], frozenset[Ref]] = frozenset
         self.lost: UnknownOutcome | None = None
+        self.held: LiveObject | None = None  # an answer that shows all that was asked for
 
     async def run(self) -> None:
         """Returns when it took effect. Raises _Ended."""
@@ -356,6 +357,8 @@ class _RequestRun:
 
     def _lacks_what_others_show(self, live: LiveObject) -> bool:
         lost = self._not_held(live)
+        if not lost:
+            self.held = live
         return bool(lost) and lost != self._not_held(live, seen=())
 
     def _not_held(self, live: LiveObject, seen: Collection[str] | None = None) -> list[Path]:
@@ -374,7 +377,7 @@ class _RequestRun:
         self.of.id = live.id
         self.of.registry.own.add(live.ref)
         self.live.learn(live)
-        lost = self._not_held(live)
+        lost = [] if live is self.held else self._not_held(live)
         if lost:
             raise _Ended("unproven", not_stored(self.table, lost), self.lost)
         if self.before is not None:

@@ -100,22 +100,33 @@ class Unrecorded:
 
 
 class _Announced:
-    """Sees to it that actions are recorded, some together, before the first of them is sent."""
+    """Sees to it that actions are recorded, some together, before the first of them is sent.
+
+    Those that come next are always under way as well, so that no call waits for the disk but the first ones.
+    """
 
     def __init__(self, record: Record, actions: Sequence[Action], concurrency: int) -> None:
         self._record = record
         self._actions = actions
         self._size = max(timing.ANNOUNCED_TOGETHER, 4 * concurrency)
-        self._next = 0
-        self._lock = asyncio.Lock()
+        self._begun: list[asyncio.Future[None]] = []
 
     async def reach(self, number: int) -> None:
         """Returns when the action with that number is on the disk. Raises JournalError."""
-        async with self._lock:
-            while self._next <= number:
-                await self._record.intend(self._actions[self._next : self._next + self._size])
-                self._next += self._size
+        wanted = number // self._size
+        while len(self._begun) < wanted + 2:
+            start = len(self._begun) * self._size
+            begun = asyncio.ensure_future(self._record.intend(self._actions[start : start + self._size]))
+            begun.add_done_callback(_is_heard)
+            self._begun.append(begun)
+        await asyncio.shield(self._begun[wanted])
         self._record.check()
+
+
+def _is_heard(begun: asyncio.Future[None]) -> None:
+    """Where a stop comes first, nobody waits for what was announced; its failure is told at the end."""
+    if not begun.cancelled():
+        begun.exception()
 
 
 Key = tuple[str, str]
@@ -163,6 +174,8 @@ class RegistryRun:
         An update's object may name them itself, so this comes after reading. Raises SecretError.
         """
         for action in self.actions:
+            if not any(edit.secret for request in action.requests for edit in request.edits):
+                continue
             edits = edits_of(action)
             live = None
             if action.operation == "update" and self.failed is None:

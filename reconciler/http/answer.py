@@ -108,7 +108,8 @@ async def _unpacked(response: httpx.Response, room: int) -> AsyncIterator[bytes]
         raise zlib.error(encoding)  # we asked for gzip or nothing
     gunzip = None if encoding == "identity" else zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     begun = False
-    async for chunk in response.aiter_raw():
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    async for chunk in response.stream:
         begun = begun or bool(chunk)
         piece = chunk if gunzip is None else gunzip.decompress(chunk, max_length=room + 1)
         if len(piece) > room:

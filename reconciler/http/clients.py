@@ -24,7 +24,7 @@ import httpx
 from reconciler import __version__
 from reconciler.errors import Unreachable
 from reconciler.http.connection import Connection
-from reconciler.http.tokens import BearerAuth, authorise
+from reconciler.http.tokens import BearerAuth, bearer
 from reconciler.http.urls import BaseUrl
 from reconciler.secrets import Secret
 
@@ -153,7 +153,7 @@ class _Direct:
 
     def __init__(self, connection: Connection, headers: Mapping[str, str]) -> None:
         self._connection = connection
-        self._headers = headers
+        self._headers = _wired(headers)
 
     async def send(
         self,
@@ -164,14 +164,29 @@ class _Direct:
         headers: Mapping[str, str],
         token: Secret | None,
     ) -> httpx.Response:
-        request = httpx.Request(method, address, headers={**self._headers, **headers}, content=body)
-        authorise(request, token)
-        response = await self._connection.handle_async_request(request)
+        url, host = _parsed(address)
+        every = {b"host": host, **self._headers, **_wired(headers)}
+        if token is not None:
+            every[b"authorization"] = bearer(token).encode()
+        if body is not None or method not in {"GET", "HEAD", "DELETE"}:
+            every[b"content-length"] = b"%d" % len(body or b"")
+        response = await self._connection.ask(method, url, list(every.items()), body or b"")
         _put_location_aside(response)
         return response
 
     async def aclose(self) -> None:
         await self._connection.aclose()
+
+
+def _wired(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    return {name.lower().encode(): value.encode() for name, value in headers.items()}
+
+
+@lru_cache(maxsize=64)  # most calls of a run go to one address
+def _parsed(address: str) -> tuple[httpx.URL, bytes]:
+    """The address, and what the header `Host` says of it. Raises httpx.InvalidURL."""
+    url = httpx.URL(address)
+    return url, url.netloc
 
 
 class _Through:

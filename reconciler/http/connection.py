@@ -2,7 +2,7 @@
 
 An httpx.AsyncClient takes about 0.7 ms of processor time for one exchange, most of it for what no call here
 needs: cookies, redirects, a pool. That alone is more than a call may take where 32 are in flight at 20 ms
-each. This takes a seventh. What is on the wire is h11's to say, as it is below httpx; requests, answers and
+each. This takes a fifth. What is on the wire is h11's to say, as it is below httpx; addresses, answers and
 errors are httpx's.
 """
 
@@ -24,7 +24,7 @@ _NEXT_ADDRESS: Final = 0.25
 """Seconds after which another address of the same host is tried besides."""
 
 
-class Connection(httpx.AsyncBaseTransport):
+class Connection:
     """Opened when it is first needed, and anew where it ended or was idle for ``keep_idle`` seconds.
 
     ``tls`` is for addresses with https. Opening takes ``connect_seconds`` at most, TLS included. No exchange
@@ -37,17 +37,19 @@ class Connection(httpx.AsyncBaseTransport):
         self._keep_idle = keep_idle
         self._link: _Link | None = None
 
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        """The answer, its body unread.
+    async def ask(
+        self, method: str, url: httpx.URL, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> httpx.Response:
+        """The answer, its body unread. ``headers`` are all that are sent, in lower case.
 
         Raises httpx.ConnectError or ConnectTimeout where nothing was sent, and else another httpx.HTTPError.
         """
         link = self._link
         if link is None or not link.is_open_still(self._keep_idle):
             await self.aclose()
-            link = self._link = await self._open(request.url)
+            link = self._link = await self._open(url)
         try:
-            return await link.ask(request)
+            return await link.ask(method, url.raw_path, headers, body)
         except BaseException:
             link.hang_up()
             raise
@@ -95,6 +97,9 @@ class _Link(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = transport
+        # It tells also what the loop has not come to look at: that the other side has hung up just now.
+        self._arrived = select.poll()
+        self._arrived.register(transport.get_extra_info("socket").fileno(), select.POLLIN)
 
     def data_received(self, data: bytes) -> None:
         self._came += data
@@ -117,13 +122,13 @@ class _Link(asyncio.Protocol):
 
     # ---- one exchange
 
-    async def ask(self, request: httpx.Request) -> httpx.Response:
-        """Sends ``request``, and reads the head of its answer."""
+    async def ask(
+        self, method: str, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes
+    ) -> httpx.Response:
+        """Sends a request, and reads the head of its answer."""
         try:
-            head = h11.Request(
-                method=request.method, target=request.url.raw_path, headers=request.headers.raw
-            )
-            parts = (self._http.send(head), self._http.send(h11.Data(request.content)))
+            head = h11.Request(method=method, target=target, headers=headers)
+            parts = (self._http.send(head), self._http.send(h11.Data(body)))
             end = self._http.send(h11.EndOfMessage())
         except h11.LocalProtocolError as error:
             raise httpx.LocalProtocolError(str(error)) from None
@@ -154,10 +159,7 @@ class _Link(asyncio.Protocol):
         idle = self._loop.time() - self._idle_since
         if self._ended or self._http.our_state is not h11.IDLE or idle >= keep_idle:
             return False
-        # The end of a connection that the loop has not come to look at.
-        ready = select.poll()
-        ready.register(self._transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return not ready.poll(0)
+        return not self._arrived.poll(0)
 
     def hang_up(self) -> None:
         self._ended = True

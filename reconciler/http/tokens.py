@@ -57,10 +57,9 @@ class FixedToken:
         return False
 
 
-def authorise(request: httpx.Request, token: Secret | None) -> None:
-    """Puts the token on a request, at the last moment, so that no value of ours holds its text."""
-    if token is not None:
-        request.headers["Authorization"] = f"Bearer {token.reveal()}"
+def bearer(token: Secret) -> str:
+    """What the header `Authorization` says; made at the last moment, so that no value of ours holds it."""
+    return f"Bearer {token.reveal()}"
 
 
 class BearerAuth(httpx.Auth):
@@ -73,5 +72,6 @@ class BearerAuth(httpx.Auth):
         self._token = token
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        authorise(request, self._token)
+        if self._token is not None:
+            request.headers["Authorization"] = bearer(self._token)
         yield request

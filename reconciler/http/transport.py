@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
@@ -148,6 +149,7 @@ class ReadTransport:
         params: Mapping[str, str] | None = None,
         writes: bool = False,
         secrets: Sequence[Secret] = (),
+        good_until: float = math.inf,
     ) -> Call:
         address = self._base.join(path)
         return Call(
@@ -157,10 +159,26 @@ class ReadTransport:
             body=body,
             writes=writes,
             secrets=tuple(secrets),
+            good_until=good_until,
         )
 
     async def _settle(self, call: Call, *, patience: float) -> Reply:
         """Tries ``call`` until its verdict is final, or the next try would come after ``patience``."""
+        began = time.monotonic()
+        verdict = await self._attempt(call)
+        if _may_repeat(verdict):
+            verdict = await self._repeat(call, verdict, patience=patience - (time.monotonic() - began))
+        if isinstance(verdict, Failed):
+            raise verdict.error
+        return verdict
+
+    async def _repeat(self, call: Call, first: Verdict, *, patience: float) -> Verdict:
+        """Tries ``call`` again, after a ``first`` try that was not the last."""
+        tried = iter([first])
+
+        async def attempt() -> Verdict:
+            return next(tried, None) or await self._attempt(call)
+
         too_late = stop_before_delay(patience)
         verdict: Verdict = await AsyncRetrying(
             retry=retry_if_result(_may_repeat),
@@ -169,9 +187,7 @@ class ReadTransport:
             sleep=self._clock.sleep,
             before_sleep=_announce,
             retry_error_callback=self._given_up,
-        )(self._attempt, call)
-        if isinstance(verdict, Failed):
-            raise verdict.error
+        )(attempt)
         return verdict
 
     async def _attempt(self, call: Call) -> Verdict:
@@ -255,8 +271,8 @@ class Transport(ReadTransport):
         Raises UnknownOutcome where no answer tells whether it took effect, else RegistryError of the
         kind that the table in ``judge`` gives.
         """
-        call = self._call(method, path, body=body, writes=True, secrets=secrets)
-        call = replace(call, good_until=self._clock.monotonic() + patience)
+        until = self._clock.monotonic() + patience
+        call = self._call(method, path, body=body, writes=True, secrets=secrets, good_until=until)
         return await self._settle(call, patience=patience)
 
 
