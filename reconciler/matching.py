@@ -39,9 +39,10 @@ class Near:
         found: set[Nearness] = set()
         for variant, paths in _near_keys(table):
             values = _texts(paths, sent.get)
-            what = " and ".join(".".join(path) for path in paths)
             ids = () if values is None else self._ids.get((table.resource, variant, paths, values), ())
-            found.update((live, what) for live in ids)
+            if ids:
+                what = " and ".join(".".join(path) for path in paths)
+                found.update((live, what) for live in ids)
         return frozenset(found)
 
 

@@ -166,12 +166,12 @@ class _Direct:
     ) -> httpx.Response:
         url, host = _parsed(address)
         every = {b"host": host, **self._headers, **_wired(headers)}
-        if token is not None:
-            every[b"authorization"] = bearer(token).encode()
         if body is not None or method not in {"GET", "HEAD", "DELETE"}:
             every[b"content-length"] = b"%d" % len(body or b"")
-        response = await self._connection.ask(method, url, list(every.items()), body or b"")
-        _put_location_aside(response)
+        authorization = None if token is None else bearer(token).encode()
+        response = await self._connection.ask(method, url, tuple(every.items()), body or b"", authorization)
+        if not response.is_success:
+            _put_location_aside(response)
         return response
 
     async def aclose(self) -> None:

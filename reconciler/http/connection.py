@@ -9,9 +9,11 @@ errors are httpx's.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import select
 import ssl
 from collections.abc import AsyncIterator
+from functools import lru_cache
 from typing import Any, Final
 
 import h11
@@ -22,6 +24,10 @@ _LONGEST_HEAD: Final = 100 * 1024
 
 _NEXT_ADDRESS: Final = 0.25
 """Seconds after which another address of the same host is tried besides."""
+
+
+Headers = tuple[tuple[bytes, bytes], ...]
+"""Names, in lower case, and values."""
 
 
 class Connection:
@@ -38,18 +44,19 @@ class Connection:
         self._link: _Link | None = None
 
     async def ask(
-        self, method: str, url: httpx.URL, headers: list[tuple[bytes, bytes]], body: bytes
+        self, method: str, url: httpx.URL, headers: Headers, body: bytes, authorization: bytes | None
     ) -> httpx.Response:
-        """The answer, its body unread. ``headers`` are all that are sent, in lower case.
+        """The answer; its body is read already where it came in one piece with its head.
 
-        Raises httpx.ConnectError or ConnectTimeout where nothing was sent, and else another httpx.HTTPError.
+        ``headers`` are all that are sent but for ``authorization``. Raises httpx.ConnectError or
+        ConnectTimeout where nothing was sent, and else another httpx.HTTPError.
         """
         link = self._link
         if link is None or not link.is_open_still(self._keep_idle):
             await self.aclose()
             link = self._link = await self._open(url)
         try:
-            return await link.ask(method, url.raw_path, headers, body)
+            return await link.ask(_request(method, url.raw_path, headers), body, authorization)
         except BaseException:
             link.hang_up()
             raise
@@ -88,6 +95,7 @@ class _Link(asyncio.Protocol):
         self._transport: Any = None
         self._loop = asyncio.get_running_loop()
         self._came = bytearray()
+        self._pieces: list[bytes] = []
         self._ended = False
         self._failure: Exception | None = None
         self._waiter: asyncio.Future[None] | None = None
@@ -122,25 +130,39 @@ class _Link(asyncio.Protocol):
 
     # ---- one exchange
 
-    async def ask(
-        self, method: str, target: bytes, headers: list[tuple[bytes, bytes]], body: bytes
-    ) -> httpx.Response:
-        """Sends a request, and reads the head of its answer."""
-        try:
-            head = h11.Request(method=method, target=target, headers=headers)
-            parts = (self._http.send(head), self._http.send(h11.Data(body)))
-            end = self._http.send(h11.EndOfMessage())
-        except h11.LocalProtocolError as error:
-            raise httpx.LocalProtocolError(str(error)) from None
+    async def ask(self, request: h11.Request, body: bytes, authorization: bytes | None) -> httpx.Response:
+        """Sends ``request``, and reads the head of its answer, and what of its body came at the same time."""
+        sent = self._http.send(request)
+        if authorization is not None and sent is not None:
+            sent = b"%bauthorization: %b\r\n\r\n" % (sent.removesuffix(b"\r\n"), authorization)
+        parts = (sent, self._http.send(h11.Data(body)), self._http.send(h11.EndOfMessage()))
         # Where this fails, an answer may have come all the same; reading tells.
-        self._transport.write(b"".join(part for part in (*parts, end) if part))
+        self._transport.write(b"".join(part for part in parts if part))
         event = await self._event()
         while isinstance(event, h11.InformationalResponse):
             event = await self._event()
-        return httpx.Response(event.status_code, headers=event.headers.raw_items(), stream=_Body(self))
+        stream = self._rest()
+        return httpx.Response(event.status_code, headers=event.headers.raw_items(), stream=stream)
+
+    def _rest(self) -> httpx.AsyncByteStream:
+        """The body of the answer; read already, where all of it is there."""
+        if not self._came:
+            # What is wrong with it is told when it is read: the status counts all the same.
+            with contextlib.suppress(httpx.RemoteProtocolError):
+                while isinstance(event := self._next_event(), h11.Data):
+                    self._pieces.append(bytes(event.data))
+                if event is not h11.NEED_DATA:
+                    whole = httpx.ByteStream(b"".join(self._pieces))
+                    self._pieces = []
+                    self.settle()
+                    return whole
+        return _Body(self)
 
     async def body(self) -> AsyncIterator[bytes]:
         """The body of the answer as it comes."""
+        for piece in self._pieces:
+            yield piece
+        self._pieces = []
         while isinstance(event := await self._event(), h11.Data):
             yield bytes(event.data)
 
@@ -166,17 +188,18 @@ class _Link(asyncio.Protocol):
         self._transport.abort()
 
     async def _event(self) -> Any:
-        while True:
-            try:
-                event = self._http.next_event()
-                if event is not h11.NEED_DATA:
-                    return event
-                data = await self._more()
-                if not data and self._http.their_state is h11.SEND_RESPONSE:
-                    raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
-                self._http.receive_data(data)
-            except h11.RemoteProtocolError as error:
-                raise httpx.RemoteProtocolError(str(error)) from None
+        while (event := self._next_event()) is h11.NEED_DATA:
+            data = await self._more()
+            if not data and self._http.their_state is h11.SEND_RESPONSE:
+                raise httpx.RemoteProtocolError("Server disconnected without sending a response.")
+            self._http.receive_data(data)
+        return event
+
+    def _next_event(self) -> Any:
+        try:
+            return self._http.next_event()
+        except h11.RemoteProtocolError as error:
+            raise httpx.RemoteProtocolError(str(error)) from None
 
     async def _more(self) -> bytes:
         """What has come since, which is nothing at the end. Raises httpx.ReadError."""
@@ -188,6 +211,18 @@ class _Link(asyncio.Protocol):
         data = bytes(self._came)
         self._came.clear()
         return data
+
+
+@lru_cache(maxsize=256)
+def _request(method: str, target: bytes, headers: Headers) -> h11.Request:
+    """Looking at every character of every header takes a while, and most calls of a run are alike.
+
+    Raises httpx.LocalProtocolError.
+    """
+    try:
+        return h11.Request(method=method, target=target, headers=list(headers))
+    except h11.LocalProtocolError as error:
+        raise httpx.LocalProtocolError(str(error)) from None
 
 
 class _Body(httpx.AsyncByteStream):

@@ -7,7 +7,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -218,7 +218,7 @@ class ReadTransport:
         if answer.status == 401 and self._tokens.refused(token):
             token = await self._tokens.current()
             answer = await self._exchange(client, call, token)
-        return (call if token is None else replace(call, secrets=(token, *call.secrets))), answer
+        return call.carrying(token), answer
 
     async def _exchange(self, client: Client, call: Call, token: Secret | None) -> Answer:
         """Sends ``call`` once. Raises one of SEND_FAILURES where no answer came."""

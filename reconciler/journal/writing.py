@@ -12,12 +12,11 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from dataclasses import fields, replace
-from functools import cache
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import simplejson
 
@@ -40,26 +39,32 @@ def line_of(record: Record) -> bytes:
     """``record`` as one line, with the time of now."""
     timed = _fields_of(replace(record, at=now()))
     # What a line is stands first, for those who read it with their eyes.
+    return f"{_json({'record': timed.pop('record'), **timed})}\n".encode()
+
+
+def _intents(actions: Iterable[Action]) -> bytes:
+    """The line that says that ``actions`` are about to be sent."""
+    told: list[Any] = []
+    for action in actions:
+        told.append(simplejson.RawJSON(_json(Intent.plain(action))))
+        time.sleep(0)  # calls are under way, which would each wait 5 ms for their turn
+    return line_of(Intents(tuple(told)))
+
+
+def _json(value: object) -> str:
     text: str = simplejson.dumps(
-        {"record": timed.pop("record"), **timed},
+        value,
         use_decimal=True,
         separators=(",", ":"),
         default=_fields_of,
         check_circular=False,  # they are made of frozen classes
     )
-    return f"{text}\n".encode()
+    return text
 
 
 def _fields_of(value: Any) -> dict[str, Any]:
     """What a dataclass holds; unlike `asdict` it copies nothing. Raises TypeError for anything else."""
-    if isinstance(value, Intent):
-        time.sleep(0)  # there may be many, and calls under way, which would each wait 5 ms for their turn
-    return {name: getattr(value, name) for name in _names(cast("Hashable", type(value)))}
-
-
-@cache
-def _names(kind: Hashable) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(cast("Any", kind)))
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 class Journal:
@@ -178,10 +183,6 @@ class Journal:
             future.set_exception(self.failed)
 
 
-def _intents(actions: Iterable[Action]) -> Intents:
-    return Intents(tuple(Intent.of(action) for action in actions))
-
-
 def _lines(items: Sequence[_What | None]) -> list[bytes]:
     """The lines for ``items``: of actions that they are about to be sent, results that follow each other in
     one."""
@@ -198,7 +199,7 @@ def _lines(items: Sequence[_What | None]) -> list[bytes]:
             together.append(item)
         elif item is not None:
             settle()
-            lines.append(line_of(_intents(item) if isinstance(item, tuple) else item))
+            lines.append(_intents(item) if isinstance(item, tuple) else line_of(item))
     settle()
     return lines
 
