@@ -171,7 +171,7 @@ class _RequestRun:
         if why is not None:
             raise _Ended("unproven" if self.lost else "stale", why, self.lost)
         if self.lost is None:
-            self.there = known.refs()
+            self.there = known.refs_of_now()
         self.before = None if self.creating or self.of.id is None else known.get(self._ref(self.of.id))
         if self.before is None and not self.creating:
             raise _Ended("unproven" if self.lost else "stale", gone(self.of.id or self.of.action.name))

@@ -45,8 +45,8 @@ class Known:
         refs = sorted(self._by_name.get((table.resource, name), ()))
         return [live for ref in refs if (live := self._objects[ref]).ours or not table.identity.shadows]
 
-    def refs(self) -> Callable[[], frozenset[Ref]]:
-        """Gives the refs of what is known at this moment: few who may need them ever do."""
+    def refs_of_now(self) -> Callable[[], frozenset[Ref]]:
+        """Gives the refs of what is known at this moment: of those who may need them, few do."""
         count = len(self._objects)  # nothing is ever taken out, and what is put in stands last
         return lambda: frozenset(islice(self._objects, count))
 

@@ -114,13 +114,19 @@ class _Announced:
     async def reach(self, number: int) -> None:
         """Returns when the action with that number is on the disk. Raises JournalError."""
         wanted = number // self._size
-        while len(self._begun) < wanted + 2:
-            start = len(self._begun) * self._size
+        if len(self._begun) == wanted:
+            self._begin_next()
+        await asyncio.shield(self._begun[wanted])
+        self._record.check()
+        if len(self._begun) == wanted + 1:
+            self._begin_next()
+
+    def _begin_next(self) -> None:
+        start = len(self._begun) * self._size
+        if start < len(self._actions):
             begun = asyncio.ensure_future(self._record.intend(self._actions[start : start + self._size]))
             begun.add_done_callback(_is_heard)
             self._begun.append(begun)
-        await asyncio.shield(self._begun[wanted])
-        self._record.check()
 
 
 def _is_heard(begun: asyncio.Future[None]) -> None:

@@ -111,8 +111,7 @@ class Journal:
 
     async def intend(self, actions: Sequence[Action]) -> None:
         """Returns when it is on the disk that ``actions`` are about to be sent. Raises JournalError."""
-        if actions:
-            await asyncio.wrap_future(self._put(tuple(actions)))
+        await asyncio.wrap_future(self._put(tuple(actions)))
 
     def check(self) -> None:
         """Raises JournalError where something could not be written."""
