@@ -58,6 +58,7 @@ def _json(value: object) -> str:
         separators=(",", ":"),
         default=_fields_of,
         check_circular=False,  # they are made of frozen classes
+        namedtuple_as_object=False,  # to look for some takes twice as long as all the rest
     )
     return text
 
