@@ -264,6 +264,8 @@ class RegistryRun:
     def _beside(self, table: Table, action: Action) -> str | None:
         """Why a create would stand beside a model that the plan did not see, or None."""
         near = self.live.known.near.of(table, create_edits(table, action))
+        if not near:
+            return None
         for identity, what in sorted(near - planned_near(action.rests_on)):
             if not self._is_own(action, identity):
                 return f"'{identity}', which has the same {what}, is there since the plan was made"

@@ -213,7 +213,7 @@ class _Link(asyncio.Protocol):
         return data
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)  # one for each length of a body
 def _request(method: str, target: bytes, headers: Headers) -> h11.Request:
     """Looking at every character of every header takes a while, and most calls of a run are alike.
 

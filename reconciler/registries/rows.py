@@ -882,9 +882,9 @@ class Created:
 def dig(raw: Any, path: Path) -> Any:
     """The value at a wire path, or ABSENT."""
     for step in path:
-        if not isinstance(raw, Mapping) or step not in raw:
+        if type(raw) is not dict and not isinstance(raw, Mapping):  # the first is quick, and nearly always so
             return ABSENT
-        raw = raw[step]
+        raw = raw.get(step, ABSENT)
     return raw
 
 
@@ -918,6 +918,8 @@ def _differs(edit: Edit, wire: Any, item: Field) -> bool:
 
 def _deep_copy(value: Any) -> Any:
     """A copy that shares nothing mutable. Wire values hold nothing but mappings, lists and scalars."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Mapping):
         return {key: _deep_copy(item) for key, item in value.items()}
     if isinstance(value, list):
