@@ -95,17 +95,18 @@ class Recorded:
             settles or any(action.requests and action.registry not in plan.held for action in plan.actions())
         ):
             return
+        config = planned.project.config
         begin = Begin(
             self.run,
             self.who,
             plan.digest,
-            tuple(Written(part.name, part.kind, part.target) for part in plan.registries),
+            tuple(Written(part.name, part.kind, config.target(part.name)) for part in plan.registries),
             plan.made.commit if plan.made else None,
             plan.made.dirty if plan.made else None,
             whole=not (plan.scope.only or plan.scope.without),
         )
         self.settles = settles
-        self.journal = Journal.open(planned.project.config.journal, begin)
+        self.journal = Journal.open(config.journal, begin)
 
     def end(self, outcome: Outcome, proofs: Sequence[Proof], code: ExitCode) -> JournalError | None:
         """Writes the last lines. Why they could not be written, where they could not."""

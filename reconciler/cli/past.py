@@ -16,6 +16,7 @@ from reconciler.journal.actor import is_ci
 from reconciler.journal.aftermath import aftermath
 from reconciler.journal.loops import loops
 from reconciler.journal.reading import Folder, Run
+from reconciler.journal.records import Written
 from reconciler.plan import Action, Plan, RegistryPlan, key_of
 from reconciler.registries.interface import Observation
 
@@ -74,8 +75,8 @@ def _without(planned: Planned) -> list[str]:
 
 def _unended(folder: Folder, planned: Planned) -> tuple[list[str], tuple[str, ...]]:
     """What runs that did not end have left behind, and those of them whose traces have all been looked at."""
-    entries = planned.project.config.value.registries.values()
-    ours = {(entry.kind, entry.url or f"embedded:{entry.embedded}") for entry in entries}
+    config = planned.project.config
+    ours = {Written(name, entry.kind, config.target(name)) for name, entry in config.value.registries.items()}
     runs = [run for run in folder.unended(NEWEST) if _concerns(run, ours)]
     notes: list[str] = []
     settles: list[str] = []
@@ -96,17 +97,17 @@ def _unended(folder: Folder, planned: Planned) -> tuple[list[str], tuple[str, ..
                 "what it has left behind is told a day after its last line"
             )
             continue
-        left = aftermath(run, now, applied=planned.plan, declared=declared)
+        left = aftermath(run, now, applied=planned.plan, declared=declared, registries=ours)
         notes += left.notes
         if left.is_whole:
             settles.append(run.id)
     return notes, tuple(settles)
 
 
-def _concerns(run: Run, ours: Collection[tuple[str, str]]) -> bool:
+def _concerns(run: Run, ours: Collection[Written]) -> bool:
     """Whether the run was about a registry of this checkout: a journal may be shared with others."""
-    written = run.begin.registries
-    return not written or any((one.kind, one.target) in ours for one in written)
+    written, known = run.begin.registries, {(one.kind, one.target) for one in ours}
+    return not written or any((one.kind, one.target) in known for one in written)
 
 
 def _with_loops(folder: Folder, planned: Planned) -> Plan:
