@@ -20,7 +20,7 @@ from reconciler.executor.live import Known, Live
 from reconciler.executor.proof import Shown, edits_of
 from reconciler.executor.twins import may_double
 from reconciler.fingerprints import basis, fingerprint, moved_paths, paths_of, planned_near
-from reconciler.matching import natural_key, shows
+from reconciler.matching import Look, looks, natural_key, shows
 from reconciler.outcome import ActionResult, Status, result_of
 from reconciler.plan import Action, Failure, RegistryPlan
 from reconciler.planner import failure_of
@@ -158,6 +158,7 @@ class RegistryRun:
     own: set[Ref] = field(init=False)
     unchanged: set[str] = field(init=False)
     own_keys: dict[tuple[str, ...], str] = field(default_factory=dict)
+    looks: dict[str, tuple[Look, ...]] = field(default_factory=dict)
     resolved: dict[SecretRef, Secret] = field(default_factory=dict)
     """Every secret of this registry's requests: an answer may show one that another request has sent."""
     read_back: Observation | RegistryError | None = None
@@ -168,7 +169,9 @@ class RegistryRun:
         self.unchanged = {action.key for action in self.part.actions if action.operation == "none"}
         for action in self.actions:
             table = self.table(action)
-            key = natural_key(table, shows(table, create_edits(table, action)).get)
+            sent = shows(table, create_edits(table, action))
+            self.looks[action.key] = looks(table, sent)
+            key = natural_key(table, sent.get)
             if action.id is None and key is not None:
                 self.own_keys[table.variant, *key] = action.key
 
@@ -246,7 +249,7 @@ class RegistryRun:
         table = self.table(action)
         if action.operation == "create":
             there = bool(action.id) and known.named(table, action.id or "")
-            return _created_since(action.id) if there else self._beside(table, action)
+            return _created_since(action.id) if there else self._beside(action)
         live = known.get((action.resource, action.id or ""))
         if live is None:
             return gone(action.id)
@@ -261,9 +264,9 @@ class RegistryRun:
         names = ", ".join(".".join(path) for path in sorted(moved))
         return f"'{live.names[0]}' has changed since the plan was made: {names}" if moved else None
 
-    def _beside(self, table: Table, action: Action) -> str | None:
+    def _beside(self, action: Action) -> str | None:
         """Why a create would stand beside a model that the plan did not see, or None."""
-        near = self.live.known.near.of(table, create_edits(table, action))
+        near = self.live.known.near.like(self.looks[action.key])
         if not near:
             return None
         for identity, what in sorted(near - planned_near(action.rests_on)):
