@@ -8,7 +8,7 @@ import json
 import os
 import stat
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,17 @@ def test_every_intent_is_on_the_disk_before_its_write_is_sent_and_some_go_togeth
     found = read(journal.file)
     assert found.open == []
     assert found.count("done") == 10
+
+
+def test_what_is_announced_reads_back_as_the_intents_of_the_plan(house: House, journal: Journal) -> None:
+    _, plan, _ = applied(house, journal)
+    journal.end(End(0))
+    intents = {intent.key: intent for intent in map(Intent.of, plan.actions("create"))}
+    assert read(journal.file).intents == intents
+    assert any(change.wire for intent in intents.values() for change in intent.changes)
+    for action in plan.actions("create"):
+        slow = asdict(Intent.of(action))
+        assert Intent.plain(action) == slow | {"changes": list(slow["changes"])}
 
 
 def test_a_file_and_its_folder_are_synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
