@@ -82,6 +82,8 @@ class Call:
     """Those that it carries, which an answer may repeat."""
     good_until: float = math.inf
     content_type: str = "application/json"
+    template: str = ""
+    """Its path without what differs from object to object; for those who watch, never sent."""
 
     def carrying(self, token: Secret | None) -> Call:
         """The same with ``token`` among its secrets."""
@@ -97,6 +99,7 @@ class Call:
             secrets,
             self.good_until,
             self.content_type,
+            self.template,
         )
 
 

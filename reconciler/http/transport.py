@@ -27,8 +27,9 @@ from reconciler.http.clients import Client, Clients
 from reconciler.http.judge import SEND_FAILURES, Call, Failed, Judge, Verdict
 from reconciler.http.pace import Clock, Pace
 from reconciler.http.tokens import FixedToken, TokenSource
-from reconciler.http.urls import BaseUrl, with_query
+from reconciler.http.urls import BaseUrl, Query, with_query
 from reconciler.secrets import Secret
+from reconciler.stages import count, request, waits
 
 _log = logging.getLogger("reconciler.http")
 
@@ -50,7 +51,7 @@ class Settings:
     """Tries of a read, and of a connection for a write."""
     rate_limited_attempts: int = 5
     """Tries of a call that is answered 429."""
-    max_answer_bytes: int = 64 * 1024 * 1024
+    max_answer_bytes: int = 256 * 1024 * 1024
     """Size of an answer, decompressed."""
     longest_wait: float = 120.0
     """The longest wait that a registry may ask for; a longer one is an error at once."""
@@ -119,15 +120,18 @@ class ReadTransport:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Query | None = None,
         body: bytes | None = None,
+        template: str = "",
     ) -> Reply:
         """Asks for something; some registries list by POST, so the method is no proof of a read.
 
-        ``path`` starts with a slash and is percent-encoded; ``body`` is JSON. Tried again while that
-        may help. Raises RegistryError of the kind that the table in ``judge`` gives.
+        ``path`` starts with a slash and is percent-encoded; ``template`` is what it was made from, where it
+        names an object. ``body`` is JSON. Tried again while that may help. Raises RegistryError of the kind
+        that the table in ``judge`` gives.
         """
-        return await self._settle(self._call(method, path, params=params, body=body), patience=math.inf)
+        call = self._call(method, path, params=params, body=body, template=template)
+        return await self._settle(call, patience=math.inf)
 
     async def aclose(self) -> None:
         await self._clients.aclose()
@@ -146,10 +150,11 @@ class ReadTransport:
         path: str,
         *,
         body: bytes | None,
-        params: Mapping[str, str] | None = None,
+        params: Query | None = None,
         writes: bool = False,
         secrets: Sequence[Secret] = (),
         good_until: float = math.inf,
+        template: str = "",
     ) -> Call:
         address = self._base.join(path)
         return Call(
@@ -160,16 +165,27 @@ class ReadTransport:
             writes=writes,
             secrets=tuple(secrets),
             good_until=good_until,
+            template=template or path,
         )
 
     async def _settle(self, call: Call, *, patience: float) -> Reply:
         """Tries ``call`` until its verdict is final, or the next try would come after ``patience``."""
+        _, _, url = call.shown.partition(" ")
+        name = f"{call.method} {call.template}".rstrip()
+        with request(name, self._judge.registry, method=call.method, template=call.template, url=url) as work:
+            verdict = await self._tried(call, patience)
+            if isinstance(verdict, Failed):
+                error = verdict.error
+                work.tell(status=error.status, request_id=error.request_id, error=error.code)
+                raise error
+            work.tell(status=verdict.status, request_id=verdict.request_id)
+            return verdict
+
+    async def _tried(self, call: Call, patience: float) -> Verdict:
         began = time.monotonic()
         verdict = await self._attempt(call)
         if _may_repeat(verdict):
-            verdict = await self._repeat(call, verdict, patience=patience - (time.monotonic() - began))
-        if isinstance(verdict, Failed):
-            raise verdict.error
+            return await self._repeat(call, verdict, patience=patience - (time.monotonic() - began))
         return verdict
 
     async def _repeat(self, call: Call, first: Verdict, *, patience: float) -> Verdict:
@@ -233,9 +249,12 @@ class ReadTransport:
                 call.method, call.address, body=call.body, headers=headers, token=token
             )
         try:
-            return await receive(response, limit=self._settings.max_answer_bytes, deadline=deadline)
+            answer = await receive(response, limit=self._settings.max_answer_bytes, deadline=deadline)
         finally:
             await response.aclose()
+        count("requests")
+        count("bytes", len(answer.body))
+        return answer
 
     def _given_up(self, state: RetryCallState) -> Verdict:
         """The last verdict. A limit that only outlasts the patience says for how long."""
@@ -261,6 +280,7 @@ class Transport(ReadTransport):
         *,
         secrets: Sequence[Secret] = (),
         patience: float = math.inf,
+        template: str = "",
     ) -> Reply:
         """Changes something. Sent again only where the registry surely did not process it.
 
@@ -272,7 +292,9 @@ class Transport(ReadTransport):
         kind that the table in ``judge`` gives.
         """
         until = self._clock.monotonic() + patience
-        call = self._call(method, path, body=body, writes=True, secrets=secrets, good_until=until)
+        call = self._call(
+            method, path, body=body, writes=True, secrets=secrets, good_until=until, template=template
+        )
         return await self._settle(call, patience=patience)
 
 
@@ -304,4 +326,8 @@ def _delay(state: RetryCallState) -> float:
 
 
 def _announce(state: RetryCallState) -> None:
-    _log.info("%s; trying again in %.1f s", _failed(state).error.message, state.upcoming_sleep)
+    error = _failed(state).error
+    _log.info("%s; trying again in %.1f s", error.message, state.upcoming_sleep)
+    count("retries")
+    if isinstance(error, RateLimited):
+        waits(error.registry, state.upcoming_sleep)
