@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 from reconciler.desired import Desired
 from reconciler.manifests.problems import dotted
@@ -14,8 +15,15 @@ from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation
 from reconciler.registries.rows import Declared, Edit, Path, Table, dig
 
+if TYPE_CHECKING:
+    from reconciler.plan import PlannedEdit
+
 Nearness = tuple[str, str]
 """The id of a live object, and the wire paths in which it is like a create."""
+
+
+Look = tuple[str, str, tuple[Path, ...], tuple[str, ...]]
+"""A resource, a variant (empty: any), and texts at wire paths, of which one look makes a create alike."""
 
 
 class Near:
@@ -23,7 +31,7 @@ class Near:
 
     def __init__(self, tables: Iterable[Table], objects: Iterable[LiveObject]) -> None:
         self._keys = {(table.resource, *key) for table in tables for key in _near_keys(table)}
-        self._ids: dict[tuple[str, str, tuple[Path, ...], tuple[str, ...]], set[str]] = defaultdict(set)
+        self._ids: dict[Look, set[str]] = defaultdict(set)
         for live in objects:
             self.add(live)
 
@@ -33,21 +41,32 @@ class Near:
             if values is not None and variant in ("", live.variant) and resource == live.resource:
                 self._ids[resource, variant, paths, values].add(live.id)
 
-    def of(self, table: Table, edits: Iterable[Edit]) -> frozenset[Nearness]:
+    def of(self, table: Table, edits: Iterable[Edit | PlannedEdit]) -> frozenset[Nearness]:
         """What a create that sends ``edits`` is like."""
-        sent = shows(table, edits)
+        return self.like(looks(table, shows(table, edits)))
+
+    def like(self, looks: Iterable[Look]) -> frozenset[Nearness]:
+        """What has one of ``looks``."""
         found: set[Nearness] = set()
-        for variant, paths in _near_keys(table):
-            values = _texts(paths, sent.get)
-            what = " and ".join(".".join(path) for path in paths)
-            ids = () if values is None else self._ids.get((table.resource, variant, paths, values), ())
-            found.update((live, what) for live in ids)
+        for look in looks:
+            ids = self._ids.get(look)
+            if ids:
+                what = " and ".join(".".join(path) for path in look[2])
+                found.update((live, what) for live in ids)
         return frozenset(found)
 
 
-def shows(table: Table, edits: Iterable[Edit]) -> dict[Path, object]:
+def shows(table: Table, edits: Iterable[Edit | PlannedEdit]) -> dict[Path, object]:
     """What an object shows after a create with ``edits``, by the wire paths at which it does."""
     return {table.shown_at(edit.path): edit.value for edit in edits}
+
+
+def looks(table: Table, sent: Mapping[Path, object]) -> tuple[Look, ...]:
+    """Everything that makes a create alike which shows ``sent``."""
+    keys = ((variant, paths, _texts(paths, sent.get)) for variant, paths in _near_keys(table))
+    return tuple(
+        (table.resource, variant, paths, values) for variant, paths, values in keys if values is not None
+    )
 
 
 def _near_keys(table: Table) -> list[tuple[str, tuple[Path, ...]]]:

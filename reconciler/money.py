@@ -30,6 +30,7 @@ class MalformedUnit(ValueError):
     """The text is not a unit of price; the message lists what is."""
 
 
+@lru_cache(maxsize=4096)  # every price is read several times in a run, and most of them are those of others
 def as_double(number: Decimal | int) -> Decimal:
     """``number`` rounded to the 15 significant digits that a double keeps, in its shortest form."""
     return plain(_DOUBLE.plus(Decimal(number)))

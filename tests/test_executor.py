@@ -1160,9 +1160,9 @@ def test_a_list_from_before_a_write_does_not_lose_what_the_write_answered() -> N
         before = time.monotonic()
         live.learn(live_object(live_model()))
         live._take(Observation("orq", (), before))
-        assert live.known.refs() == {("Model", "support-mini")}
+        assert live.known.refs_of_now()() == {("Model", "support-mini")}
         live._take(Observation("orq", (), time.monotonic() + 1))
-        assert not live.known.refs()
+        assert not live.known.refs_of_now()()
 
     run(scenario())
 

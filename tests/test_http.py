@@ -1084,6 +1084,99 @@ async def test_calls_one_after_the_other_share_a_connection() -> None:
     assert server.connections == 1
 
 
+def in_pieces(*pieces: bytes) -> Act:
+    """Answers with what is on the wire, in pieces that arrive one after the other."""
+
+    async def act(_seen: Seen, writer: asyncio.StreamWriter) -> None:
+        for piece in pieces:
+            writer.write(piece)
+            await writer.drain()
+            await asyncio.sleep(0.02)
+
+    return act
+
+
+OK = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\n"
+FORGED = OK + b'content-length: 8\r\n\r\n"forged"'
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (OK + b"content-length: 3\r\n\r\n[1]" + FORGED,),
+        (OK + b"content-length: 3\r\n\r\n[1]", FORGED),
+        (OK + b"content-length: 3\r\n\r\n", b"[1]" + FORGED),
+        (OK + b"transfer-encoding: chunked\r\n\r\n3\r\n[1]\r\n0\r\n\r\n" + FORGED,),
+    ],
+)
+@story
+async def test_what_follows_an_answer_is_not_the_answer_to_the_next_call(pieces: tuple[bytes, ...]) -> None:
+    async with serving(in_pieces(*pieces), says(200, [2])) as server, opened(server.origin) as transport:
+        assert (await transport.read("GET", "/")).data == [1]
+        await asyncio.sleep(0.1)
+        assert (await transport.read("GET", "/")).data == [2]
+    assert server.connections == 2
+
+
+@pytest.mark.parametrize(
+    "pieces",
+    [
+        (OK + b"content-length: 3\r\n\r\n", b"[1]"),
+        (OK + b"content-length: 3\r\n\r\n[", b"1", b"]"),
+        (OK[:20], OK[20:], b"content-length: 3\r\n\r\n[1]"),
+        (OK + b"transfer-encoding: chunked\r\n\r\n1\r\n[\r", b"\n2\r\n1]\r\n0\r\n", b"\r\n"),
+        (b"HTTP/1.1 103 Early Hints\r\nlink: </x>\r\n\r\n", OK + b"content-length: 3\r\n\r\n[1]"),
+        (b"HTTP/1.1 100 Continue\r\n\r\n" + OK + b"content-length: 3\r\n\r\n[1]",),
+    ],
+)
+@story
+async def test_an_answer_may_come_in_any_pieces(pieces: tuple[bytes, ...]) -> None:
+    async with serving(in_pieces(*pieces)) as server, opened(server.origin) as transport:
+        for _ in range(2):
+            assert (await transport.write("POST", "/", b"{}")).data == [1]
+    assert server.connections == 1
+
+
+@pytest.mark.parametrize("version", [b"HTTP/1.0 200 OK\r\n", b"HTTP/1.1 200 OK\r\nconnection: close\r\n"])
+@story
+async def test_a_connection_that_the_server_ends_is_not_used_again(version: bytes) -> None:
+    last = breaks_off(version + b"content-type: application/json\r\n\r\n[1]")
+    async with serving(last) as server, opened(server.origin) as transport:
+        for _ in range(3):
+            assert (await transport.write("POST", "/", b"{}")).data == [1]
+    assert server.connections == 3
+
+
+@story
+async def test_a_server_that_hangs_up_without_a_word_after_an_answer_loses_no_write() -> None:
+    hangs_up = breaks_off(OK + b"content-length: 3\r\n\r\n[1]")
+    async with serving(hangs_up) as server, opened(server.origin) as transport:
+        for _ in range(20):
+            assert (await transport.write("POST", "/", b"{}")).data == [1]
+            await asyncio.sleep(0.01)
+    assert len(server.seen) == server.connections == 20
+
+
+@story
+async def test_the_headers_of_a_call_are_those_that_it_needs() -> None:
+    async with serving(says(200, [1])) as server, opened(server.origin) as transport:
+        await transport.write("POST", "/a", b'{"a": 1}')
+        await transport.write("DELETE", "/a", None)
+        await transport.write("POST", "/a", None)
+    usual = {
+        "accept": "application/json",
+        "accept-encoding": "gzip",
+        "authorization": f"Bearer {TOKEN_TEXT}",
+        "host": server.origin.removeprefix("http://"),
+        "user-agent": f"reconciler/{__version__}",
+    }
+    assert [seen.headers for seen in server.seen] == [
+        usual | {"content-length": "8", "content-type": "application/json"},
+        usual,
+        usual | {"content-length": "0"},
+    ]
+
+
 @story
 async def test_the_connection_used_last_is_used_next() -> None:
     answered = 0

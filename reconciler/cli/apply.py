@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import re
 import signal
 import sys
-from collections.abc import Coroutine, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Coroutine, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -316,7 +317,7 @@ def _execute(
             )
 
     async def run() -> tuple[Executed, Delta | None]:
-        with signals:
+        with signals, _settled_memory():
             executed = await apply()
             return executed, await _delta(planned, executed.outcome, signals)
 
@@ -324,6 +325,16 @@ def _execute(
         return runner.run(run())
     except asyncio.CancelledError:  # the second signal, while everything was still being read
         raise Interrupted(signals.received) from None
+
+
+@contextmanager
+def _settled_memory() -> Iterator[None]:
+    """Keeps the garbage collector from looking again and again through all that the plan is made of."""
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
 
 
 class _Signals:

@@ -109,18 +109,19 @@ class Recorded:
             settles or any(action.requests and action.registry not in plan.held for action in plan.actions())
         ):
             return
+        config = planned.project.config
         begin = Begin(
             self.run,
             self.who,
             plan.digest,
-            tuple(Written(part.name, part.kind, part.target) for part in plan.registries),
+            tuple(Written(part.name, part.kind, config.target(part.name)) for part in plan.registries),
             plan.made.commit if plan.made else None,
             plan.made.dirty if plan.made else None,
             whole=not (plan.scope.only or plan.scope.without or plan.scope.since or plan.shard),
             shard=str(plan.shard) if plan.shard else None,
         )
         self.settles = settles
-        self.journal = Journal.open(planned.project.config.journal, begin)
+        self.journal = Journal.open(config.journal, begin)
 
     @staged("journal")
     def end(self, outcome: Outcome, proofs: Sequence[Proof], code: ExitCode) -> JournalError | None:

@@ -87,7 +87,7 @@ def _drift(config_path: Path, planned: Planned, revision: Revision | None) -> Dr
     if revision is not None:
         baselines = _of_revision(revision, Moment(commit=revision.commit), wanted, config)
     else:
-        registries = [Written(part.name, part.kind, part.target) for part in plan.registries]
+        registries = [Written(part.name, part.kind, config.target(part.name)) for part in plan.registries]
         try:
             applied = last_applied(recent(Folder(config.journal)), registries, list(wanted))
         except JournalError as error:

@@ -18,6 +18,7 @@ from reconciler.stages import staged
 
 if TYPE_CHECKING:
     from reconciler.journal.reading import Folder, Run
+    from reconciler.journal.records import Written
 
 NEWEST: Final = 50
 """So many runs are looked at."""
@@ -80,8 +81,10 @@ def _without(planned: Planned) -> list[str]:
 
 def _unended(folder: Folder, planned: Planned) -> tuple[list[str], tuple[str, ...]]:
     """What runs that did not end have left behind, and those of them whose traces have all been looked at."""
-    entries = planned.project.config.value.registries.values()
-    ours = {(entry.kind, entry.url or f"embedded:{entry.embedded}") for entry in entries}
+    from reconciler.journal.records import Written
+
+    config = planned.project.config
+    ours = {Written(name, entry.kind, config.target(name)) for name, entry in config.value.registries.items()}
     runs = [run for run in folder.unended(NEWEST) if _concerns(run, ours)]
     notes: list[str] = []
     settles: list[str] = []
@@ -106,7 +109,7 @@ def _unended(folder: Folder, planned: Planned) -> tuple[list[str], tuple[str, ..
                 "what it has left behind is told a day after its last line"
             )
             continue
-        left = aftermath(run, now, applied=planned.plan, declared=declared)
+        left = aftermath(run, now, applied=planned.plan, declared=declared, registries=ours)
         notes += left.notes
         if left.is_whole:
             settles.append(run.id)
@@ -122,10 +125,10 @@ def _is_beside(run: Run, plan: Plan) -> bool:
     return count == str(plan.shard.count) and number != str(plan.shard.number)
 
 
-def _concerns(run: Run, ours: Collection[tuple[str, str]]) -> bool:
+def _concerns(run: Run, ours: Collection[Written]) -> bool:
     """Whether the run was about a registry of this checkout: a journal may be shared with others."""
-    written = run.begin.registries
-    return not written or any((one.kind, one.target) in ours for one in written)
+    written, known = run.begin.registries, {(one.kind, one.target) for one in ours}
+    return not written or any((one.kind, one.target) in known for one in written)
 
 
 def _with_loops(folder: Folder, planned: Planned) -> Plan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,7 @@ from reconciler.fingerprints import fingerprint
 from reconciler.manifests.concealing import holds_one
 from reconciler.matching import shows
 from reconciler.outcome import ActionResult, Status, result_of
-from reconciler.plan import Action, PlannedRequest
+from reconciler.plan import Action, PlannedEdit, PlannedRequest
 from reconciler.planner import failure_of
 from reconciler.registries.codecs import json_of
 from reconciler.registries.interface import Answer, LiveObject, OutgoingRequest, Ref
@@ -39,10 +39,10 @@ def gone(identity: str | None) -> str:
     return f"'{identity}' is no longer there"
 
 
-def create_edits(table: Table, action: Action) -> list[Edit]:
+def create_edits(table: Table, action: Action) -> list[PlannedEdit]:
     """What the create of ``action`` sends; nothing where it is none."""
     requests = [request for request in action.requests if table.calls.get(request.call) is table.create]
-    return [edit.edit() for request in requests for edit in request.edits]
+    return [edit for request in requests for edit in request.edits]
 
 
 class _Ended(Exception):
@@ -108,8 +108,9 @@ class _RequestRun:
         self.edits = [edit.edit() for edit in request.edits]
         self.first = first
         self.before: LiveObject | None = None
-        self.there: frozenset[Ref] = frozenset()
+        self.there: Callable[[], frozenset[Ref]] = frozenset
         self.lost: UnknownOutcome | None = None
+        self.held: LiveObject | None = None  # an answer that shows all that was asked for
 
     async def run(self) -> None:
         """Returns when it took effect. Raises _Ended."""
@@ -175,7 +176,7 @@ class _RequestRun:
         if why is not None:
             raise _Ended("unproven" if self.lost else "stale", why, self.lost)
         if self.lost is None:
-            self.there = known.refs()
+            self.there = known.refs_of_now()
         self.before = None if self.creating or self.of.id is None else known.get(self._ref(self.of.id))
         if self.before is None and not self.creating:
             raise _Ended("unproven" if self.lost else "stale", gone(self.of.id or self.of.action.name))
@@ -205,8 +206,8 @@ class _RequestRun:
             what = self.of.action.resource.lower()
             reason = f"it updated a {what} that was there since the plan: see what it was, and plan again"
             raise _Ended("unproven", reason)
-        if answer.live is None or self._not_held(answer.live) != self._not_held(answer.live, seen=()):
-            return await self._read_back()  # it lacks what the list shows
+        if answer.live is None or self._lacks_what_others_show(answer.live):
+            return await self._read_back()
         return answer.live
 
     async def _send_in_turn(self) -> Answer:
@@ -337,15 +338,16 @@ class _RequestRun:
         if not self.creating:
             return None if self.of.id is None else known.get(self._ref(self.of.id))
         if self.of.id is not None:
-            named = known.named(self.table, self.of.id)
-            return self._only([live for live in named if live.ref not in self.there] or named)
+            named, there = known.named(self.table, self.of.id), self.there()
+            return self._only([live for live in named if live.ref not in there] or named)
         sent = shows(self.table, self.edits)
         natural = {path: sent[path] for path in self.table.identity.natural if path in sent}
+        there = self.there()
         return self._only(
             [
                 live
                 for live in known
-                if live.ref not in self.there
+                if live.ref not in there
                 and live.ours
                 and live.variant == self.table.variant
                 and all(dig(live.raw, path) == value for path, value in natural.items())
@@ -359,16 +361,18 @@ class _RequestRun:
             raise _Ended("unproven", f"several new {what}s could be the one that was made: {ids}", self.lost)
         return found[0] if found else None
 
+    def _lacks_what_others_show(self, live: LiveObject) -> bool:
+        lost = self._not_held(live)
+        if not lost:
+            self.held = live
+        return bool(lost) and lost != self._not_held(live, seen=())
+
     def _not_held(self, live: LiveObject, seen: Collection[str] | None = None) -> list[Path]:
         """The wire paths that ``live`` shows otherwise than this request asked for; ``seen`` as `not_held`
         has it, by default from what is known."""
         if seen is None:
-            seen = {key for other in self.live.known if self._is_like(live, other) for key in other.raw}
+            seen = self.live.known.keys_beside(live)
         return not_held(self.table, self.edits, live, seen)
-
-    @staticmethod
-    def _is_like(live: LiveObject, other: LiveObject) -> bool:
-        return other.ours and other.variant == live.variant and other.ref != live.ref
 
     def _prove(self, live: LiveObject) -> None:
         """Returns where the registry shows what was asked for. Raises _Ended."""
@@ -379,7 +383,7 @@ class _RequestRun:
         self.of.id = live.id
         self.of.registry.own.add(live.ref)
         self.live.learn(live)
-        lost = self._not_held(live)
+        lost = [] if live is self.held else self._not_held(live)
         if lost:
             raise _Ended("unproven", not_stored(self.table, lost), self.lost)
         if self.before is not None:

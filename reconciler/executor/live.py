@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import islice
 from types import MappingProxyType
 from typing import Final, cast
 
@@ -31,12 +32,18 @@ class Known:
     def __init__(self, tables: Iterable[Table], objects: Iterable[LiveObject]) -> None:
         self._objects: dict[Ref, LiveObject] = {}
         self._by_name: dict[tuple[str, str], set[Ref]] = defaultdict(set)
+        self._keys: dict[str, Counter[str]] = defaultdict(Counter)
         self.near = Near(tables, ())
         for live in objects:
             self.put(live)
 
     def put(self, live: LiveObject) -> None:
         """Adds an object, or puts it in the place of what was known of it."""
+        before = self._objects.get(live.ref)
+        if before is not None and before.ours:
+            self._keys[before.variant].subtract(before.raw.keys())
+        if live.ours:
+            self._keys[live.variant].update(live.raw.keys())
         self._objects[live.ref] = live
         for name in live.names:
             self._by_name[live.resource, name].add(live.ref)
@@ -50,8 +57,16 @@ class Known:
         refs = sorted(self._by_name.get((table.resource, name), ()))
         return [live for ref in refs if (live := self._objects[ref]).ours or not table.identity.shadows]
 
-    def refs(self) -> frozenset[Ref]:
-        return frozenset(self._objects)
+    def refs_of_now(self) -> Callable[[], frozenset[Ref]]:
+        """Gives the refs of what is known at this moment: of those who may need them, few do."""
+        count = len(self._objects)  # nothing is ever taken out, and what is put in stands last
+        return lambda: frozenset(islice(self._objects, count))
+
+    def keys_beside(self, live: LiveObject) -> Collection[str]:
+        """The top-level keys that the other objects of ours show that are of the variant of ``live``."""
+        own = self._objects.get(live.ref)
+        mine = own.raw.keys() if own is not None and own.ours and own.variant == live.variant else ()
+        return {key for key, count in self._keys[live.variant].items() if count > (key in mine)}
 
     def __iter__(self) -> Iterator[LiveObject]:
         return iter(self._objects.values())

@@ -20,7 +20,7 @@ from reconciler.executor.live import Known, Live
 from reconciler.executor.proof import Shown, edits_of
 from reconciler.executor.twins import may_double
 from reconciler.fingerprints import basis, fingerprint, moved_paths, paths_of, planned_near
-from reconciler.matching import natural_key, shows
+from reconciler.matching import Look, looks, natural_key, shows
 from reconciler.outcome import ActionResult, Status, result_of
 from reconciler.plan import Action, Failure, RegistryPlan
 from reconciler.planner import failure_of
@@ -103,23 +103,44 @@ class Unrecorded:
 
 
 class _Announced:
-    """Sees to it that actions are recorded, some together, before the first of them is sent."""
+    """Sees to it that actions are recorded, some together, before the first of them is sent.
+
+    Those that come next are always under way as well, so that no call waits for the disk but the first ones.
+    """
 
     def __init__(self, record: Record, actions: Sequence[Action], concurrency: int) -> None:
         self._record = record
         self._actions = actions
         self._size = max(timing.ANNOUNCED_TOGETHER, 4 * concurrency)
-        self._next = 0
+        self._begun: list[asyncio.Future[None]] = []
         self._lock = asyncio.Lock()
 
     async def reach(self, number: int) -> None:
         """Returns when the action with that number is on the disk. Raises JournalError."""
+        wanted = number // self._size
         async with self._lock:
-            while self._next <= number:
+            if len(self._begun) == wanted:
+                self._begin_next()
+            if not self._begun[wanted].done():
                 with stage("journal"):
-                    await self._record.intend(self._actions[self._next : self._next + self._size])
-                self._next += self._size
+                    await asyncio.shield(self._begun[wanted])
+        self._begun[wanted].result()
         self._record.check()
+        if len(self._begun) == wanted + 1:
+            self._begin_next()
+
+    def _begin_next(self) -> None:
+        start = len(self._begun) * self._size
+        if start < len(self._actions):
+            begun = asyncio.ensure_future(self._record.intend(self._actions[start : start + self._size]))
+            begun.add_done_callback(_is_heard)
+            self._begun.append(begun)
+
+
+def _is_heard(begun: asyncio.Future[None]) -> None:
+    """Where a stop comes first, nobody waits for what was announced; its failure is told at the end."""
+    if not begun.cancelled():
+        begun.exception()
 
 
 Key = tuple[str, str]
@@ -145,7 +166,9 @@ class RegistryRun:
     finished: dict[str, asyncio.Event] = field(default_factory=dict)
     in_flight: dict[str, Action] = field(default_factory=dict)
     own: set[Ref] = field(init=False)
+    unchanged: set[str] = field(init=False)
     own_keys: dict[tuple[str, ...], str] = field(default_factory=dict)
+    looks: dict[str, tuple[Look, ...]] = field(default_factory=dict)
     resolved: dict[SecretRef, Secret] = field(default_factory=dict)
     """Every secret of this registry's requests: an answer may show one that another request has sent."""
     read_back: Observation | RegistryError | None = None
@@ -154,11 +177,14 @@ class RegistryRun:
         self.actions = in_order([action for action in self.part.actions if action.requests])
         every = self.every or self.part.actions
         self.own = {(action.resource, action.id) for action in every if action.id is not None}
+        self.unchanged = {action.key for action in self.part.actions if action.operation == "none"}
         for action in every:
             if not action.requests:
                 continue
             table = self.table(action)
-            key = natural_key(table, shows(table, create_edits(table, action)).get)
+            sent = shows(table, create_edits(table, action))
+            self.looks[action.key] = looks(table, sent)
+            key = natural_key(table, sent.get)
             if action.id is None and key is not None:
                 self.own_keys[table.variant, *key] = action.key
 
@@ -170,6 +196,8 @@ class RegistryRun:
         An update's object may name them itself, so this comes after reading. Raises SecretError.
         """
         for action in self.actions:
+            if not any(edit.secret for request in action.requests for edit in request.edits):
+                continue
             edits = edits_of(action)
             live = None
             if action.operation == "update" and self.failed is None:
@@ -250,7 +278,7 @@ class RegistryRun:
         table = self.table(action)
         if action.operation == "create":
             there = bool(action.id) and known.named(table, action.id or "")
-            return _created_since(action.id) if there else self._beside(table, action)
+            return _created_since(action.id) if there else self._beside(action)
         live = known.get((action.resource, action.id or ""))
         if live is None:
             return gone(action.id)
@@ -265,9 +293,11 @@ class RegistryRun:
         names = ", ".join(".".join(path) for path in sorted(moved))
         return f"'{live.names[0]}' has changed since the plan was made: {names}" if moved else None
 
-    def _beside(self, table: Table, action: Action) -> str | None:
+    def _beside(self, action: Action) -> str | None:
         """Why a create would stand beside a model that the plan did not see, or None."""
-        near = self.live.known.near.of(table, create_edits(table, action))
+        near = self.live.known.near.like(self.looks[action.key])
+        if not near:
+            return None
         for identity, what in sorted(near - planned_near(action.rests_on)):
             if not self._is_own(action, identity):
                 return f"'{identity}', which has the same {what}, is there since the plan was made"
@@ -398,12 +428,11 @@ class RegistryRun:
 
     async def _blocked_by(self, action: Action) -> str | None:
         """The first action that had to come before this one and does not stand as declared."""
-        unchanged = {known.key for known in self.part.actions if known.operation == "none"}
         for key in action.after:
             if key in self.finished:
                 await self.finished[key].wait()
             result = self.results.get((action.registry, key))
-            if key not in unchanged and (result is None or result.status != "done"):
+            if key not in self.unchanged and (result is None or result.status != "done"):
                 return key
         return None
 

@@ -91,7 +91,8 @@ async def receive(response: httpx.Response, *, limit: int, deadline: float) -> A
     body = bytearray()
     flaw = None
     try:
-        async with asyncio.timeout_at(deadline):
+        whole = isinstance(response.stream, httpx.ByteStream)
+        async with asyncio.timeout_at(None if whole else deadline):
             async for piece in _unpacked(response, room):
                 body += piece
     except TimeoutError:
@@ -113,7 +114,8 @@ async def _unpacked(response: httpx.Response, room: int) -> AsyncIterator[bytes]
         raise zlib.error(encoding)  # we asked for gzip or nothing
     gunzip = None if encoding == "identity" else zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     begun = False
-    async for chunk in response.aiter_raw():
+    assert isinstance(response.stream, httpx.AsyncByteStream)
+    async for chunk in response.stream:
         begun = begun or bool(chunk)
         piece = chunk if gunzip is None else gunzip.decompress(chunk, max_length=room + 1)
         if len(piece) > room:
@@ -130,7 +132,7 @@ def decode(body: bytes) -> Any:
 
     Raises ValueError, whose text never repeats the body.
     """
-    if sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
+    if len(body) > _MOST_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
         raise ValueError("it has too many values")
     text = body.decode("utf-8-sig")
     if not text.strip():

@@ -1,8 +1,9 @@
-"""The pool of httpx clients: one per call in flight, each with one connection.
+"""The pool of clients: one per call in flight, each with one connection.
 
 One AsyncClient shared by many calls spends its time in its own connection pool: throughput falls to a
 fifth at 32 calls in flight. So each call borrows a client of its own, the last one used first, whose
-connection is the likeliest to be open.
+connection is the likeliest to be open. Most go over a connection of ours; what goes through a proxy, or to an
+app in this process, goes through httpx.
 """
 
 from __future__ import annotations
@@ -15,16 +16,42 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
+from typing import Protocol
+from urllib.request import getproxies
 
 import httpx
 
 from reconciler import __version__
 from reconciler.errors import Unreachable
+from reconciler.http.connection import Connection
+from reconciler.http.tokens import BearerAuth, bearer
 from reconciler.http.urls import BaseUrl
+from reconciler.secrets import Secret
 
 # Servers commonly close idle connections after 5 seconds. A write on a connection that closes in that
 # moment ends without an answer, so an idle connection is given up well before.
 _KEEP_IDLE = 3.0
+
+
+class Client(Protocol):
+    """Sends one request at a time."""
+
+    async def send(
+        self,
+        method: str,
+        address: str,
+        *,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        token: Secret | None,
+    ) -> httpx.Response:
+        """The answer, its body unread; where it redirects to stands in its extensions as `location`.
+
+        ``headers`` are sent in the place of the usual ones of the same name. Raises one of SEND_FAILURES.
+        """
+        ...
+
+    async def aclose(self) -> None: ...
 
 
 class Clients:
@@ -42,18 +69,24 @@ class Clients:
     ) -> None:
         self._registry = registry
         self._base = base
-        # Name lookup and TCP, then TLS, each get a third: together they end before the exchange does,
-        # so whoever runs out of time while connecting knows that nothing was sent.
+        # Connecting ends before the exchange does, so whoever runs out of time meanwhile knows that nothing
+        # was sent. To httpx the limit is one for the name lookup and TCP, and once more for TLS.
         self._timeout = httpx.Timeout(timeout, connect=timeout / 3)
+        self._connect = timeout * 2 / 3
         self._wire = wire
-        self._headers = dict(headers or {})
+        self._headers = {
+            "Accept": "application/json",
+            "Accept-Encoding": "gzip",
+            "User-Agent": f"reconciler/{__version__}",
+            **(headers or {}),
+        }
         self._slots = asyncio.Semaphore(count)
-        self._idle: list[httpx.AsyncClient] = []
+        self._idle: list[Client] = []
         self._closed = False
         _silence()
 
     @asynccontextmanager
-    async def borrow(self) -> AsyncIterator[httpx.AsyncClient]:
+    async def borrow(self) -> AsyncIterator[Client]:
         """A client for one exchange. One that fails is closed: its connection is in an unknown state.
 
         Raises Unreachable where proxies or certificates of the environment cannot be used.
@@ -76,16 +109,22 @@ class Clients:
         while self._idle:
             await self._idle.pop().aclose()
 
-    def _make(self) -> httpx.AsyncClient:
+    def _make(self) -> Client:
         if self._closed:
             raise RuntimeError("the transport is closed")
         if self._wire is not None:
-            return self._client(transport=self._wire())
+            return _Through(self._client(transport=self._wire()))
         try:
-            return self._client(verify=_tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR")))
+            tls = _tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+            if not self._base.is_loopback and not getproxies().keys().isdisjoint(_PROXIES):
+                return _Through(self._client(verify=tls))
         except (OSError, ValueError, ImportError, httpx.InvalidURL):
             # The text of these may repeat a proxy's address with its password.
             hint = "check SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY"
+        else:
+            return _Direct(
+                Connection(tls=tls, connect_seconds=self._connect, keep_idle=_KEEP_IDLE), self._headers
+            )
         raise Unreachable(
             f"{self._registry}: the proxy or certificate settings of the environment cannot be used",
             registry=self._registry,
@@ -96,25 +135,87 @@ class Clients:
         self, *, transport: httpx.AsyncBaseTransport | None = None, verify: ssl.SSLContext | bool = True
     ) -> httpx.AsyncClient:
         return httpx.AsyncClient(
-            headers={
-                "Accept": "application/json",
-                "Accept-Encoding": "gzip",
-                "User-Agent": f"reconciler/{__version__}",
-                **self._headers,
-            },
+            headers=self._headers,
             # Calls land on any client, so a cookie would come back on some and not on others.
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),
             timeout=self._timeout,
             limits=httpx.Limits(max_connections=1, keepalive_expiry=_KEEP_IDLE),
             follow_redirects=False,
-            event_hooks={"response": [_put_location_aside]},
+            event_hooks={"response": [_on_response]},
             trust_env=not self._base.is_loopback,
             verify=verify,
             transport=transport,
         )
 
 
-async def _put_location_aside(response: httpx.Response) -> None:
+class _Direct:
+    """A client whose requests go over a connection of ours."""
+
+    def __init__(self, connection: Connection, headers: Mapping[str, str]) -> None:
+        self._connection = connection
+        self._headers = _wired(headers)
+
+    async def send(
+        self,
+        method: str,
+        address: str,
+        *,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        token: Secret | None,
+    ) -> httpx.Response:
+        url, host = _parsed(address)
+        every = {b"host": host, **self._headers, **_wired(headers)}
+        if body is not None or method not in {"GET", "HEAD", "DELETE"}:
+            every[b"content-length"] = b"%d" % len(body or b"")
+        authorization = None if token is None else bearer(token).encode()
+        response = await self._connection.ask(method, url, tuple(every.items()), body or b"", authorization)
+        if not response.is_success:
+            _put_location_aside(response)
+        return response
+
+    async def aclose(self) -> None:
+        await self._connection.aclose()
+
+
+def _wired(headers: Mapping[str, str]) -> dict[bytes, bytes]:
+    return {name.lower().encode(): value.encode() for name, value in headers.items()}
+
+
+@lru_cache(maxsize=64)  # most calls of a run go to one address
+def _parsed(address: str) -> tuple[httpx.URL, bytes]:
+    """The address, and what the header `Host` says of it. Raises httpx.InvalidURL."""
+    url = httpx.URL(address)
+    return url, url.netloc
+
+
+class _Through:
+    """A client whose requests go through httpx, wherever that sends them."""
+
+    def __init__(self, client: httpx.AsyncClient) -> None:
+        self._client = client
+
+    async def send(
+        self,
+        method: str,
+        address: str,
+        *,
+        body: bytes | None,
+        headers: Mapping[str, str],
+        token: Secret | None,
+    ) -> httpx.Response:
+        request = self._client.build_request(method, address, content=body, headers=headers)
+        return await self._client.send(request, auth=BearerAuth(token), stream=True)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+
+async def _on_response(response: httpx.Response) -> None:
+    _put_location_aside(response)
+
+
+def _put_location_aside(response: httpx.Response) -> None:
     """httpx reads where a redirect leads also where it shall not follow, and fails on what is no address.
 
     A failure would hide that an answer came, and a write that was answered must not count as not sent.
@@ -130,7 +231,12 @@ def _tls(cert_file: str | None, cert_dir: str | None) -> ssl.SSLContext:  # noqa
 
     httpx reads the two variables itself; as arguments they make a changed environment count.
     """
-    return httpx.create_ssl_context()
+    context = httpx.create_ssl_context()
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+_PROXIES = ("all", "http", "https")
 
 
 class _WarningsOnly(logging.Filter):

@@ -79,11 +79,28 @@ class Call:
     body: bytes | None = field(repr=False)
     writes: bool
     secrets: tuple[Secret, ...]
-    good_until: float = math.inf
     """Those that it carries, which an answer may repeat."""
+    good_until: float = math.inf
     content_type: str = "application/json"
     template: str = ""
     """Its path without what differs from object to object; for those who watch, never sent."""
+
+    def carrying(self, token: Secret | None) -> Call:
+        """The same with ``token`` among its secrets."""
+        if token is None:
+            return self
+        secrets = (token, *self.secrets)
+        return Call(
+            self.method,
+            self.address,
+            self.shown,
+            self.body,
+            self.writes,
+            secrets,
+            self.good_until,
+            self.content_type,
+            self.template,
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ _MOST_SPECIAL = 512
 # What formats spell differently, and the pieces of those spellings. All repetition is bounded, so that no
 # answer can make the search slow.
 _SPECIAL = re.compile(r"\\+|\s+|[^0-9A-Za-z]")
+_PLAIN = re.compile(r"[0-9A-Za-z]+")
 _PERCENT = "%(?:25){0,3}"
 _BACKSLASH = rf"(?:\\|{_PERCENT}5c)"
 _END = rf"(?:;|{_PERCENT}3b)"
@@ -94,11 +95,17 @@ def _spell(char: str) -> str:
 def _strike(text: str, secrets: Iterable[Secret]) -> str:
     found = {part: secret.name for secret in secrets for part in (secret.reveal(), *_parts(secret.reveal()))}
     # One pass, longest first, so that a short secret cannot break up a longer one that holds it.
-    parts = sorted(filter(None, found), key=len, reverse=True)
+    parts = sorted((part for part in found if part and _may_stand_in(text, part)), key=len, reverse=True)
     if not parts:
         return text
     pattern = "|".join(f"({_pattern(part)})" for part in parts)
     return re.sub(pattern, lambda match: f"[secret {found[parts[(match.lastindex or 0) - 1]]}]", text)
+
+
+def _may_stand_in(text: str, secret: str) -> bool:
+    """Whether ``text`` has the longest run of plain characters of ``secret``, which every spelling keeps. To
+    look for the rest takes far longer."""
+    return max(_PLAIN.findall(secret), key=len, default="") in text
 
 
 def _pattern(secret: str) -> str:

@@ -57,8 +57,13 @@ class FixedToken:
         return False
 
 
+def bearer(token: Secret) -> str:
+    """What the header `Authorization` says; made at the last moment, so that no value of ours holds it."""
+    return f"Bearer {token.reveal()}"
+
+
 class BearerAuth(httpx.Auth):
-    """Puts the token on a request at the last moment, so that no value of ours holds its text.
+    """Puts the token on the requests of an httpx client.
 
     An explicit auth also keeps httpx from taking credentials out of an address or a netrc file.
     """
@@ -68,5 +73,5 @@ class BearerAuth(httpx.Auth):
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         if self._token is not None:
-            request.headers["Authorization"] = f"Bearer {self._token.reveal()}"
+            request.headers["Authorization"] = bearer(self._token)
         yield request

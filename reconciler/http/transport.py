@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
@@ -22,10 +23,10 @@ from tenacity import (
 
 from reconciler.errors import RateLimited, RegistryError
 from reconciler.http.answer import Answer, Reply, receive
-from reconciler.http.clients import Clients
+from reconciler.http.clients import Client, Clients
 from reconciler.http.judge import SEND_FAILURES, Call, Failed, Judge, Verdict
 from reconciler.http.pace import Clock, Pace
-from reconciler.http.tokens import BearerAuth, FixedToken, TokenSource
+from reconciler.http.tokens import FixedToken, TokenSource
 from reconciler.http.urls import BaseUrl, Query, with_query
 from reconciler.secrets import Secret
 from reconciler.stages import count, request, waits
@@ -152,6 +153,7 @@ class ReadTransport:
         params: Query | None = None,
         writes: bool = False,
         secrets: Sequence[Secret] = (),
+        good_until: float = math.inf,
         template: str = "",
     ) -> Call:
         address = self._base.join(path)
@@ -162,6 +164,7 @@ class ReadTransport:
             body=body,
             writes=writes,
             secrets=tuple(secrets),
+            good_until=good_until,
             template=template or path,
         )
 
@@ -179,6 +182,19 @@ class ReadTransport:
             return verdict
 
     async def _tried(self, call: Call, patience: float) -> Verdict:
+        began = time.monotonic()
+        verdict = await self._attempt(call)
+        if _may_repeat(verdict):
+            return await self._repeat(call, verdict, patience=patience - (time.monotonic() - began))
+        return verdict
+
+    async def _repeat(self, call: Call, first: Verdict, *, patience: float) -> Verdict:
+        """Tries ``call`` again, after a ``first`` try that was not the last."""
+        tried = iter([first])
+
+        async def attempt() -> Verdict:
+            return next(tried, None) or await self._attempt(call)
+
         too_late = stop_before_delay(patience)
         verdict: Verdict = await AsyncRetrying(
             retry=retry_if_result(_may_repeat),
@@ -187,7 +203,7 @@ class ReadTransport:
             sleep=self._clock.sleep,
             before_sleep=_announce,
             retry_error_callback=self._given_up,
-        )(self._attempt, call)
+        )(attempt)
         return verdict
 
     async def _attempt(self, call: Call) -> Verdict:
@@ -208,7 +224,7 @@ class ReadTransport:
             self._pace.pause(verdict.wait)
         return verdict
 
-    async def _ask(self, client: httpx.AsyncClient, call: Call, token: Secret | None) -> tuple[Call, Answer]:
+    async def _ask(self, client: Client, call: Call, token: Secret | None) -> tuple[Call, Answer]:
         """Sends ``call`` with ``token``, and once more with a new one if that one is refused.
 
         A 401 was not processed, so a write may follow it too. The call that is given back carries what
@@ -218,19 +234,20 @@ class ReadTransport:
         if answer.status == 401 and self._tokens.refused(token):
             token = await self._tokens.current()
             answer = await self._exchange(client, call, token)
-        return (call if token is None else replace(call, secrets=(token, *call.secrets))), answer
+        return call.carrying(token), answer
 
-    async def _exchange(self, client: httpx.AsyncClient, call: Call, token: Secret | None) -> Answer:
+    async def _exchange(self, client: Client, call: Call, token: Secret | None) -> Answer:
         """Sends ``call`` once. Raises one of SEND_FAILURES where no answer came."""
         # Only now: a permit that waited for a client would be used up late, on top of others.
         await self._pace.start()
         if self._clock.monotonic() > call.good_until:
             raise _TooOld
         deadline = asyncio.get_running_loop().time() + self._settings.timeout
-        headers = None if call.body is None else {"Content-Type": call.content_type}
-        built = client.build_request(call.method, call.address, content=call.body, headers=headers)
+        headers = {} if call.body is None else {"Content-Type": call.content_type}
         async with asyncio.timeout_at(deadline):
-            response = await client.send(built, auth=BearerAuth(token), stream=True)
+            response = await client.send(
+                call.method, call.address, body=call.body, headers=headers, token=token
+            )
         try:
             answer = await receive(response, limit=self._settings.max_answer_bytes, deadline=deadline)
         finally:
@@ -274,8 +291,10 @@ class Transport(ReadTransport):
         Raises UnknownOutcome where no answer tells whether it took effect, else RegistryError of the
         kind that the table in ``judge`` gives.
         """
-        call = self._call(method, path, body=body, writes=True, secrets=secrets, template=template)
-        call = replace(call, good_until=self._clock.monotonic() + patience)
+        until = self._clock.monotonic() + patience
+        call = self._call(
+            method, path, body=body, writes=True, secrets=secrets, good_until=until, template=template
+        )
         return await self._settle(call, patience=patience)
 
 

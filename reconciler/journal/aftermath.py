@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from reconciler.journal.reading import Run
-from reconciler.journal.records import Intent
+from reconciler.journal.records import Intent, Written
 from reconciler.outcome import Status
 from reconciler.plan import Action, Plan, RegistryPlan, canonical
 
@@ -48,19 +48,26 @@ class Aftermath:
     is_whole: bool
 
 
-def aftermath(run: Run, now: Plan, *, applied: Plan, declared: Collection[tuple[str, str]]) -> Aftermath:
+def aftermath(
+    run: Run,
+    now: Plan,
+    *,
+    applied: Plan,
+    declared: Collection[tuple[str, str]],
+    registries: Collection[Written],
+) -> Aftermath:
     """What ``run``, which did not end, has left behind.
 
     ``now`` is a plan that was made on what the registries hold now; ``applied`` the one that this run is
     about, which may be older, or send fields again that never read back. ``declared`` are the registry and
-    key of every manifest, also of those that the plans leave out.
+    key of every manifest, also of those that the plans leave out; ``registries`` all that may be written to.
     """
     verdicts: dict[_Verdict, list[str]] = defaultdict(list)
     for intent in run.intents.values():
         result = run.results.get(intent.key)
         if result is not None and (result.status not in _IN_DOUBT or run.is_proven(intent.registry)):
             continue
-        verdict = _verdict(run, intent, now, applied, declared)
+        verdict = _verdict(_part(run, intent, now, registries), intent, now, applied, declared)
         if result is not None and result.status == _ANSWERED:
             if verdict in (_NOT_DONE, _REFUSED, _MOVED):
                 verdict = _TAKEN_BACK
@@ -71,9 +78,12 @@ def aftermath(run: Run, now: Plan, *, applied: Plan, declared: Collection[tuple[
 
 
 def _verdict(
-    run: Run, intent: Intent, now: Plan, applied: Plan, declared: Collection[tuple[str, str]]
+    part: RegistryPlan | None,
+    intent: Intent,
+    now: Plan,
+    applied: Plan,
+    declared: Collection[tuple[str, str]],
 ) -> _Verdict:
-    part = _part(run, intent, now)
     if part is None:
         return _NOT_READ
     if part.failure is not None:
@@ -89,11 +99,12 @@ def _verdict(
     return _UNCLEAR if refused and not action.changes else _MOVED
 
 
-def _part(run: Run, intent: Intent, plan: Plan) -> RegistryPlan | None:
+def _part(run: Run, intent: Intent, plan: Plan, registries: Collection[Written]) -> RegistryPlan | None:
     """The registry that the intent was for. In a shared journal another one may have its name."""
-    known = {(one.kind, one.target) for one in run.begin.registries if one.name == intent.registry}
-    found = (part for part in plan.registries if part.name == intent.registry)
-    return next((part for part in found if not known or (part.kind, part.target) in known), None)
+    then = {one for one in run.begin.registries if one.name == intent.registry}
+    if then and then.isdisjoint(registries):
+        return None
+    return next((part for part in plan.registries if part.name == intent.registry), None)
 
 
 def _unseen(intent: Intent, action: Action) -> list[str]:

@@ -12,11 +12,11 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
-from dataclasses import asdict, replace
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import simplejson
 
@@ -31,17 +31,41 @@ SUFFIX: Final = ".jsonl"
 _TOGETHER_SECONDS: Final = 0.05
 """How long a result waits for others, to be synced with them. Nothing else waits for it."""
 
-_Item = tuple[Record | ActionResult | None, Future[None] | None]
+_What = Record | ActionResult | tuple[Action, ...]
+_Item = tuple[_What | None, Future[None] | None]
 
 
 def line_of(record: Record) -> bytes:
     """``record`` as one line, with the time of now."""
-    timed = asdict(replace(record, at=now()))
+    timed = _fields_of(replace(record, at=now()))
     # What a line is stands first, for those who read it with their eyes.
+    return f"{_json({'record': timed.pop('record'), **timed})}\n".encode()
+
+
+def _intents(actions: Iterable[Action]) -> bytes:
+    """The line that says that ``actions`` are about to be sent."""
+    told: list[Any] = []
+    for action in actions:
+        told.append(simplejson.RawJSON(_json(Intent.plain(action))))
+        time.sleep(0)  # calls are under way, which would each wait 5 ms for their turn
+    return line_of(Intents(tuple(told)))
+
+
+def _json(value: object) -> str:
     text: str = simplejson.dumps(
-        {"record": timed.pop("record"), **timed}, use_decimal=True, separators=(",", ":")
+        value,
+        use_decimal=True,
+        separators=(",", ":"),
+        default=_fields_of,
+        check_circular=False,  # they are made of frozen classes
+        namedtuple_as_object=False,  # to look for some takes twice as long as all the rest
     )
-    return f"{text}\n".encode()
+    return text
+
+
+def _fields_of(value: Any) -> dict[str, Any]:
+    """What a dataclass holds; unlike `asdict` it copies nothing. Raises TypeError for anything else."""
+    return {field.name: getattr(value, field.name) for field in fields(value)}
 
 
 class Journal:
@@ -56,6 +80,7 @@ class Journal:
         self.failed: JournalError | None = None
         self._descriptor = descriptor
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
+        self._urgent = threading.Event()
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
@@ -87,7 +112,7 @@ class Journal:
 
     async def intend(self, actions: Sequence[Action]) -> None:
         """Returns when it is on the disk that ``actions`` are about to be sent. Raises JournalError."""
-        await asyncio.wrap_future(self._put(Intents(tuple(Intent.of(action) for action in actions))))
+        await asyncio.wrap_future(self._put(tuple(actions)))
 
     def check(self) -> None:
         """Raises JournalError where something could not be written."""
@@ -113,11 +138,13 @@ class Journal:
         """Ends the thread, when everything is written; the file then has no end unless `end` wrote one."""
         if self._thread.is_alive():
             self._queue.put((None, None))
+            self._urgent.set()
             self._thread.join()
 
-    def _put(self, record: Record) -> Future[None]:
+    def _put(self, what: Record | tuple[Action, ...]) -> Future[None]:
         future: Future[None] = Future()
-        self._queue.put((record, future))
+        self._queue.put((what, future))
+        self._urgent.set()
         return future
 
     def _work(self) -> None:
@@ -139,10 +166,10 @@ class Journal:
     def _gathered(self) -> list[_Item]:
         """What is to be written together: all that is there, and results also with those that follow soon."""
         items = [self._queue.get()]
-        until = time.monotonic() + _TOGETHER_SECONDS
+        if isinstance(items[-1][0], ActionResult):
+            self._urgent.wait(_TOGETHER_SECONDS)
+        self._urgent.clear()
         with contextlib.suppress(queue.Empty):
-            while isinstance(items[-1][0], ActionResult):
-                items.append(self._queue.get(timeout=max(0.0, until - time.monotonic())))
             while items[-1] != (None, None):
                 items.append(self._queue.get_nowait())
         return items
@@ -156,8 +183,9 @@ class Journal:
             future.set_exception(self.failed)
 
 
-def _lines(items: Sequence[Record | ActionResult | None]) -> list[bytes]:
-    """The lines for ``items``, results that follow each other in one."""
+def _lines(items: Sequence[_What | None]) -> list[bytes]:
+    """The lines for ``items``: of actions that they are about to be sent, results that follow each other in
+    one."""
     lines: list[bytes] = []
     together: list[ActionResult] = []
 
@@ -171,7 +199,7 @@ def _lines(items: Sequence[Record | ActionResult | None]) -> list[bytes]:
             together.append(item)
         elif item is not None:
             settle()
-            lines.append(line_of(item))
+            lines.append(_intents(item) if isinstance(item, tuple) else line_of(item))
     settle()
     return lines
 

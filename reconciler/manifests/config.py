@@ -343,6 +343,10 @@ class LoadedConfig:
         """The embedded registry's file. Only for entries with `embedded`."""
         return self.folder / (self.value.registries[registry].embedded or "")
 
+    def target(self, registry: str) -> str:
+        """What tells a registry from those of other checkouts: its address, or the whole path of its file."""
+        return self.value.registries[registry].url or f"embedded:{self.database(registry).resolve()}"
+
     def place(self, *path: str | int, key: bool = False) -> Place:
         return locate(self.document, path, key=key)
 

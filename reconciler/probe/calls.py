@@ -14,9 +14,9 @@ import httpx
 from reconciler.destinations import destinations
 from reconciler.errors import InternalError, SecretError, Unreachable
 from reconciler.http.answer import Answer, Flaw, receive
-from reconciler.http.clients import Clients
+from reconciler.http.clients import Client, Clients
 from reconciler.http.judge import SEND_FAILURES
-from reconciler.http.tokens import BearerAuth, FixedToken
+from reconciler.http.tokens import FixedToken
 from reconciler.http.urls import BaseUrl
 from reconciler.plan import Failure
 from reconciler.probe.reading import (
@@ -243,7 +243,7 @@ class _Caller:
         self.sent = 0
         self._seconds = seconds
         self._base = BaseUrl.parse(target.base_url, registry=target.base_url)
-        self._auth = BearerAuth(key)
+        self._key = key
         FixedToken(key)  # refuses what cannot be a header
         self.voice = Voice(target.base_url, () if key is None else (key,))
         self._clients = Clients(
@@ -271,16 +271,17 @@ class _Caller:
     async def aclose(self) -> None:
         await self._clients.aclose()
 
-    async def _exchange(self, client: httpx.AsyncClient, request: Request) -> Answer:
+    async def _exchange(self, client: Client, request: Request) -> Answer:
         deadline = asyncio.get_running_loop().time() + self._seconds
         content = None if request.body is None else json.dumps(request.body).encode()
         headers = {} if content is None else {"Content-Type": "application/json"}
         if request.streamed:
             headers |= {"Accept": "text/event-stream", "Accept-Encoding": "identity"}
         address = self._base.join(request.path)
-        built = client.build_request(request.method, address, content=content, headers=headers)
         async with asyncio.timeout_at(deadline):
-            response = await client.send(built, auth=self._auth, stream=True)
+            response = await client.send(
+                request.method, address, body=content, headers=headers, token=self._key
+            )
         try:
             if request.streamed and response.is_success and "content-encoding" not in response.headers:
                 return await _beginning(response, deadline)

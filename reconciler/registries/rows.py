@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 from enum import Enum
 from functools import cached_property
 from typing import Any, Final
@@ -861,6 +862,8 @@ class Table:
             return None  # zero is dropped on read, and the row's first point tells
         if row.echo is Echo.MAYBE and shows.path[0] not in raw and shows.path[0] not in seen:
             return None
+        if shows is point and not edit.cleared and _is_same(wire, edit.value):
+            return True
         live = None if wire is ABSENT else (shows.codec or row.codec).decode(wire)
         live = row.absent if live is None else live
         sent = (
@@ -896,10 +899,18 @@ class Created:
 def dig(raw: Any, path: Path) -> Any:
     """The value at a wire path, or ABSENT."""
     for step in path:
-        if not isinstance(raw, Mapping) or step not in raw:
+        if type(raw) is not dict and not isinstance(raw, Mapping):  # the first is quick, and nearly always so
             return ABSENT
-        raw = raw[step]
+        raw = raw.get(step, ABSENT)
     return raw
+
+
+def _is_same(wire: Any, sent: Any) -> bool:
+    """Whether two wire values mean the same whatever they mean; no is no answer."""
+    return type(wire) in _PLAIN and type(wire) is type(sent) and wire == sent and wire != ""
+
+
+_PLAIN: Final = frozenset({bool, int, str, Decimal})
 
 
 def _lay(body: dict[str, Any], edit: Edit, value: Any) -> None:
@@ -924,6 +935,8 @@ def _differs(edit: Edit, wire: Any, item: Field) -> bool:
 
 def _deep_copy(value: Any) -> Any:
     """A copy that shares nothing mutable. Wire values hold nothing but mappings, lists and scalars."""
+    if type(value) in _PLAIN:
+        return value
     if isinstance(value, Mapping):
         return {key: _deep_copy(item) for key, item in value.items()}
     if isinstance(value, list):

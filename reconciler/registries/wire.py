@@ -26,7 +26,9 @@ def body_bytes(body: Mapping[str, Any], secrets: Mapping[SecretRef, Secret]) -> 
             return _object_in(secrets[value.ref])
         raise InternalError(f"a request holds a value of type {type(value).__name__}")
 
-    text: str = simplejson.dumps(body, use_decimal=True, default=reveal, ensure_ascii=False)
+    text: str = simplejson.dumps(
+        body, use_decimal=True, default=reveal, ensure_ascii=False, namedtuple_as_object=False
+    )
     if _is_utf8(text):
         return text.encode()
     # Outside of any handler: the encoder's own error holds the text, secrets included.

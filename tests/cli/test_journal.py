@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -496,6 +497,22 @@ def test_runs_that_were_about_other_registries_are_not_ours_to_tell(folder: Fold
     folder.edit("input: 0.15", "input: 0.30")
     assert cli("apply", "--yes").code == 0
     assert [one.end.settles for one in records(folder) if one.end] == [()]
+
+
+def test_checkouts_that_share_a_journal_are_told_apart_by_where_their_files_are(
+    folder: Folder, cli: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = folder.path / "reconciler.yaml"
+    config.write_text(f"{config.read_text()}journal: {tmp_path}/shared\n")
+    folder.models(manifest("a"))
+    shutil.copytree(folder.path, tmp_path / "another")
+    cli("apply", "--yes")
+    [run] = [one for one in Runs(tmp_path / "shared").runs() if isinstance(one, Record)]
+    assert [one.target for one in run.begin.registries] == [f"embedded:{folder.path.resolve()}/registry.db"]
+    cut(run, at='"record":"results"')
+    assert "did not end" in cli("plan").out
+    monkeypatch.chdir(tmp_path / "another")
+    assert "did not end" not in cli("plan").out
 
 
 def test_a_lock_whose_holder_was_killed_holds_nobody_up(folder: Folder, cli: Run) -> None:

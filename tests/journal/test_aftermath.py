@@ -27,7 +27,7 @@ def broken_off(plan: Plan) -> Run:
 
 
 def told(run: Run, now: Plan, applied: Plan | None = None) -> tuple[str, bool]:
-    found: Aftermath = aftermath(run, now, applied=applied or now, declared=())
+    found: Aftermath = aftermath(run, now, applied=applied or now, declared=(), registries=())
     [_, note] = found.notes
     return note.removeprefix("run 0123abcd: what it was about to do "), found.is_whole
 
