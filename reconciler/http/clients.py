@@ -115,9 +115,12 @@ class Clients:
         if self._wire is not None:
             return _Through(self._client(transport=self._wire()))
         try:
-            tls = _tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
-            if not self._base.is_loopback and not getproxies().keys().isdisjoint(_PROXIES):
-                return _Through(self._client(verify=tls))
+            proxied = not self._base.is_loopback and not getproxies().keys().isdisjoint(_PROXIES)
+            tls = None
+            if proxied or self._base.text.startswith("https:"):  # to load certificates takes 20 ms
+                tls = _tls(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+            if proxied:
+                return _Through(self._client(verify=tls or True))
         except (OSError, ValueError, ImportError, httpx.InvalidURL):
             # The text of these may repeat a proxy's address with its password.
             hint = "check SSL_CERT_FILE, SSL_CERT_DIR, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY"

@@ -37,7 +37,7 @@ class Connection:
     begins before the answer to the last one was read or closed.
     """
 
-    def __init__(self, *, tls: ssl.SSLContext, connect_seconds: float, keep_idle: float) -> None:
+    def __init__(self, *, tls: ssl.SSLContext | None, connect_seconds: float, keep_idle: float) -> None:
         self._tls = tls
         self._connect_seconds = connect_seconds
         self._keep_idle = keep_idle
