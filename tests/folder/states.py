@@ -67,7 +67,7 @@ def said(read: Read) -> dict[str, Any]:
 
 
 def asked(one: Desired) -> dict[str, Any]:
-    """What a manifest asks of a registry. Texts of prices and numbers: equal ones may be written otherwise."""
+    """What a manifest asks of a registry. Texts of numbers: equal ones may be written otherwise."""
     return {
         "registry": one.registry,
         "name": one.name,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from reconciler import outlines
 from reconciler.errors import Place
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.registries import shapes
@@ -96,7 +97,7 @@ def text(name: str, spec: str = "{registries: [sandbox], type: chat}", kind: str
 
 
 ODD = {
-    "nulls": "{registries: [sandbox], limits: {context_window: null}, family: null, native: {orq: {tag: null}}}",
+    "nulls": "{registries: [sandbox], limits: {context_window: null}, family: null}",
     "an empty endpoint": "{registries: [sandbox], endpoint: {}, family: gpt}",
     "empty groups": "{registries: [sandbox], limits: {}, capabilities: {}, native: {orq: {metadata: {}}}}",
     "overrides": "{registries: [sandbox, second], family: a, overrides: {second: {family: b, native: "
@@ -214,11 +215,13 @@ def test_records_of_another_reconciler_yaml_are_not_used(changed: str, tmp_path:
 def test_more_shapes_than_are_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shape that is forgotten may leave its place in memory to another."""
     monkeypatch.setattr(shapes, "_MOST", 1)
+    monkeypatch.setattr(outlines, "_MOST", 1)
     fields = ["family: f", "developer: d", "display_name: n", "limits: {context_window: 1}", "model: m"]
-    specs = [
-        "{registries: [sandbox], " + ", ".join(fields[bit] for bit in range(5) if number >> bit & 1) + "}"
-        for number in range(1, 32)
-    ]
+    specs = []
+    for number in range(1, 200):
+        some = [field for bit, field in enumerate(fields) if number >> bit & 1]
+        tree = f"native: {{orq: {{configuration: {{step{number}: a}}}}}}"
+        specs.append(f"{{registries: [sandbox], {', '.join([*some, tree])}}}")
     files = {f"{number:02d}.yaml": text(f"m{number}", spec).encode() for number, spec in enumerate(specs)}
     config = house(tmp_path / "house", files)
     wanted = said(plainly(config, tmp_path / "house"))
