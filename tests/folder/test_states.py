@@ -226,5 +226,5 @@ def test_more_shapes_than_are_remembered(tmp_path: Path, monkeypatch: pytest.Mon
     config = house(tmp_path / "house", files)
     wanted = said(plainly(config, tmp_path / "house"))
     assert wanted["mistakes"] == []
-    for way in QUICK:
+    for way in (*QUICK, "processes"):
         assert said(read(config, tmp_path / "house", way, tmp_path / "cache")) == wanted
