@@ -209,3 +209,40 @@ def test_two_points_of_a_price_that_say_two_things(config: LoadedConfig) -> None
         for path, wire in _sent(item, value):
             _put(raw, path, wire * 2 if path == wrong.path else wire)
         assert check(desired, table, raw, frozenset()) == [("pricing", "input")]
+
+
+def _live(desired: Desired, changes: dict[Path, Any]) -> dict[str, Any]:
+    """The object as it was sent, but for what stands at some wire paths."""
+    raw: dict[str, Any] = {}
+    for item, value in desired.fields.values():
+        for path, wire in _sent(item, value):
+            _put(raw, path, changes.get(path, wire))
+    return raw
+
+
+def test_true_is_not_1(config: LoadedConfig) -> None:
+    for number, flag in ((1, True), (0, False)):
+        desired = asked(config, {"native": {"orq": {"metadata": {"max_input_tokens": number}}}})
+        [(item, _)] = desired.fields.values()
+        assert desired.table is not None
+        raw = _live(desired, {item.points[0].path: flag})
+        assert check(desired, desired.table, raw, frozenset()) == [item.path]
+    desired = asked(config, {"capabilities": {"tools": True}})
+    [(item, _)] = desired.fields.values()
+    assert desired.table is not None
+    raw = _live(desired, {item.points[0].path: 1})
+    assert check(desired, desired.table, raw, frozenset()) == [item.path]
+
+
+def test_a_price_that_the_server_computes_and_shows_as_null(config: LoadedConfig) -> None:
+    """Left out, it says nothing (zero is); null says that there is none."""
+    prices = {"unit": "1M tokens", "currency": "USD", "input": Decimal("0.15")}
+    desired = asked(config, {"pricing": prices})
+    [(item, _)] = desired.fields.values()
+    derived = [point.path for point in item.points if point.read and point.derived]
+    assert derived
+    assert desired.table is not None
+    for path in derived:
+        left_out, null = _live(desired, {path: ABSENT}), _live(desired, {path: None})
+        assert check(desired, desired.table, left_out, frozenset()) == []
+        assert check(desired, desired.table, null, frozenset()) == [item.path]
