@@ -1,0 +1,183 @@
+"""The processes that read manifests: however they end, the folder is read, and none of them stays."""
+
+from __future__ import annotations
+
+import errno
+import os
+import signal
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reconciler.folder import quick, read_folder, workers
+from reconciler.folder.cache import FOLDER
+from reconciler.manifests.config import LoadedConfig
+
+from .states import plainly, said
+from .test_states import house, text
+
+FILES = {f"{number:02d}.yaml": text(f"m{number}").encode() for number in range(40)}
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> LoadedConfig:
+    return house(tmp_path / "house", FILES)
+
+
+@pytest.fixture(autouse=True)
+def _two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quick, "processes", lambda: 2)
+    monkeypatch.setattr(quick, "_WORTH_A_FORK", 1)
+
+
+@pytest.fixture(autouse=True)
+def _nothing_stays() -> Iterator[None]:
+    """No process, no descriptor, no signal that is held."""
+    before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names are enough
+    yield
+    with pytest.raises(ChildProcessError):
+        os.waitpid(-1, os.WNOHANG)
+    assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - names are enough
+    assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def is_whole(config: LoadedConfig, environ: dict[str, str] | None = None) -> bool:
+    found = read_folder(config, relative_to=config.folder, environ=environ, worth=0)
+    return said(found) == said(plainly(config, config.folder))
+
+
+def in_children(monkeypatch: pytest.MonkeyPatch, act: Callable[[str], None]) -> None:
+    """Does ``act`` with the name of each file before a process makes its record; never in this process."""
+    home = os.getpid()
+    record_of = workers.record_of
+
+    def acting(config: Any, file: Any, forms: Any) -> bytes | None:
+        if os.getpid() != home:
+            act(file.name)
+        return record_of(config, file, forms)
+
+    monkeypatch.setattr(workers, "record_of", acting)
+
+
+def _killed(name: str) -> None:
+    if name.endswith("05.yaml"):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _failing(name: str) -> None:
+    if name.endswith("33.yaml"):
+        raise MemoryError
+
+
+def _leaving(_name: str) -> None:
+    raise SystemExit(3)
+
+
+@pytest.mark.parametrize("act", [_killed, _failing, _leaving])
+def test_a_process_that_ends_early(
+    config: LoadedConfig, act: Callable[[str], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    in_children(monkeypatch, act)
+    environ = {FOLDER: str(tmp_path / "cache")}
+    assert is_whole(config, environ)
+    assert is_whole(config, environ)
+
+
+@pytest.mark.parametrize("fails", [1, 2])
+@pytest.mark.parametrize("call", ["fork", "pipe"])
+def test_no_process_is_to_be_had(
+    config: LoadedConfig, call: str, fails: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As where the number of processes, or of open files, is limited."""
+    real, calls = getattr(os, call), iter(range(1, 9))
+
+    def limited() -> Any:
+        if next(calls) >= fails:
+            raise OSError(errno.EAGAIN, "Resource temporarily unavailable")
+        return real()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, limited)
+        assert is_whole(config)
+
+
+def test_ends_that_nobody_may_wait_for(config: LoadedConfig) -> None:
+    """Some who start programs ignore the ends of children, and that is inherited."""
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    try:
+        assert is_whole(config)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+
+
+def test_streams_that_are_closed(config: LoadedConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Python has no object for a stream that was closed before it started."""
+    monkeypatch.setattr("sys.stdout", None)
+    monkeypatch.setattr("sys.stderr", None)
+    assert is_whole(config)
+
+
+def test_what_waits_to_be_written_is_written_once(
+    config: LoadedConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "out").open("w") as stream:
+        monkeypatch.setattr("sys.stdout", stream)
+        stream.write("once\n")
+        assert is_whole(config)
+    assert (tmp_path / "out").read_text() == "once\n"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("forks", [0, 1, 2])
+def test_a_signal_at_any_moment_leaves_no_process(
+    config: LoadedConfig, number: signal.Signals, forks: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Right after a fork, in this process and in the new one; and while it waits."""
+    home, fork, calls = os.getpid(), os.fork, iter(range(1, 9))
+
+    def interrupted() -> int:
+        identity = fork()
+        if next(calls) == forks:
+            os.kill(os.getpid(), number)
+        return identity
+
+    def slow(_name: str) -> None:
+        if not forks:
+            os.kill(home, number)
+        signal.pause()
+
+    def stop(*_: object) -> None:
+        assert os.getpid() == home  # no child may go on as if it were its parent
+        raise KeyboardInterrupt
+
+    in_children(monkeypatch, slow)
+    monkeypatch.setattr(os, "fork", interrupted)
+    before = signal.signal(number, stop)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            read_folder(config, relative_to=config.folder, environ=None, worth=0)
+    finally:
+        signal.signal(number, before)
+
+
+def test_a_few_large_files_are_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = {f"{file}.yaml": "---\n".join(text(f"m{file}-{one}") for one in range(30)) for file in range(4)}
+    config = house(tmp_path / "few", {name: part.encode() for name, part in parts.items()})
+    shares: list[int] = []
+    start = workers._start
+
+    def counted(work: Any) -> Any:
+        shares.append(len(work.args[2]))
+        return start(work)
+
+    monkeypatch.setattr(workers, "_start", counted)
+    assert is_whole(config)
+    assert shares == [2, 2]
+
+
+def test_no_fork_beside_other_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert workers.processes() >= 1
+    monkeypatch.setattr("threading.active_count", lambda: 2)
+    assert workers.processes() == 1
