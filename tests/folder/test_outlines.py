@@ -54,7 +54,7 @@ def is_answered(config: LoadedConfig, manifest: Manifest, kind: Kind) -> bool:
 def test_manifests_of_every_table(config: LoadedConfig, table: Table) -> None:
     answered: Counter[bool] = Counter()
 
-    @examples(80)
+    @examples(60)
     @given(document=documents(table))
     def check(document: dict[str, Any]) -> None:
         manifest = manifest_of(config, document)

@@ -155,7 +155,7 @@ def test_any_live_object(config: LoadedConfig, table: Table) -> None:
     outcomes = {"equal": 0, "other": 0}
     tops = sorted({item.points[0].path[:1] for item in table.fields() if item.row.echo is Echo.MAYBE})
 
-    @examples(120)
+    @examples(90)
     @given(data=st.data())
     def compared(data: st.DataObject) -> None:
         manifest = manifest_of(config, data.draw(documents(table)))
