@@ -113,7 +113,8 @@ def _new_in_respan(name: str) -> live.Document:
     )
     flags = dict.fromkeys(("streaming_support", "function_call", "image_support"), 0)
     named = {"id": name, "model_name": name, "display_name": name, "affiliation_category": "custom"}
-    rest: live.Document = {"max_context_window": None, "source": "db", "supported_params": {}, "provider": None}
+    rest: live.Document = dict.fromkeys(("max_context_window", "provider"))
+    rest |= {"source": "db", "supported_params": {}}
     return {**named, **prices, **flags, **rest, "created_at": live.WHEN, "updated_at": live.WHEN}
 
 
