@@ -19,7 +19,7 @@ TOKEN: Final = "BENCH_TOKEN"
 
 IN_FLIGHT: Final = 32
 
-_HEAD: Final = "# yaml-language-server: $schema=../../../../schemas/model.schema.json\n"
+HEAD: Final = "# yaml-language-server: $schema=../../../../schemas/model.schema.json\n"
 _UNITS: Final = {"image": " / image", "search": " / 1K searches"}
 
 CONFIG: Final = """\
@@ -121,7 +121,7 @@ def write(folder: Path, count: int, per_file: int, registry: str) -> None:
         below = folder / "models" / f"{first.index // 1000:03d}"
         below.mkdir(exist_ok=True)
         name = first.name if per_file == 1 else f"models-{first.index:06d}"
-        text = "\n---\n".join(_HEAD + manifest(one) for one in some)
+        text = "\n---\n".join(HEAD + manifest(one) for one in some)
         (below / f"{name}.yaml").write_text(text)
 
 

@@ -1,0 +1,189 @@
+"""What each step of a run takes, in one process: ``python -m benchmarks.stages plan …``.
+
+Runs the command line with a clock around the functions that the steps are made of. A step inside another
+counts for itself alone; what belongs to none is `start and rest`. With ``--profile`` cProfile looks at all of
+it instead. What other processes do that a step starts counts as waiting for them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import cProfile
+import functools
+import importlib
+import inspect
+import io
+import json
+import pstats
+import sys
+import time
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any, Final
+
+STAGES: Final[Mapping[str, Sequence[str]]] = {
+    "load": ("reconciler.manifests.files:load_folder",),
+    "validate": (
+        "reconciler.manifests.config:load_config",
+        "reconciler.manifests.load:read_documents",
+        "reconciler.desired:desire_all",
+        "reconciler.policies.check:check_policies",
+    ),
+    "observe": ("reconciler.cli.run:_read", "reconciler.cli.run:connections"),
+    "diff": (
+        "reconciler.matching:match_all",
+        "reconciler.diff:compare",
+        "reconciler.diff:unmanaged",
+        "reconciler.diff:contradictions",
+    ),
+    "plan": ("reconciler.planner:make_plan",),
+    "render": (
+        "reconciler.report.text:plan_text",
+        "reconciler.report.text:outcome_text",
+        "reconciler.report.proof:proof_text",
+    ),
+    "apply": ("reconciler.executor:execute",),
+}
+"""The functions of each step, by where they are defined."""
+
+
+class Clocks:
+    """Seconds by stage. A clock stands still while one inside of it runs."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._open: list[str] = []
+        self._since = 0.0
+
+    def enter(self, stage: str) -> None:
+        now = time.perf_counter()
+        if self._open:
+            self.seconds[self._open[-1]] += now - self._since
+        self._open.append(stage)
+        self._since = now
+
+    def leave(self) -> None:
+        now = time.perf_counter()
+        self.seconds[self._open.pop()] += now - self._since
+        self._since = now
+
+    def around(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        """``function`` with the clock of ``stage`` running."""
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def waited(*args: Any, **more: Any) -> Any:
+                self.enter(stage)
+                try:
+                    return await function(*args, **more)
+                finally:
+                    self.leave()
+
+            return waited
+
+        @functools.wraps(function)
+        def called(*args: Any, **more: Any) -> Any:
+            self.enter(stage)
+            try:
+                return function(*args, **more)
+            finally:
+                self.leave()
+
+        return called
+
+
+def install(clocks: Clocks) -> None:
+    """Puts a clock around every function of every stage, wherever it was imported to.
+
+    Raises LookupError for one that is not there: its stage would look free of charge.
+    """
+    for name in ("plan", "apply"):
+        importlib.import_module(f"reconciler.cli.{name}")
+    for stage, functions in STAGES.items():
+        for place in functions:
+            module, _, name = place.partition(":")
+            function = getattr(importlib.import_module(module), name, None)
+            if function is None:
+                raise LookupError(f"stages: there is no {place}")
+            timed = clocks.around(stage, function)
+            for other in [one for key, one in sys.modules.items() if key.startswith("reconciler")]:
+                for key, value in list(vars(other).items()):
+                    if value is function:
+                        setattr(other, key, timed)
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The command line in this process; gives its exit code."""
+    from reconciler.__main__ import main  # noqa: PLC0415 - its import is part of what is measured
+
+    before, sys.argv = sys.argv, ["reconciler", *arguments]
+    try:
+        with redirect_stdout(io.StringIO()):
+            main()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else 1
+    finally:
+        sys.argv = before
+    return 0
+
+
+def timed(arguments: Sequence[str]) -> dict[str, float]:
+    """Seconds by stage."""
+    clocks = Clocks()
+    install(clocks)
+    clocks.enter("start and rest")
+    code = run(arguments)
+    clocks.leave()
+    if code != 0:
+        sys.exit(f"stages: the command ended with {code}")
+    return dict(clocks.seconds)
+
+
+def profiled(arguments: Sequence[str], most: int) -> list[dict[str, Any]]:
+    """The functions that take most themselves, the most expensive first."""
+    profile = cProfile.Profile()
+    code = profile.runcall(run, arguments)
+    if code != 0:
+        sys.exit(f"stages: the command ended with {code}")
+    found: Any = pstats.Stats(profile)
+    total = found.total_tt
+    rows = sorted(found.stats.items(), key=lambda row: -row[1][2])[:most]
+    return [
+        {
+            "function": _named(file, line, name),
+            "calls": calls,
+            "own": own,
+            "with_callees": whole,
+            "share": own / total,
+        }
+        for (file, line, name), (_, calls, own, whole, _) in rows
+    ]
+
+
+def _named(file: str, line: int, name: str) -> str:
+    if file == "~":
+        return name
+    parts = Path(file).parts
+    for top in ("reconciler", "site-packages"):
+        if top in parts:
+            at = len(parts) - 1 - parts[::-1].index(top)
+            parts = parts[at + (top == "site-packages") :]
+            break
+    else:
+        parts = parts[-2:]
+    return f"{'/'.join(parts)}:{line} {name}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.stages", description=__doc__)
+    parser.add_argument("--profile", type=int, metavar="ROWS", help="a profile of so many rows instead")
+    parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of the command line")
+    given = parser.parse_args()
+    found = profiled(given.arguments, given.profile) if given.profile else timed(given.arguments)
+    json.dump(found, sys.__stdout__)
+
+
+if __name__ == "__main__":
+    main()
