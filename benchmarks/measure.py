@@ -11,6 +11,7 @@ import sys
 import tempfile
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -47,6 +48,8 @@ class _Watch:
 
     root: int
     peaks: dict[int, int] = field(default_factory=dict)
+    names: dict[int, bytes] = field(default_factory=dict)
+    seen: Counter[int] = field(default_factory=Counter)
     done: threading.Event = field(default_factory=threading.Event)
 
     def run(self) -> None:
@@ -60,8 +63,18 @@ class _Watch:
             with contextlib.suppress(OSError, ValueError):
                 status = Path(f"/proc/{one}/status").read_text()
                 high = status[status.index("VmHWM:") + 6 :].split(None, 1)[0]
-                self.peaks[one] = max(self.peaks.get(one, 0), int(high) * 1024)
-                waiting += map(int, Path(f"/proc/{one}/task/{one}/children").read_text().split())
+                name = Path(f"/proc/{one}/cmdline").read_bytes()
+                before = self.peaks.get(one, 0) if self.names.get(one) == name else 0
+                self.names[one] = name
+                self.seen[one] += 1
+                self.peaks[one] = max(before, int(high) * 1024)
+                for children in Path(f"/proc/{one}/task").glob("*/children"):
+                    waiting += map(int, children.read_text().split())
+
+    def total(self) -> int:
+        """The sum. A process between its fork and another program still shows all the memory of the first:
+        what was seen for a moment alone does not count."""
+        return sum(peak for one, peak in self.peaks.items() if one == self.root or self.seen[one] > 3)
 
 
 def run(command: Sequence[str], *, cwd: Path = ROOT, env: Mapping[str, str], watched: bool = False) -> Cost:
@@ -94,7 +107,7 @@ def run(command: Sequence[str], *, cwd: Path = ROOT, env: Mapping[str, str], wat
     if told.startswith("{") and '"excluded"' in told:
         excluded = json.loads(told)
         wall, cpu = wall - excluded["excluded"], cpu - excluded["excluded_cpu"]
-    peak = sum(watch.peaks.values()) if watched else None
+    peak = watch.total() if watched else None
     return Cost(wall, cpu, peak, process.returncode, told, wrong)
 
 

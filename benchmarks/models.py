@@ -36,7 +36,7 @@ VENDORS: Final[Sequence[tuple[str, str, Sequence[str]]]] = (
 
 _TYPES: Final = ("chat",) * 17 + ("embedding",) * 3 + ("image",) * 2
 _INPUT_PRICES: Final = tuple(
-    map(Decimal, "0.05 0.075 0.10 0.15 0.25 0.30 0.40 0.50 0.75 1.00 1.25 1.32 2.00 2.50 3.00 4.00".split())
+    map(Decimal, "0.40 0.50 0.60 0.75 0.80 1.00 1.10 1.25 1.32 1.50 1.75 2.00 2.20 2.50 3.00".split())
 )
 _IMAGE_PRICES: Final = tuple(map(Decimal, "0.02 0.03 0.039 0.04 0.06 0.08 0.134".split()))
 _WINDOWS: Final = (32768, 65536, 128000, 131072, 200000, 262144, 400000, 1000000, 1048576, 1050000)

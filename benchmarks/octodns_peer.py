@@ -41,14 +41,11 @@ zones:
 """
 
 
-def write(folder: Path, count: int, *, small: bool = False) -> None:
-    """Writes two configurations: `same.yaml`, and `changed.yaml`, to which a hundredth of the records differ.
-
-    The YAML provider keeps no order, so records stand as they come.
-    """
-    for name, changed in (("wanted", 0), ("live", 0), ("other", count // 100)):
+def write(folder: Path, count: int, changed: int, *, small: bool = False) -> None:
+    """Writes two configurations: `same.yaml`, and `changed.yaml`, for which ``changed`` records differ."""
+    for name, differing in (("wanted", 0), ("live", 0), ("other", changed)):
         (folder / name).mkdir(parents=True, exist_ok=True)
-        text = "".join(_records(count, changed, small=small))
+        text = "".join(_records(count, differing, small=small))
         (folder / name / "example.com.yaml").write_text("---\n" + text)
     for config, live in (("same.yaml", "live"), ("changed.yaml", "other")):
         (folder / config).write_text(_CONFIG.format(folder=folder.absolute(), live=live))
@@ -81,9 +78,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.octodns_peer", description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("count", type=int)
+    parser.add_argument("--changed", type=int, default=1)
     parser.add_argument("--small", action="store_true", help="one address a record")
     given = parser.parse_args()
-    write(given.folder, given.count, small=given.small)
+    write(given.folder, given.count, given.changed, small=given.small)
 
 
 if __name__ == "__main__":

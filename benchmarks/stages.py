@@ -1,7 +1,8 @@
 """What each step of a run takes, in one process: ``python -m benchmarks.stages plan …``.
 
 Runs the command line with a clock around the functions that the steps are made of. A step inside another
-counts for itself alone; what belongs to none is `start and rest`. With ``--profile`` cProfile looks at all of
+counts for itself alone; what belongs to none is `rest`, and the start of
+Python is outside. With ``--profile`` cProfile looks at all of
 it instead. What other processes do that a step starts counts as waiting for them.
 """
 
@@ -133,7 +134,7 @@ def timed(arguments: Sequence[str]) -> dict[str, float]:
     """Seconds by stage."""
     clocks = Clocks()
     install(clocks)
-    clocks.enter("start and rest")
+    clocks.enter("rest")
     code = run(arguments)
     clocks.leave()
     if code != 0:
@@ -182,7 +183,7 @@ def main() -> None:
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of the command line")
     given = parser.parse_args()
     found = profiled(given.arguments, given.profile) if given.profile else timed(given.arguments)
-    json.dump(found, sys.__stdout__)
+    print(json.dumps(found))
 
 
 if __name__ == "__main__":
