@@ -1,9 +1,8 @@
 """What each step of a run takes, in one process: ``python -m benchmarks.stages plan …``.
 
 Runs the command line with a clock around the functions that the steps are made of. A step inside another
-counts for itself alone; what belongs to none is `rest`, and the start of
-Python is outside. With ``--profile`` cProfile looks at all of
-it instead. What other processes do that a step starts counts as waiting for them.
+counts for itself alone; what belongs to none is `rest`, and the start of Python is outside. With
+``--profile`` cProfile looks at all of it instead. What other processes do for a step counts as waiting.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ import pstats
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any, Final
@@ -95,24 +94,30 @@ class Clocks:
         return called
 
 
-def install(clocks: Clocks) -> None:
-    """Puts a clock around every function of every stage, wherever it was imported to.
+def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
+    """Every function, with its stage.
 
     Raises LookupError for one that is not there: its stage would look free of charge.
     """
-    for name in ("plan", "apply"):
-        importlib.import_module(f"reconciler.cli.{name}")
-    for stage, functions in STAGES.items():
-        for place in functions:
+    for stage, places in STAGES.items():
+        for place in places:
             module, _, name = place.partition(":")
             function = getattr(importlib.import_module(module), name, None)
             if function is None:
                 raise LookupError(f"stages: there is no {place}")
-            timed = clocks.around(stage, function)
-            for other in [one for key, one in sys.modules.items() if key.startswith("reconciler")]:
-                for key, value in list(vars(other).items()):
-                    if value is function:
-                        setattr(other, key, timed)
+            yield stage, function
+
+
+def install(clocks: Clocks) -> None:
+    """Puts a clock around every function of every stage, wherever it was imported to."""
+    for name in ("plan", "apply"):
+        importlib.import_module(f"reconciler.cli.{name}")
+    for stage, function in list(functions()):
+        timed = clocks.around(stage, function)
+        for other in [one for key, one in sys.modules.items() if key.startswith("reconciler")]:
+            for key, value in list(vars(other).items()):
+                if value is function:
+                    setattr(other, key, timed)
 
 
 def run(arguments: Sequence[str]) -> int:
