@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -39,6 +40,7 @@ def main() -> int:
     parser.add_argument("--out", type=Path, help="the folder for the results; docs/, or with --small none")
     parser.add_argument("--no-octodns", action="store_true", help="without it, and without installing it")
     given = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that nothing is left behind
     work = Path(tempfile.mkdtemp(prefix="reconciler-bench-"))
     try:
         bench = Bench(
@@ -53,24 +55,19 @@ def main() -> int:
         )
         wanted = ["profile"] if given.profile else given.part or list(PARTS)
         out = given.out or (None if given.small else ROOT / "docs")
-        results = _measured(bench, wanted, _before(out))
+        results = _before(out)
+        for name in wanted:
+            say(f"{name}:")
+            results |= {name: PARTS[name](bench), "machine": machine()}
+            if out is not None:  # after each part, so that a failure costs no more than one
+                report.save(results, out)
     except BenchError as error:
         say(f"bench: {error}")
         return 1
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    if out is not None:
-        report.save(results, out)
     print(report.summary(results))
     return 0
-
-
-def _measured(bench: Bench, wanted: list[str], results: dict[str, Any]) -> dict[str, Any]:
-    results["machine"] = machine()
-    for name in wanted:
-        say(f"{name}:")
-        results[name] = PARTS[name](bench)
-    return results
 
 
 def _before(out: Path | None) -> dict[str, Any]:

@@ -393,10 +393,12 @@ def stages(bench: Bench) -> Figures:
     for _ in range(bench.rounds):
         with _empty(bench, some, LATENCY):
             found["apply"].append(_staged(bench, some, "apply", "--yes", "--config", "apply.yaml"))
-    return {
-        name: {stage: median(row.get(stage, 0.0) for row in rows) for row in rows for stage in row}
-        for name, rows in found.items()
-    }
+    return {name: {stage: _middle_of(rows, stage) for stage in rows[0]} for name, rows in found.items()}
+
+
+def _middle_of(rows: Sequence[Figures], stage: str) -> Figures:
+    """The medians of a stage that every row has."""
+    return {key: median(row[stage][key] for row in rows) for key in rows[0][stage]}
 
 
 def _staged(bench: Bench, folder: Path, *arguments: str) -> Figures:
@@ -404,7 +406,7 @@ def _staged(bench: Bench, folder: Path, *arguments: str) -> Figures:
     if cost.code != 0:
         raise BenchError(f"stages ended with {cost.code}\n{cost.errors}")
     found: Figures = json.loads(cost.output)
-    say(f"  {arguments[0]}: " + ", ".join(f"{name} {took:.2f}" for name, took in found.items()))
+    say(f"  {arguments[0]}: " + ", ".join(f"{name} {took['wall']:.2f}" for name, took in found.items()))
     return found
 
 

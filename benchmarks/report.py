@@ -176,10 +176,16 @@ def _plan(results: Figures) -> str:
 
 def _stages(results: Figures) -> str:
     part = results["stages"]
-    rows = [
-        [stage, *(f"{one[stage]:.3f} s" if stage in one else "" for one in part.values())] for stage in STAGES
-    ]
-    return _table(["", *part], rows)
+    rows = []
+    for stage in STAGES:
+        row = [stage]
+        for one in part.values():
+            spent = one.get(stage)
+            row += [f"{spent['wall']:.3f} s", f"{spent['cpu']:.3f} s"] if spent else ["", ""]
+            row.append(f"{spent['grown'] / 2**20:.0f} MiB" if spent else "")
+        rows.append(row)
+    head = [f"{name}: {what}" for name in part for what in ("wall", "CPU", "peak grows by")]
+    return _table(["", *head], rows)
 
 
 def _apply(results: Figures) -> str:

@@ -20,6 +20,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -48,26 +49,48 @@ STAGES: Final[Mapping[str, Sequence[str]]] = {
 }
 """The functions of each step, by where they are defined."""
 
+_LOOKS: Final = 0.005
+"""Seconds between two looks at the memory, which take a while."""
+
+
+@dataclass(slots=True)
+class Spent:
+    """What a stage took. ``wall`` and ``cpu`` are seconds of this process, ``grown`` bytes of its peak."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+    grown: int = 0
+
 
 class Clocks:
-    """Seconds by stage. A clock stands still while one inside of it runs."""
+    """What each stage takes. A clock stands still while one inside of it runs."""
 
     def __init__(self) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-        self._open: list[str] = []
-        self._since = 0.0
+        self.spent: dict[str, Spent] = defaultdict(Spent)
+        self._open: list[Spent] = []
+        self._wall = self._cpu = self._looked = 0.0
+        self._peak = 0
 
     def enter(self, stage: str) -> None:
-        now = time.perf_counter()
-        if self._open:
-            self.seconds[self._open[-1]] += now - self._since
-        self._open.append(stage)
-        self._since = now
+        self._tick()
+        self._open.append(self.spent[stage])
 
     def leave(self) -> None:
-        now = time.perf_counter()
-        self.seconds[self._open.pop()] += now - self._since
-        self._since = now
+        self._tick()
+        self._open.pop()
+
+    def _tick(self) -> None:
+        """Counts what has passed since the last tick for the innermost stage."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        if self._open:
+            self._open[-1].wall += wall - self._wall
+            self._open[-1].cpu += cpu - self._cpu
+        if wall - self._looked > _LOOKS:
+            peak = peak_of_memory()
+            if self._open:
+                self._open[-1].grown += peak - self._peak
+            self._looked, self._peak = wall, peak
+        self._wall, self._cpu = wall, cpu
 
     def around(self, stage: str, function: Callable[..., Any]) -> Callable[..., Any]:
         """``function`` with the clock of ``stage`` running."""
@@ -92,6 +115,15 @@ class Clocks:
                 self.leave()
 
         return called
+
+
+def peak_of_memory() -> int:
+    """The most memory that this process has had so far, in bytes; 0 where the system does not say."""
+    try:
+        status = Path("/proc/self/status").read_text()
+    except OSError:
+        return 0
+    return int(status[status.index("VmHWM:") + 6 :].split(None, 1)[0]) * 1024
 
 
 def functions() -> Iterator[tuple[str, Callable[..., Any]]]:
@@ -135,8 +167,8 @@ def run(arguments: Sequence[str]) -> int:
     return 0
 
 
-def timed(arguments: Sequence[str]) -> dict[str, float]:
-    """Seconds by stage."""
+def timed(arguments: Sequence[str]) -> dict[str, dict[str, float]]:
+    """What each stage took, as JSON."""
     clocks = Clocks()
     install(clocks)
     clocks.enter("rest")
@@ -144,7 +176,7 @@ def timed(arguments: Sequence[str]) -> dict[str, float]:
     clocks.leave()
     if code != 0:
         sys.exit(f"stages: the command ended with {code}")
-    return dict(clocks.seconds)
+    return {stage: asdict(spent) for stage, spent in clocks.spent.items()}
 
 
 def profiled(arguments: Sequence[str], most: int) -> list[dict[str, Any]]:

@@ -177,21 +177,23 @@ def clocked(clocks: stages.Clocks, stage: str) -> Iterator[None]:
 
 
 def test_a_stage_inside_another_counts_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    now = iter([0.0, 1.0, 5.0, 7.0])
+    now, worked = iter([10.0, 11.0, 15.0, 17.0]), iter([0.0, 0.5, 2.5, 2.75])
+    peaks = iter([100, 110, 150, 150])
     monkeypatch.setattr(stages.time, "perf_counter", lambda: next(now))
+    monkeypatch.setattr(stages.time, "process_time", lambda: next(worked))
+    monkeypatch.setattr(stages, "peak_of_memory", lambda: next(peaks))
     clocks = stages.Clocks()
     with clocked(clocks, "plan"), clocked(clocks, "diff"):
         pass
-    assert clocks.seconds == {"plan": 3.0, "diff": 4.0}
+    assert clocks.spent == {"plan": stages.Spent(3.0, 0.75, 10), "diff": stages.Spent(4.0, 2.0, 40)}
 
 
 # ---- what is made of it
 
 
 def figures(**walls: float) -> dict[str, Any]:
-    return {
-        "plan": {"cache": True, "cases": {name.replace("_", " "): {"wall": s} for name, s in walls.items()}}
-    }
+    cases = {name.replace("_", " "): {"wall": wall, "wall_min": wall / 2} for name, wall in walls.items()}
+    return {"plan": {"cache": True, "cases": cases}}
 
 
 def test_goals_are_ratios_of_one_run() -> None:
