@@ -24,7 +24,7 @@ from benchmarks.parts import PARTS, Bench, environment
 
 _SIZES: Final = (100, 1_000, 10_000, 100_000)
 _PEER: Final = ROOT / ".cache" / "bench-venv"
-_CACHES: Final = (".reconciler/cache", ".cache")
+_CACHES: Final = (".reconciler", ".cache")
 
 
 def main() -> int:

@@ -236,10 +236,10 @@ def _sizes(results: Figures) -> str:
         for count, one in sizes.items():
             floor = min((one[name]["wall"] for name in _FLOORS if name in one), default=None)
             if "refused" in one:
-                notes.append(f"{kind}, {int(count):,} models: the plan was refused: `{one['refused']}`.")
+                notes.append(f"{kind}, {int(count):,} models: no plan: `{one['refused']}`.")
             cold, warm = one.get("cold plan"), one.get("warm plan")
             row = [f"{kind}, {int(count):,}"]
-            row.append(f"{cold['wall']:.2f} s" if cold else "refused")
+            row.append(f"{cold['wall']:.2f} s" if cold else "none")
             row.append(f"{warm['wall']:.2f} s" if warm else "")
             row.append(f"{floor:.2f} s" if floor else "")
             row.append(f"{cold['cpu']:.2f} s" if cold else "")
