@@ -34,9 +34,7 @@ def main() -> int:
     parser.add_argument("--profile", action="store_true", help="only the profile of a cold plan, in full")
     parser.add_argument("--largest", type=int, default=max(_SIZES), help="no more models than that")
     parser.add_argument("--rounds", type=int, default=3, help="how often each is measured")
-    parser.add_argument(
-        "--cache", action="append", help="a path in the project that a cold run does not have"
-    )
+    parser.add_argument("--cache", action="append", help="one more path that no cold run has")
     parser.add_argument("--out", type=Path, help="the folder for the results; docs/, or with --small none")
     parser.add_argument("--no-octodns", action="store_true", help="without it, and without installing it")
     given = parser.parse_args()

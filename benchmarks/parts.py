@@ -275,7 +275,7 @@ def sizes(bench: Bench) -> Figures:
 
 
 _TOO_MUCH: Final = re.compile(r"is larger than \d+ bytes|has too many values|does not end in \d+ pages")
-"""A registry told more than a run takes (docs/reliability.md): a limit of ours, no mistake of the benchmark."""
+"""A registry told more than a run takes (docs/reliability.md): a limit of ours, no mistake of the bench."""
 
 
 def _of_size(bench: Bench, kind: str, count: int) -> Figures:
