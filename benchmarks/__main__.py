@@ -53,10 +53,10 @@ def main() -> int:
         )
         wanted = ["profile"] if given.profile else given.part or list(PARTS)
         out = given.out or (None if given.small else ROOT / "docs")
-        results = _before(out)
+        results = {**_before(out), "machine": machine()}
         for name in wanted:
             say(f"{name}:")
-            results |= {name: PARTS[name](bench), "machine": machine()}
+            results[name] = PARTS[name](bench)
             if out is not None:  # after each part, so that a failure costs no more than one
                 report.save(results, out)
     except BenchError as error:

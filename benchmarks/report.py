@@ -143,7 +143,8 @@ def _machine(results: Figures) -> str:
     return (
         f"Measured on {one['date']}, commit {one['commit']}{dirty}: {one['system']}, {one['processor']}, "
         f"{one['cores']} cores, {one['memory'] / 2**30:.0f} GiB; Python {one['python']}, "
-        f"libyaml {one['libyaml']}, {packages}, octoDNS {one['octodns']}."
+        f"libyaml {one['libyaml']}, {packages}, octoDNS {one['octodns']}. Before it began, the load of the "
+        f"machine was {one['load']:.1f}; beside other work, times say little and ratios are rough."
     )
 
 
@@ -277,13 +278,24 @@ _BLOCKS: Final[Mapping[str, tuple[str, Callable[[Figures], str]]]] = {
 def save(results: Figures, folder: Path) -> None:
     """Writes figures, plot and page into ``folder``. A page that is not there is made of its tables alone."""
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / FIGURES).write_text(json.dumps(_rounded(results), indent=1) + "\n")
+    results = _rounded(results)  # first, so that the page says what the figures say
+    (folder / FIGURES).write_text(json.dumps(results, indent=1) + "\n")
     if "sizes" in results:
-        (folder / PLOT).write_text(plot.drawn(results["sizes"]))
+        (folder / PLOT).write_text(plot.drawn(_with_rivals(results)))
     path = folder / PAGE
     bare = "".join(f"\n<!-- bench:{name} -->\n<!-- /bench:{name} -->\n" for name in _BLOCKS)
     page = path.read_text() if path.exists() else f"# Performance\n{bare}"
     path.write_text(filled(page, results))
+
+
+def _with_rivals(results: Figures) -> Figures:
+    """The sizes, with what was measured of the rivals at the size of the plan."""
+    sizes, plan = results["sizes"], results.get("plan", {})
+    rows, count = sizes.get("orq", {}), str(plan.get("models"))
+    if count not in rows:
+        return dict(sizes)
+    rivals = {name: one for name, one in plan["cases"].items() if name in {"naive", "octoDNS"}}
+    return {**sizes, "orq": {**rows, count: {**rivals, **rows[count]}}}
 
 
 def filled(page: str, results: Figures) -> str:
