@@ -20,7 +20,8 @@ import simplejson
 from reconciler.delta import Delta, Entry, Verdict, delta
 from reconciler.errors import ReconcilerError
 from reconciler.guards.holding import held_back, refused
-from reconciler.plan import Action, Plan, Refusal, canonical, digest_of, plan_digest, plan_type
+from reconciler.plan import Action, Plan, canonical, digest_of, plan_digest, plan_type
+from reconciler.refusal import Refusal
 
 FORMAT: Final = 1
 LEAST_ROOM: Final = 255

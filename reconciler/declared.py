@@ -9,7 +9,9 @@ from typing import Literal
 from reconciler.desired import Desired
 from reconciler.diff import creation, declared_changes
 from reconciler.manifests.problems import dotted
-from reconciler.plan import Action, Change, NotHeld, PlanPlace, key_of
+from reconciler.plan import Action, Change, NotHeld, key_of
+from reconciler.refusal import PlanPlace
+from reconciler.stages import staged
 
 FORMAT = 1
 """The version of the document."""
@@ -80,6 +82,7 @@ class Registry:
     target: str
 
 
+@staged("compare")
 def diff_declared(
     sides: tuple[Side, Side],
     registries: Iterable[Registry],

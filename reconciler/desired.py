@@ -7,8 +7,10 @@ come back as Problems. What this kind of registry cannot take is no mistake: it 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic import BaseModel
@@ -23,18 +25,21 @@ from reconciler.manifests.problems import did_you_mean, dotted
 from reconciler.manifests.yamltree import UNREADABLE, Document, locate
 from reconciler.money import Price, Unit
 from reconciler.native import check_free, laid_over, literal_secret, native_leaves, paths_of
-from reconciler.plan import Refusal
+from reconciler.refusal import Refusal
 from reconciler.registries import BUILT_IN, KINDS
 from reconciler.registries.addresses import upstreams
 from reconciler.registries.codecs import (
     Address,
     BadValue,
     CannotExpress,
+    Money,
+    Tree,
     Value,
     Word,
 )
 from reconciler.registries.interface import Kind, Unsupported
 from reconciler.registries.rows import Declared, Field, Path, Table
+from reconciler.registries.shapes import NO_FIELDS, Fields
 from reconciler.secrets import SecretRef, SecretRule
 
 
@@ -42,14 +47,15 @@ from reconciler.secrets import SecretRef, SecretRule
 class Desired:
     """What one manifest asks of one registry.
 
-    ``fields`` maps each declared path that the registry holds to its field and normal form; ``units``
-    the declared prices to the unit that they are written in. ``hints`` say how it is better written.
+    ``fields`` maps each declared path that the registry holds to its field and normal form (nothing without a
+    table); ``units`` the declared prices to the unit that they are written in. ``hints`` say how it is better
+    written.
     """
 
     registry: str
     manifest: Manifest
     table: Table | None
-    fields: Mapping[Path, tuple[Field, Value]]
+    fields: Fields
     unheld: tuple[Path, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     overridden: frozenset[Path] = frozenset()
@@ -65,27 +71,46 @@ class Desired:
         return self.manifest.place(*above(self.registry, overridden=path in self.overridden), *path)
 
 
-def desire_all(config: LoadedConfig, loaded: Loaded) -> tuple[list[Desired], list[Problem]]:
-    """Every manifest for each of its registries, and every mistake that only the tables show."""
+def desire_all(
+    config: LoadedConfig, loaded: Loaded, known: Mapping[int, Sequence[Desired]] | None = None
+) -> tuple[list[Desired], list[Problem]]:
+    """Every manifest for each of its registries, and every mistake that only the tables show.
+
+    ``known`` is what is known already of manifests without a mistake, by the identity of their objects.
+    """
     desired: list[Desired] = []
     problems: list[Problem] = list(_config_problems(config))
-    rules = config.secret_rules()
     for document in loaded.broken:
         problems += _native_problems(document, checked={})
+    rules = config.secret_rules()
     for manifest in loaded.manifests:
-        problems += _override_problems(manifest)
-        checked: dict[str, set[str]] = defaultdict(set)
-        for registry in manifest.registries:
-            kind = KINDS.get(config.value.registries[registry].kind)
-            if kind is None:
-                continue
-            one, found = _desire(config, manifest, registry, kind, rules)
+        asked = None if known is None else known.get(id(manifest))
+        if asked is None:
+            asked, found = desire_each(config, manifest, rules)
             problems += found
-            desired.append(one)
-            if one.table is not None:
-                checked[""].add(kind.name)
-                checked[registry].add(kind.name)
-        problems += _native_problems(manifest.document, checked=checked)
+        desired += asked
+    return desired, problems
+
+
+def desire_each(
+    config: LoadedConfig, manifest: Manifest, rules: Mapping[str, SecretRule] | None = None
+) -> tuple[list[Desired], list[Problem]]:
+    """One manifest for each of its registries, and its mistakes. ``rules`` are those of ``config``."""
+    rules = config.secret_rules() if rules is None else rules
+    desired: list[Desired] = []
+    problems: list[Problem] = list(_override_problems(manifest))
+    checked: dict[str, set[str]] = defaultdict(set)
+    for registry in manifest.registries:
+        kind = KINDS.get(config.value.registries[registry].kind)
+        if kind is None:
+            continue
+        one, found = _desire(config, manifest, registry, kind, rules)
+        problems += found
+        desired.append(one)
+        if one.table is not None:
+            checked[""].add(kind.name)
+            checked[registry].add(kind.name)
+    problems += _native_problems(manifest.document, checked=checked)
     return desired, problems
 
 
@@ -179,15 +204,15 @@ def _desire(
     rules: Mapping[str, SecretRule],
 ) -> tuple[Desired, list[Problem]]:
     spec = manifest.value.spec
-    patch = (spec.overrides or {}).get(registry)
-    declared = dict(_portable_leaves(spec, ()))
-    over = dict(_portable_leaves(patch, ())) if patch is not None else {}
+    patch = spec.overrides.get(registry) if spec.overrides else None
+    declared = _portable(spec)
+    over = {} if patch is None else _portable(patch)
     draft = Draft(manifest.document, registry, kind)
-    base: Mapping[str, Any] = (spec.native or {}).get(kind.name, {})
-    above_it: Mapping[str, Any] = {}
+    native: Mapping[str, Any] = (spec.native or {}).get(kind.name, {})
+    base, above_it = native, {}
     if patch is not None:
         above_it = (patch.native or {}).get(kind.name, {})
-    native = laid_over(base, above_it)
+        native = laid_over(base, above_it)
     portable = {path: value for path, value in {**declared, **over}.items() if value is not None}
     table = kind.choose(manifest.resource, {**portable, **_native_words(kind, native)})
     if isinstance(table, Unsupported):
@@ -196,28 +221,33 @@ def _desire(
         address = values.get(("endpoint", "base_url"))
         _check_secrets(draft, config, rules, values, [address] if address else [])
         refusal = Refusal("unsupported", table.message, None, ())
-        return Desired(registry, manifest, None, {}, refusals=(refusal,)), draft.problems
+        return Desired(registry, manifest, None, NO_FIELDS, refusals=(refusal,)), draft.problems
     if patch is not None:
         declared.update(over)
         draft.overridden = frozenset({*over, *paths_of(above_it, ("native", kind.name))})
     declared.update(native_leaves(draft, table, native))
-    _compose_prices(declared)
-    _check_twins(draft, table, declared)
-    fields, unheld = _normalise(draft, table, declared)
+    units = _compose_prices(declared)
+    layout = _layout(table, declared)
+    if layout.shared:
+        _check_twins(draft, table, declared)
+    fields, unheld = _normalise(draft, table, declared, layout)
     _check_together(draft, table, manifest.name, fields)
-    addresses = (text for item, value in fields.values() for text in upstreams(item.row, item.path, value))
     normal = {path: value for path, (_, value) in fields.items()}
-    _check_secrets(draft, config, rules, normal, addresses)
+    if any(isinstance(value, SecretRef) for value in normal.values()):
+        addresses = (
+            text for item, value in fields.values() for text in upstreams(item.row, item.path, value)
+        )
+        _check_secrets(draft, config, rules, normal, addresses)
     result = Desired(
         registry,
         manifest,
         table,
-        fields,
+        Fields.of(table, fields),
         tuple(unheld),
         tuple(draft.refusals),
         draft.overridden,
-        {path: value.unit for path, value in declared.items() if isinstance(value, Price)},
-        tuple(_alias_hints(kind, fields)),
+        units,
+        tuple(_alias_hints(kind, fields)) if layout.aliased else (),
     )
     return result, _layer_problems(draft, table, base, above_it)
 
@@ -237,21 +267,36 @@ def _layer_problems(
     return [*problems, *(one for one in draft.problems if (one.code, one.message) not in known)]
 
 
-def _portable_leaves(model: BaseModel, above: Path) -> Iterator[tuple[Path, Any]]:
+def _portable(spec: BaseModel) -> dict[Path, Any]:
     """Every field that a spec declares, flat; what no registry is told under its name is left out."""
-    for name in type(model).model_fields:
-        if name not in model.model_fields_set or (not above and name in _NOT_PORTABLE):
+    found: dict[Path, Any] = {}
+    _add_leaves(spec, (), found)
+    return found
+
+
+def _add_leaves(model: BaseModel, above: Path, found: dict[Path, Any]) -> None:
+    declared, values = model.model_fields_set, model.__dict__
+    for name, path in _paths_of(type(model), above):
+        if name not in declared:
             continue
-        if (*above, name) == COMPARE:
-            continue
-        value = getattr(model, name)
+        value = values[name]
         if isinstance(value, BaseModel):
-            yield from _portable_leaves(value, (*above, name))
+            _add_leaves(value, path, found)
         elif isinstance(value, dict):
             for key, item in value.items():
-                yield from _portable_leaves(item, (*above, name, key))
+                _add_leaves(item, (*path, key), found)
         else:
-            yield (*above, name), value
+            found[path] = value
+
+
+@lru_cache(maxsize=1024)
+def _paths_of(model: type[BaseModel], above: Path) -> tuple[tuple[str, Path], ...]:
+    """The fields of a model that stands at ``above``, with their paths."""
+    return tuple(
+        (name, (*above, name))
+        for name in model.model_fields
+        if (above or name not in _NOT_PORTABLE) and (*above, name) != COMPARE
+    )
 
 
 COMPARE: Final = ("pricing", "compare")
@@ -267,16 +312,17 @@ def effective(manifest: Manifest, registry: str) -> tuple[dict[Path, Any], froze
     """
     spec = manifest.value.spec
     patch = (spec.overrides or {}).get(registry)
-    over = dict(_portable_leaves(patch, ())) if patch is not None else {}
-    declared = {**dict(_portable_leaves(spec, ())), **over}
+    over = _portable(patch) if patch is not None else {}
+    declared = {**_portable(spec), **over}
     _compose_prices(declared)
     return declared, frozenset(over)
 
 
-def _compose_prices(declared: dict[Path, Any]) -> None:
-    """Numbers, units and the currency become prices."""
+def _compose_prices(declared: dict[Path, Any]) -> Mapping[Path, Unit]:
+    """Numbers, units and the currency become prices. Gives the unit that each price is written in."""
     unit = declared.pop(("pricing", "unit"), None)
     currency = declared.pop(("pricing", "currency"), None)
+    units: dict[Path, Unit] = {}
     for path, value in declared.items():
         if not isinstance(value, Amount):
             continue
@@ -284,6 +330,50 @@ def _compose_prices(declared: dict[Path, Any]) -> None:
         if per is None or currency is None:
             raise InternalError(f"{dotted(path)}: a price without unit or currency came past the loader")
         declared[path] = Price(value.number, currency, per)
+        units[path] = per
+    return units
+
+
+@dataclass(frozen=True, slots=True)
+class _Layout:
+    """What declared paths mean for a table, whatever their values.
+
+    ``items`` are their fields, None where the table has no place. ``shared``: some may be the same field
+    under two names, ``aliased``: some are written by another name than the documented one. ``plain`` are
+    those whose values need nothing but their codec.
+    """
+
+    items: tuple[Field | None, ...]
+    plain: tuple[bool, ...]
+    shared: bool
+    aliased: bool
+
+
+def _layout(table: Table, declared: Collection[Path]) -> _Layout:
+    known: dict[tuple[Path, ...], _Layout] = table.layouts
+    paths = tuple(declared)
+    found = known.get(paths)
+    if found is None:
+        if len(known) >= _MOST_LAYOUTS:
+            known.clear()
+        found = known[paths] = _new_layout(table, paths)
+    return found
+
+
+def _new_layout(table: Table, paths: Sequence[Path]) -> _Layout:
+    items = tuple(map(table.find, paths))
+    held = [item for item in items if item is not None]
+    written = [point.path for item in held for point in item.points if point.create or point.update]
+    first = [item.points[0].path for item in held]
+    return _Layout(
+        items,
+        tuple(item is not None and not isinstance(item.row.codec, Word | Tree) for item in items),
+        shared=len(set(written)) < len(written) or len(set(first)) < len(first),
+        aliased=any(item.path[2:] in item.row.aliases for item in held),
+    )
+
+
+_MOST_LAYOUTS: Final = 4096
 
 
 def _check_twins(draft: Draft, table: Table, declared: Mapping[Path, Any]) -> None:
@@ -340,36 +430,52 @@ def _own_words(draft: Draft, table: Table, item: Field) -> list[Path]:
 
 
 def _normalise(
-    draft: Draft, table: Table, declared: Mapping[Path, Any]
+    draft: Draft, table: Table, declared: Mapping[Path, Any], layout: _Layout | None = None
 ) -> tuple[dict[Path, tuple[Field, Value]], list[Path]]:
+    layout = layout or _layout(table, declared)
     fields: dict[Path, tuple[Field, Value]] = {}
     unheld: list[Path] = []
-    for path, value in declared.items():
-        item = table.find(path)
+    for (path, value), item, plain in zip(declared.items(), layout.items, layout.plain, strict=True):
         if item is None:
             _not_held(draft, table, path, value, unheld)
-        elif _is_unread(value):
+        elif type(value) not in _READ and _is_unread(value):
             literal_secret(draft, item, path, value)  # that it cannot be read is said already
-        elif not _unspellable(draft, table, item, value, declared):
+        elif plain or not _unspellable(draft, table, item, value, declared):
             try:
-                normal = item.normal(value)
+                normal = _normal(item, value)
             except BadValue as error:
                 _bad_value(draft, item, path, str(error))
             except CannotExpress as error:
                 _cannot_express(draft, table, item, path, str(error))
             else:
-                if not literal_secret(draft, item, path, value):
+                if plain or not literal_secret(draft, item, path, value):
                     fields[path] = (item, normal)
-    for path, (item, normal) in list(fields.items()):
+    for path, (item, normal) in list(fields.items()) if layout.shared else ():
         # A null beside the same field's other name says nothing that the value does not overrule.
         if normal is None and _named_twice(fields, path, item):
             del fields[path]
     return fields, unheld
 
 
+def _normal(item: Field, value: Any) -> Value:
+    """``Field.normal``, which for prices takes long and is asked for the same few again and again."""
+    if type(value) is not Price or type(item.row.codec) is not Money:
+        return item.normal(value)
+    return _normal_price(item.row.codec, item.native, str(value.amount), value.currency, value.unit)
+
+
+@lru_cache(maxsize=65_536)
+def _normal_price(codec: Money, native: bool, amount: str, currency: str, unit: Unit) -> Value:  # noqa: FBT001
+    # Not by the price itself: all prices of a currency have one hash, because equal ones may look different.
+    return codec.normal(Price(Decimal(amount), currency, unit), native=native)
+
+
+_READ: Final = frozenset({str, bool, int, Decimal, Price, type(None)})
+
+
 def _is_unread(value: Any) -> bool:
     """Whether a part of ``value`` could not be read."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return any(map(_is_unread, value.values()))
     return any(map(_is_unread, value)) if isinstance(value, list) else value is UNREADABLE
 

@@ -11,7 +11,7 @@ NO_ADDRESS: Final = "an address that is none"
 """Stands for an address whose host is not certain; no list of hosts can hold it."""
 
 # What programs read in different ways (a backslash, user information, a fragment) is no address here.
-_ADDRESS: Final = full(
+_ADDRESS: Final = (
     r"(?:[A-Za-z][A-Za-z0-9+.-]*://)?"
     rf"(?P<host>(?i:{HOST}))(?:[/?][!$-?A-\[\]-~]*)?"
 )
@@ -30,5 +30,5 @@ def destinations(upstreams: Iterable[str], registry_url: str | None) -> tuple[st
 
 def _host(url: str) -> str:
     """``host`` or ``host:port`` in small letters. Never the text itself: it may hold a password."""
-    found = _ADDRESS.match(url)
+    found = full(_ADDRESS).match(url)
     return NO_ADDRESS if found is None else found["host"].lower()

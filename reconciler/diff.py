@@ -12,9 +12,10 @@ from reconciler.errors import InternalError
 from reconciler.manifests.concealing import HIDDEN, concealed, reads_like_one
 from reconciler.manifests.problems import dotted
 from reconciler.money import PER_1M_TOKENS, InexactPrice, Price, Unit
-from reconciler.plan import Change, PlanPlace, Refusal, Shown, Unmanaged, shown
+from reconciler.plan import Change, Shown, Unmanaged, shown
+from reconciler.refusal import PlanPlace, Refusal
 from reconciler.registries.addresses import upstreams
-from reconciler.registries.codecs import Json, Money, Tree, Unreadable, Value
+from reconciler.registries.codecs import Json, Tree, Unreadable, Value
 from reconciler.registries.interface import LiveObject
 from reconciler.registries.rows import (
     ABSENT,
@@ -52,7 +53,7 @@ def compare(
     table: Table,
     live: LiveObject,
     *,
-    unseen: Collection[Path] = (),
+    unseen: frozenset[Path] = frozenset(),
     resend: Collection[str] = (),
 ) -> Difference:
     """Every declared field that differs from what is live, with the edits that would end that.
@@ -64,9 +65,13 @@ def compare(
     unverified: list[str] = []
     blind: list[tuple[Field, Value]] = []
     differing: list[tuple[Path, Field, Value, Value]] = []
-    for path, (item, value) in desired.fields.items():
-        if item.row.identity and not item.shown:
-            continue  # it is what the object was found by
+    shape, given = desired.fields.shape, desired.fields.given
+    comparison = shape.comparison(unseen)
+    indexes = comparison.doubtful(given, raw)
+    if comparison.blind:
+        indexes = sorted({*indexes, *comparison.blind})
+    for index in indexes:
+        path, item, value = shape.paths[index], shape.items[index], given[index]
         if is_blind(item, value, unseen):
             unverified.append(dotted(path))
             blind.append((item, value))
@@ -82,7 +87,7 @@ def compare(
     changes: list[Change] = []
     edits: dict[Path, Edit] = {}
     differs: list[tuple[Field, Value]] = []
-    declared = Declared(desired.name, {path: value for path, (_, value) in desired.fields.items()})
+    declared = Declared(desired.name, desired.fields.normal())
     refusals = [
         Refusal("cannot-express", f"{dotted(path)}: {message}", None, (dotted(path),))
         for path, message in table.clashes(declared, raw)
@@ -264,16 +269,18 @@ def declared_value(desired: Desired, path: Path) -> Shown:
     return _shown(item, value, desired.units.get(path))
 
 
-def unmanaged(desired: Desired, table: Table, live: LiveObject) -> Iterator[Unmanaged]:
+def unmanaged(desired: Desired, live: LiveObject) -> Iterator[Unmanaged]:
     """The fields that are set live and that the manifest leaves out."""
-    points = {item.points[0].path for item, _ in desired.fields.values()}
-    context = Declared(desired.name, {path: value for path, (_, value) in desired.fields.items()})
-    for item in table.live_fields(live.raw):
-        if item.points[0].path in points or item.row.echo is not Echo.ECHOED:
-            continue
+    context: Declared | None = None
+    for item in desired.fields.shape.undeclared(live.raw):
         value = item.read(live.raw)
-        ours = item.row.default(context) if item.row.default is not None else item.row.absent
-        if value not in (item.row.absent, ours) and not item.is_unset(value):
+        if item.is_unset(value):
+            continue
+        ours = item.row.absent
+        if item.row.default is not None:
+            context = context or Declared(desired.name, desired.fields.normal())
+            ours = item.row.default(context)
+        if value not in (item.row.absent, ours):
             yield Unmanaged(dotted(item.path), _shown(item, value), item.row.clear is not Clear.NEVER)
 
 
@@ -322,17 +329,14 @@ def _other_currency(table: Table, path: Path, there: Value, value: Value) -> Ref
     return Refusal("cannot-express", message, fix, (dotted(path),))
 
 
-def contradictions(desired: Desired, table: Table, live: LiveObject) -> Iterator[str]:
+def contradictions(desired: Desired, live: LiveObject) -> Iterator[str]:
     """What the price fields of a live object say against each other, of prices that are not declared:
     a declared one is a change."""
-    declared = {item.points[0].path for item, _ in desired.fields.values()}
-    for row in table.rows:
-        if len(row.points) == 1 or row.portable is None or row.points[0].path in declared:
-            continue
-        item = table.find(row.portable) if isinstance(row.codec, Money) else None
-        value = item.read(live.raw) if item is not None else None
-        if isinstance(value, Contradiction):
-            yield f"{dotted(row.portable)} {value}"
+    for item in desired.fields.shape.undeclared_prices:
+        if any(dig(live.raw, point.path) is not ABSENT for point in item.points):
+            value = item.read(live.raw)
+            if isinstance(value, Contradiction):
+                yield f"{dotted(item.path)} {value}"
 
 
 def _change(

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from reconciler.errors import Place, Problem
 from reconciler.manifests.problems import dotted
 from reconciler.manifests.yamltree import Document, locate
-from reconciler.plan import Refusal
+from reconciler.refusal import Refusal
 from reconciler.registries.interface import Kind
 from reconciler.registries.rows import Path
 

@@ -19,14 +19,13 @@ from reconciler.plan import (
     LeftAlone,
     Made,
     Plan,
-    PlanPlace,
-    Refusal,
     RegistryPlan,
     Scope,
     Shown,
     digest_of,
     key_of,
 )
+from reconciler.refusal import PlanPlace, Refusal
 from reconciler.registries.codecs import Value
 from reconciler.registries.interface import LiveObject, Observation
 from reconciler.registries.rows import Field
@@ -101,7 +100,8 @@ class NotVerified:
 
 @dataclass(frozen=True, slots=True)
 class RegistryDrift:
-    """One registry's part. With ``failure`` it could not be read, and nothing is said of it."""
+    """One registry's part. With ``failure`` it could not be read, and nothing is said of it. ``in_part``: as
+    in a plan."""
 
     name: str
     kind: str
@@ -112,6 +112,7 @@ class RegistryDrift:
     not_verified: tuple[NotVerified, ...] = ()
     left_alone: tuple[LeftAlone, ...] = ()
     vendor_owned: int = 0
+    in_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,6 +221,7 @@ def _part(part: RegistryPlan, findings: Iterable[Finding]) -> RegistryDrift:
         tuple(NotVerified(path, tuple(some), kind) for (path, kind), some in sorted(names.items())),
         part.left_alone,
         part.vendor_owned,
+        part.in_part,
     )
 
 

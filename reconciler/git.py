@@ -5,17 +5,21 @@ Asks the git program. Nothing that the repository configures is run, nothing is 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import subprocess
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from reconciler.errors import ReconcilerError
 
 _SECONDS: Final = 20.0
+_SHA256: Final = 64
+"""Digits of a name in a repository of the newer format."""
 _LINK: Final = "120000"
 _FILES: Final = frozenset({"100644", "100755"})
 
@@ -70,6 +74,23 @@ def commit_of(folder: Path, revision: str) -> str:
         _git(folder, "rev-parse", "--git-dir")  # says that there is no repository, where that is why
         hint = "a branch, a tag or a commit; in CI, check out with its history (fetch-depth: 0)"
         raise GitError(f"git knows no revision '{revision}' here", hint=hint) from None
+
+
+def merge_base(folder: Path, one: str, other: str) -> str:
+    """The newest commit that both come from. Raises GitError, also where git knows none."""
+    code, out = _ended(folder, "merge-base", one, other, well=(0, 1))
+    if code == 0:
+        return _text(out)
+    shallow = _text(_git(folder, "rev-parse", "--is-shallow-repository")) == "true"
+    hint = "fetch the whole history (fetch-depth: 0)" if shallow else "name a commit that this one comes from"
+    raise GitError(f"git knows no commit that both {one[:12]} and {other[:12]} come from", hint=hint)
+
+
+def blob_name(data: bytes, like: str) -> str:
+    """What git calls a file with these contents, in a repository where ``like`` is such a name."""
+    head_ = b"blob %d\0" % len(data)
+    digest = hashlib.sha256 if len(like) == _SHA256 else partial(hashlib.sha1, usedforsecurity=False)
+    return digest(head_ + data).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from typing import Any, Final
 from reconciler.desired import Desired, desire_all
 from reconciler.destinations import NO_ADDRESS, destinations
 from reconciler.errors import InternalError, UsageError
-from reconciler.guards import Acknowledged
+from reconciler.guards.acknowledgements import Acknowledged
 from reconciler.manifests.config import LoadedConfig, SecretEntry
 from reconciler.manifests.load import RESOURCES, read_documents
 from reconciler.manifests.model import PricingPatch

@@ -9,7 +9,7 @@ from functools import partial
 
 from reconciler.desired import Desired
 from reconciler.manifests.problems import dotted
-from reconciler.plan import Refusal
+from reconciler.refusal import Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation
 from reconciler.registries.rows import Declared, Edit, Path, Table, dig
@@ -98,7 +98,7 @@ def wanted_key(desired: Desired, table: Table) -> tuple[str | None, bool]:
         return str(pinned[1]), True
     if not table.identity.client_chosen:
         return None, False
-    values = {path: value for path, (_, value) in desired.fields.items()}
+    values = desired.fields.normal()
     return table.identity.key(Declared(desired.name, values)), False
 
 
@@ -133,18 +133,25 @@ class _Matching:
 
     def _named(self, table: Table, key: str) -> list[LiveObject]:
         """The live objects of that name; by the best of their names by which there is one."""
-        return next((found for names in self.by_name if (found := names.get((table.resource, key)))), [])
+        for names in self.by_name:
+            found = names.get((table.resource, key))
+            if found:
+                return found
+        return []
 
     def _by_key(self, index: int, desired: Desired, table: Table) -> None:
         wanted, pinned = wanted_key(desired, table)
         if wanted is None:
             return
         found = self._named(table, wanted)
-        pin, what = dotted(table.identity.pin), table.resource.lower()
         if table.identity.shadows and found and not found[0].ours:
             self.shadowed[index] = found[0]
         if table.identity.shadows:
             found = [live for live in found if live.ours]
+        if len(found) == 1 and found[0].ours != table.vendors and found[0].variant == table.variant:
+            self._claim(index, found[0], adopted=False)
+            return
+        pin, what = dotted(table.identity.pin), table.resource.lower()
         if len(found) > 1:
             self.matches[index] = _several(desired, found, f"are named '{wanted}'", table)
         elif found and found[0].ours == table.vendors:
@@ -158,8 +165,6 @@ class _Matching:
             self.matches[index] = _unclear(
                 "wrong-variant", message, f"choose another id with {pin}", pin, found
             )
-        elif found:
-            self._claim(index, found[0], adopted=False)
         elif table.vendors:
             message = f"the vendor has no built-in {what} '{wanted}'"
             self.matches[index] = _unclear("pin-missing", message, f"correct {pin}", pin, ())

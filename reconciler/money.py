@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from decimal import Context, Decimal, Inexact
+from functools import lru_cache
 from typing import Final
 
 SIGNIFICANT_DIGITS: Final = 15
@@ -83,12 +84,14 @@ PER_SECOND: Final = Unit("second")
 PER_1M_SEARCHES: Final = Unit("search", 1_000_000)
 
 
+@lru_cache(maxsize=64)
 def unit_pattern(*dimensions: str) -> str:
     """The regular expression of every unit in ``dimensions``, for the published schemas."""
     nouns = [noun for noun, (dimension, _) in _NOUNS.items() if dimension in dimensions]
     return rf"(?:(?:[1-9][0-9]{{0,8}})?[KM]? +)?(?:{'|'.join(sorted(nouns))})"
 
 
+@lru_cache(maxsize=256)
 def parse_unit(text: str) -> Unit:
     """``1M tokens``, ``1K searches``, ``image``, ``minute``.
 

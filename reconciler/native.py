@@ -12,7 +12,7 @@ from typing import Any, TypeGuard
 from reconciler.draft import Draft
 from reconciler.manifests.fields import LITERAL, secret_shape_problem
 from reconciler.manifests.problems import did_you_mean, dotted
-from reconciler.manifests.secretkeys import SECRET_IN_ADDRESS, SECRET_KEY
+from reconciler.manifests.secretkeys import secret_in_address, secret_key
 from reconciler.registries.codecs import EmptyMapping, SecretText, Tree, TreeOrSecret
 from reconciler.registries.rows import REST, Clear, Field, Path, Table
 
@@ -43,9 +43,9 @@ def native_leaves(
     draft: Draft, table: Table, tree: Mapping[str, Any], above: Path = ()
 ) -> Iterator[tuple[Path, Any]]:
     """Every native value, flat down to what a row takes; unknown keys become Problems."""
+    inside = above or ("native", table.kind)
     for key, value in tree.items():
-        path = (*(above or ("native", table.kind)), key)
-        item = table.find(path)
+        path, item = table.below(inside, key)
         if isinstance(value, dict) and value and _goes_deeper(table, path, item, value):
             yield from native_leaves(draft, table, value, path)
         elif item is None and value == {} and table.has_below(path):
@@ -138,7 +138,7 @@ def _literal(key: str, value: Any, *, may_refer: bool) -> str | None:
         # Lists are sent as they stand, so no reference in one would be resolved.
         problems = (_literal(key, item, may_refer=False) for item in value)
         return next((problem for problem in problems if problem), None)
-    if isinstance(value, str) and SECRET_IN_ADDRESS.search(value):
+    if isinstance(value, str) and secret_in_address().search(value):
         return "an address here has no user information, and no key in its query"
     written = value is not None and not isinstance(value, bool)
-    return "a secret is never written in a manifest" if written and SECRET_KEY.search(key) else None
+    return "a secret is never written in a manifest" if written and secret_key().search(key) else None

@@ -19,6 +19,7 @@ import simplejson
 
 from reconciler import __version__
 from reconciler.money import Price, amount_text, parse_unit
+from reconciler.refusal import PlanPlace, Refusal
 from reconciler.registries.codecs import Json, Unreadable
 from reconciler.registries.rows import Contradiction, Edit
 from reconciler.secrets import SecretRef
@@ -32,18 +33,6 @@ _HALF: Final = re.compile("[\ud800-\udfff]")
 
 JsonValue = Any
 Operation = Literal["create", "update", "none", "refused"]
-
-
-@dataclass(frozen=True, slots=True)
-class PlanPlace:
-    """Where something is written; line and column count from 1."""
-
-    file: str
-    line: int
-    column: int
-
-    def __str__(self) -> str:
-        return f"{self.file}:{self.line}:{self.column}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,24 +67,6 @@ class Change:
     default: bool = False
     note: str | None = None
     details: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why an action is not taken: a stable code, what is wrong, how to go on, the fields it is about.
-
-    ``acknowledge`` holds the lines for acknowledgements.yaml where an acknowledgement lets it through. Of a
-    guard that reconciler.yaml sets, ``measured`` is beyond ``limit``, which is set at ``place``.
-    """
-
-    code: str
-    message: str
-    fix: str | None
-    paths: tuple[str, ...]
-    acknowledge: str | None = None
-    measured: str | None = None
-    limit: str | None = None
-    place: PlanPlace | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -221,6 +192,8 @@ class RegistryPlan:
     ``vendor_owned`` counts the vendor's own models that no manifest names; ``users_are`` is what the
     ``used_by`` of its actions are (`deployment`); ``warnings`` are about what could not be read. ``own``
     counts the team's own models, None where that is not known. With ``refusals`` nothing is written to it.
+    ``in_part``: only what its manifests mean was read, so that nothing is known of ``left_alone``,
+    ``vendor_owned`` and ``own``.
     """
 
     name: str
@@ -236,6 +209,7 @@ class RegistryPlan:
     warnings: tuple[str, ...] = ()
     own: int | None = None
     refusals: tuple[Refusal, ...] = ()
+    in_part: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -252,12 +226,16 @@ class Made:
 
 @dataclass(frozen=True, slots=True)
 class Scope:
-    """What a plan was asked for; everything where nothing is given. The words are those of the options."""
+    """What a plan was asked for; everything where nothing is given. The words are those of the options.
+
+    ``since`` is the commit that the manifests were compared with: the plan is about those that differ.
+    """
 
     registries: tuple[str, ...] = ()
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
     resend: tuple[str, ...] = ()
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

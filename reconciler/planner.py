@@ -12,21 +12,14 @@ from reconciler.destinations import destinations
 from reconciler.diff import compare, contradictions, creation, readable_points, unmanaged
 from reconciler.errors import InternalError, ReconcilerError, RegistryError, UsageError
 from reconciler.fingerprints import basis, declared_paths, fingerprint, surroundings
-from reconciler.guards import (
-    Acknowledged,
-    Case,
-    Peers,
-    held_back,
-    live_prices,
-    moved_prices,
-    pattern_remarks,
-    price_guards,
-    price_limits,
-    rename_guard,
-    run_guards,
-    shadow_guard,
-    type_of,
-)
+from reconciler.guards.acknowledgements import Acknowledged
+from reconciler.guards.case import Case
+from reconciler.guards.facts import Peers, live_prices, moved_prices, type_of
+from reconciler.guards.holding import held_back
+from reconciler.guards.limits import price_limits
+from reconciler.guards.names import rename_guard, shadow_guard
+from reconciler.guards.prices import price_guards
+from reconciler.guards.run import pattern_remarks, run_guards
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.load import Manifest
 from reconciler.manifests.problems import did_you_mean, dotted
@@ -40,25 +33,34 @@ from reconciler.plan import (
     Plan,
     PlannedEdit,
     PlannedRequest,
-    PlanPlace,
-    Refusal,
     RegistryPlan,
     digest_of,
     key_of,
     plan_digest,
 )
+from reconciler.refusal import PlanPlace, Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation, Ref, Usages
 from reconciler.registries.rows import ABSENT, Call, Demand, Echo, Edit, Path, Table, dig
+from reconciler.registries.shapes import Fields
 from reconciler.secrets import SecretRef
+from reconciler.stages import staged
 
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which manifests a run is about, by name, glob or ``label=value``. All where nothing is given."""
+    """Which manifests a run is about, by name, glob or ``label=value``. All where nothing is given.
+
+    ``keys``: of those, only the ones with this registry and this key.
+    """
 
     only: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    keys: frozenset[tuple[str, str]] | None = None
+
+    def chooses(self, one: Desired) -> bool:
+        """Whether the run is about what a manifest asks of its registry."""
+        return (self.keys is None or (one.registry, _key(one)) in self.keys) and self.takes(one.manifest)
 
     def takes(self, manifest: Manifest) -> bool:
         if self.only and not any(_fits(manifest, pattern) for pattern in self.only):
@@ -78,6 +80,7 @@ def _fits(manifest: Manifest, pattern: str) -> bool:
     return fits(manifest.name, manifest.labels, pattern)
 
 
+@staged("plan")
 def make_plan(
     config: LoadedConfig,
     desired: Sequence[Desired],
@@ -178,6 +181,7 @@ class _RegistryPlanner:
         self.target = self.entry.url or f"embedded:{self.entry.embedded}"
         self.selection = selection
         self.acknowledged = acknowledged
+        self.in_part = False
         self.own: set[Ref] = set()
         """The live objects that this plan's other actions are about."""
         self.unseen: dict[str, frozenset[Path]] = {}
@@ -195,17 +199,19 @@ class _RegistryPlanner:
     ) -> RegistryPlan:
         if isinstance(observed, RegistryError):
             return RegistryPlan(self.name, self.entry.kind, self.target, failure=failure_of(observed))
-        matches = match_all(desired, observed)
+        self.in_part = observed.names is not None
+        looked_for = [one for one in desired if self._was_looked_for(one, observed)]
+        matches = match_all(looked_for, observed)
         chosen = [
             (one, match)
-            for one, match in zip(desired, matches, strict=True)
-            if self.selection.takes(one.manifest)
+            for one, match in zip(looked_for, matches, strict=True)
+            if self.selection.chooses(one)
         ]
         self.own = {match.live.ref for _, match in chosen if isinstance(match, Found)}
         self.peers = Peers(desired)
         tables = [one.table for one in desired if one.table is not None]
-        self.unseen, self.nulls = _unseen(tables, observed), _nulls(tables, observed)
-        self.referable = _referable(desired, matches, observed, {_key(one) for one, _ in chosen})
+        self.unseen, self.nulls = unseen_keys(tables, observed), null_containers(tables, observed)
+        self.referable = _referable(looked_for, matches, observed, {_key(one) for one, _ in chosen})
         actions = held_back(_out_of_circles([self._action(one, match) for one, match in chosen]))
         if usages is not None:
             actions = self._with_users(actions, observed, usages)
@@ -222,14 +228,28 @@ class _RegistryPlanner:
                 NotHeld(dotted(path), tuple(names), resource)
                 for (path, resource), names in sorted(not_held.items())
             ),
-            left_alone=tuple(_left_alone(live) for live in left_alone(matches, observed)),
-            vendor_owned=sum(
-                not live.ours and live.resource == "Model" and live.ref not in self.own
-                for live in observed.objects
-            ),
+            left_alone=()
+            if self.in_part
+            else tuple(_left_alone(live) for live in left_alone(matches, observed)),
+            vendor_owned=0 if self.in_part else self._vendors(observed),
             users_are=usages.noun if usages is not None else "",
             warnings=(usages.warning,) if usages is not None and usages.warning else (),
             own=own_models(observed),
+            in_part=self.in_part,
+        )
+
+    def _was_looked_for(self, one: Desired, observed: Observation) -> bool:
+        """Whether an object that a manifest means would be among those that were read."""
+        names = observed.names
+        if names is None or one.table is None or one.table.resource not in KINDS[self.entry.kind].by_name:
+            return True
+        return wanted_key(one, one.table)[0] in names or self.selection.chooses(one)
+
+    def _vendors(self, observed: Observation) -> int:
+        """How many of the vendor's models no manifest names."""
+        return sum(
+            not live.ours and live.resource == "Model" and live.ref not in self.own
+            for live in observed.objects
         )
 
     def _with_users(self, actions: Sequence[Action], observed: Observation, usages: Usages) -> list[Action]:
@@ -255,35 +275,44 @@ class _RegistryPlanner:
         return [users(action) for action in actions]
 
     def _action(self, desired: Desired, match: Match) -> Action:
-        place = desired.manifest.place("metadata", "name")
-        base = Action(
+        refusals = [*desired.refusals, *self._unheld_refusals(desired)]
+        table = desired.table
+        if table is None:
+            return self._finished(self._begun(desired), refusals=refusals)
+        desired, after, unknown = self._references(desired)
+        refusals += unknown
+        if isinstance(match, Found):
+            return self._update(desired, table, match, after, refusals)
+        base = self._begun(desired, after=after)
+        if isinstance(match, Unclear):
+            return self._finished(base, refusals=[match.refusal, *refusals])
+        if self.in_part:
+            message = "it is not there, and what a create would stand beside was not read"
+            return self._finished(base, refusals=[Refusal("read-in-part", message, "plan again", ())])
+        return self._create(base, desired, table, match, refusals)
+
+    def _begun(self, desired: Desired, **known: Any) -> Action:
+        """An action that does nothing, of one manifest, with what is ``known`` of it."""
+        place = desired.manifest.named_at
+        return Action(
             registry=self.name,
             resource=desired.manifest.resource,
             name=desired.name,
             operation="none",
             variant=desired.table.variant if desired.table else "",
-            id=None,
+            id=known.pop("id", None),
             place=PlanPlace(place.file, place.line, place.column),
-            labels=dict(desired.manifest.labels),
+            labels=desired.manifest.labels,
+            **known,
         )
-        refusals = [*desired.refusals, *self._unheld_refusals(desired)]
-        table = desired.table
-        if table is None:
-            return self._finished(base, refusals=refusals)
-        desired, after, unknown = self._references(desired)
-        base = replace(base, after=after)
-        refusals += unknown
-        if isinstance(match, Unclear):
-            return self._finished(base, refusals=[match.refusal, *refusals])
-        if isinstance(match, Found):
-            return self._update(base, desired, table, match, refusals)
-        return self._create(base, desired, table, match, refusals)
 
     def _references(self, desired: Desired) -> tuple[Desired, tuple[str, ...], list[Refusal]]:
         """``desired`` with the best name of all that it refers to, what must come first, and the names
         that nothing has."""
         after: list[str] = []
         refusals: list[Refusal] = []
+        if not desired.fields.shape.refers or desired.table is None:
+            return desired, (), []
         fields = dict(desired.fields)
         for path, (item, value) in desired.fields.items():
             if not item.row.refers or value is None:
@@ -296,7 +325,11 @@ class _RegistryPlanner:
             fields[path] = (item, found.name)
             if found.action is not None and found.action != _key(desired):
                 after.append(found.action)
-        return replace(desired, fields=fields), tuple(dict.fromkeys(after)), refusals
+        return (
+            replace(desired, fields=Fields.of(desired.table, fields)),
+            tuple(dict.fromkeys(after)),
+            refusals,
+        )
 
     def _unheld_refusals(self, desired: Desired) -> list[Refusal]:
         if self.entry.unheld != "refuse":
@@ -312,30 +345,38 @@ class _RegistryPlanner:
         ]
 
     def _update(
-        self, base: Action, desired: Desired, table: Table, match: Found, refusals: list[Refusal]
+        self,
+        desired: Desired,
+        table: Table,
+        match: Found,
+        after: tuple[str, ...],
+        refusals: list[Refusal],
     ) -> Action:
         unseen = self.unseen[table.variant]
         difference = compare(desired, table, match.live, unseen=unseen, resend=self.resend)
-        at_odds = tuple(contradictions(desired, table, match.live))
-        action = replace(
-            base,
+        at_odds = tuple(contradictions(desired, match.live))
+        nothing = not difference.changes and not difference.refusals and not refusals
+        # Where the server makes the ids, what a model is found by is no news of every plan.
+        told = () if nothing and not table.identity.client_chosen else _adoption(table, match)
+        action = self._begun(
+            desired,
             id=match.live.id,
+            after=after,
             changes=difference.changes,
             unverified=difference.unverified,
-            unmanaged=tuple(unmanaged(desired, table, match.live)),
-            notes=(*_adoption(table, match), *at_odds, *difference.notes),
+            unmanaged=tuple(unmanaged(desired, match.live)),
+            notes=(*told, *at_odds, *difference.notes),
             hints=desired.hints,
         )
+        if nothing:
+            return action
+        if difference.edits:
+            refusals = [
+                *self._secret_refusals(desired, table, difference.edits, match.live.raw),
+                *refusals,
+            ]
+        refusals = [*difference.refusals, *refusals]
         declared = declared_paths(desired)
-        refusals = [
-            *difference.refusals,
-            *self._secret_refusals(desired, table, difference.edits, match.live.raw),
-            *refusals,
-        ]
-        if not difference.changes and not refusals:
-            # Where the server makes the ids, what a model is found by is no news of every plan.
-            return action if table.identity.client_chosen else replace(action, notes=at_odds)
-
         blanks = tuple(_blanks(desired, table, self.nulls[table.variant])) if difference.edits else ()
         rests = basis(table, difference.edits, match.live, declared)
         action = replace(action, notes=(*action.notes, *blanks), basis=rests)
@@ -490,8 +531,11 @@ def _edit_json(edit: PlannedEdit) -> list[Any]:
     return [list(edit.path), edit.value, edit.secret, edit.cleared]
 
 
-def own_models(observed: Observation) -> int:
-    """How many models there are that are not the vendor's: what a share of updates is of."""
+def own_models(observed: Observation) -> int | None:
+    """How many models there are that are not the vendor's: what a share of updates is of. None where not
+    all of them were read."""
+    if observed.names is not None:
+        return None
     return sum(live.ours and live.resource == "Model" for live in observed.objects)
 
 
@@ -502,7 +546,7 @@ def _requests(table: Table, call: Call, edits: Sequence[Edit]) -> list[PlannedRe
     ]
 
 
-def _unseen(tables: Collection[Table], observed: Observation) -> dict[str, frozenset[Path]]:
+def unseen_keys(tables: Collection[Table], observed: Observation) -> dict[str, frozenset[Path]]:
     """By variant, the keys (as wire paths) that only some servers show, and that stand in no object."""
     unseen: dict[str, frozenset[Path]] = {}
     for table in {table.variant: table for table in tables}.values():
@@ -520,7 +564,7 @@ def _carried(table: Table) -> set[Path]:
     return {path[:1] for path in points if len(path) > 1}
 
 
-def _nulls(tables: Collection[Table], observed: Observation) -> dict[str, frozenset[Path]]:
+def null_containers(tables: Collection[Table], observed: Observation) -> dict[str, frozenset[Path]]:
     """By variant, the objects inside that no live object shows and some show as null: that may mean none."""
     nulls: dict[str, frozenset[Path]] = {}
     for table in {table.variant: table for table in tables}.values():

@@ -8,9 +8,10 @@ from typing import Any, Final, Literal
 
 from reconciler.declared import Diff, Side
 from reconciler.errors import ExitCode, InputError, Place, Problem
-from reconciler.guards import Acknowledged
+from reconciler.guards.acknowledgements import Acknowledged
 from reconciler.manifests.config import LoadedConfig, RegistryEntry, SecretEntry
-from reconciler.plan import Plan, PlanPlace
+from reconciler.plan import Plan
+from reconciler.refusal import PlanPlace
 
 FORMAT: Final = 1
 """The version of the document."""

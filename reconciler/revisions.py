@@ -9,11 +9,12 @@ from pathlib import Path, PurePosixPath
 from reconciler.desired import Desired, desire_all
 from reconciler.errors import InputError, Place, Problem
 from reconciler.git import Blob, GitError, commit_of, contents, files_of, path_in_repository
-from reconciler.guards import FILE, Acknowledged, read_acknowledgements
+from reconciler.guards.acknowledgements import FILE, Acknowledged, read_acknowledgements
 from reconciler.manifests.config import LoadedConfig, read_config
 from reconciler.manifests.files import is_manifest, too_large
 from reconciler.manifests.load import Manifest, but_for, read_documents
 from reconciler.manifests.yamltree import DEFAULT_LIMITS, Document, parse
+from reconciler.stages import staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Declared:
     problems: tuple[Problem, ...]
 
 
+@staged("revisions")
 def open_revision(
     config_path: Path, name: str, *, prefixed: bool = False, label: str | None = None
 ) -> Revision:
@@ -188,6 +190,7 @@ def _shown(path: str, prefix: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
 
 
+@staged("revisions")
 def changed_files(one: Revision, other: Revision) -> tuple[set[str], set[str]]:
     """The files of each that the other does not have as they are; all where reconciler.yaml differs."""
     if one.config_blob != other.config_blob:
@@ -198,6 +201,7 @@ def changed_files(one: Revision, other: Revision) -> tuple[set[str], set[str]]:
     )
 
 
+@staged("revisions")
 def declared(revision: Revision, names: Collection[str]) -> Declared:
     """What the files called ``names`` declare in a revision. Raises GitError."""
     problems: list[Problem] = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from reconciler.guards import Acknowledged
+from reconciler.guards.acknowledgements import Acknowledged
 
 
 @dataclass(slots=True)

@@ -12,13 +12,12 @@ from typing import Any
 
 import simplejson
 
-from reconciler.desired import Desired, desire_all
+from reconciler.desired import Desired
 from reconciler.errors import Problem, RegistryError
 from reconciler.executor import Target, execute
-from reconciler.guards import FILE, Acknowledged, load_acknowledgements
+from reconciler.guards.acknowledgements import FILE, Acknowledged, load_acknowledgements
 from reconciler.http import Settings
 from reconciler.manifests.config import LoadedConfig, load_config
-from reconciler.manifests.load import load_manifests
 from reconciler.outcome import ActionResult, Outcome
 from reconciler.plan import Action, Plan
 from reconciler.planner import Selection, make_plan
@@ -26,6 +25,7 @@ from reconciler.registries.interface import Connection, Observation
 from reconciler.registries.orq.client import live_object
 from reconciler.registries.orq.kind import ORQ
 from reconciler.secrets import SecretStore
+from tests.folders import read
 
 URL = "https://orq.invalid"
 
@@ -112,9 +112,8 @@ class House:
 
     def load(self) -> tuple[LoadedConfig, list[Desired], Acknowledged]:
         loaded = self.write()
-        found = load_manifests(loaded, relative_to=self.folder)
-        desired, problems = desire_all(loaded, found)
-        assert [*found.problems, *problems] == []
+        _, desired, problems = read(loaded, self.folder)
+        assert problems == []
         return loaded, desired, load_acknowledgements(self.folder / FILE, FILE)
 
     def plan(
@@ -179,8 +178,7 @@ class House:
     def problems(self) -> list[Problem]:
         """Every mistake in the manifests, of the loader and of the tables."""
         loaded = self.write()
-        found = load_manifests(loaded, relative_to=self.folder)
-        return [*found.problems, *desire_all(loaded, found)[1]]
+        return read(loaded, self.folder)[2]
 
     async def apply(self, **options: Any) -> tuple[Plan, Outcome]:
         """Plans on what the registries hold now, and does that."""

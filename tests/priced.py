@@ -15,7 +15,8 @@ from typing import Any
 import httpx
 from any_price import AnyPrice
 
-from reconciler.cli.run import Project, connections, load, observe
+from reconciler.cli.loading import Project, load
+from reconciler.cli.run import connections, observe
 from reconciler.connect import kind_of
 from reconciler.executor import Target, execute
 from reconciler.outcome import Outcome

@@ -15,12 +15,11 @@ from reconciler.plan import (
     Plan,
     PlannedEdit,
     PlannedRequest,
-    PlanPlace,
-    Refusal,
     RegistryPlan,
     Shown,
     plan_digest,
 )
+from reconciler.refusal import PlanPlace, Refusal
 
 UPDATE = PlannedRequest("update", "PATCH", "/v2/models/{id}", (PlannedEdit(("display_name",), "A"),))
 OPERATIONS = st.sampled_from(["create", "update", "none", "refused"])

@@ -10,7 +10,7 @@ from house import House, manifest, one
 from orq_server import live_model
 
 from reconciler.errors import InputError
-from reconciler.guards import FILE, Acknowledged, load_acknowledgements
+from reconciler.guards.acknowledgements import FILE, Acknowledged, load_acknowledgements
 from reconciler.plan import Plan
 
 HEAD = "apiVersion: reconciler/v1\nkind: Acknowledgements\nacknowledgements:\n"

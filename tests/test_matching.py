@@ -11,7 +11,8 @@ from house import House, manifest, observation, one
 from orq_server import live_model
 
 from reconciler.matching import Missing, Unclear, match_all
-from reconciler.plan import Action, Refusal
+from reconciler.plan import Action
+from reconciler.refusal import Refusal
 from reconciler.registries.orq.fields import GENERIC
 
 

@@ -14,7 +14,7 @@ from reconciler.destinations import NO_ADDRESS, destinations
 from reconciler.errors import Problem
 from reconciler.manifests.config import load_config
 from reconciler.manifests.load import read_documents
-from reconciler.manifests.secretkeys import SECRET_IN_ADDRESS, SECRET_KEY
+from reconciler.manifests.secretkeys import secret_in_address, secret_key
 from reconciler.manifests.yamltree import parse
 from reconciler.native import laid_over
 from reconciler.registries.addresses import upstreams
@@ -152,13 +152,13 @@ NO_CREDENTIALS = """
 
 @pytest.mark.parametrize("key", CREDENTIALS)
 def test_a_key_of_a_credential(key: str) -> None:
-    assert SECRET_KEY.search(key)
+    assert secret_key().search(key)
     assert list(masked([f"{key}: x"])) == [f"{key}: …"]
 
 
 @pytest.mark.parametrize("key", [*NO_CREDENTIALS, *sorted(READABLE_CONFIGURATION)])
 def test_a_key_of_no_credential(key: str) -> None:
-    assert not SECRET_KEY.search(key)
+    assert not secret_key().search(key)
 
 
 @pytest.mark.parametrize(
@@ -173,7 +173,7 @@ def test_a_key_of_no_credential(key: str) -> None:
     ],
 )
 def test_an_address_that_holds_a_credential(text: str, found: bool) -> None:
-    assert bool(SECRET_IN_ADDRESS.search(text)) is found
+    assert bool(secret_in_address().search(text)) is found
 
 
 @pytest.mark.parametrize("name", ["AKIAPLANTED", "sk_planted", "Planted"])

@@ -10,6 +10,7 @@ import sys
 import tomllib
 import zipfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -512,6 +513,22 @@ def test_the_tables_of_the_built_in_kinds_are_consistent() -> None:
     assert {name: mistakes(kind) for name, kind in BUILT_IN.items()} == {name: [] for name in BUILT_IN}
 
 
+def test_a_built_in_kind_is_loaded_when_it_is_asked_for() -> None:
+    asked = (
+        "import sys; from reconciler.registries import KINDS; kind = KINDS['respan']; "
+        "print(kind.name, *sorted(name for name in sys.modules if name.endswith('.kind')))"
+    )
+    process = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+    assert process.stdout.split() == ["respan", "reconciler.registries.respan.kind"]
+
+
+def test_the_name_of_a_built_in_kind_is_its_own() -> None:
+    assert {name: kind.name for name, kind in BUILT_IN.items()} == {name: name for name in BUILT_IN}
+    assert "acme" not in BUILT_IN
+    with pytest.raises(KeyError):
+        BUILT_IN["acme"]
+
+
 def test_built_in_kinds_come_first_and_need_no_metadata(monkeypatch: pytest.MonkeyPatch) -> None:
     def never(**_: object) -> Any:
         raise AssertionError
@@ -521,3 +538,18 @@ def test_built_in_kinds_come_first_and_need_no_metadata(monkeypatch: pytest.Monk
     assert all(name in kinds and kinds[name] is kind for name, kind in BUILT_IN.items())
     assert next(iter(kinds)) == next(iter(BUILT_IN))
     assert next(iter(KINDS)) == next(iter(BUILT_IN))
+
+
+@pytest.mark.parametrize(
+    ("by_name", "mistake"),
+    [
+        ({"Model": 0}, "`by_name` must be a mapping of resources to whole numbers from 1"),
+        ("Model", "`by_name` must be a mapping of resources to whole numbers from 1"),
+        ({"Provider": 5}, "`by_name` has 'Provider', whose names no create of this kind sends"),
+    ],
+)
+def test_a_kind_can_only_be_read_by_names_that_are_given(by_name: Any, mistake: str) -> None:
+    assert mistakes(replace(BUILT_IN["orq"], by_name=by_name)) == [mistake]
+    # Of its models behind an endpoint, the registry makes the ids.
+    assert mistakes(replace(BUILT_IN["orq"], by_name={"Model": 5}))
+    assert mistakes(replace(BUILT_IN["watsonx"], by_name={"Model": 5})) == []

@@ -11,8 +11,10 @@ import pytest
 
 pytest.importorskip("genai_prices")
 
-from reconciler.guards import Acknowledged, Case, Limits, Moved, Peers, price_guards
-from reconciler.guards.prices import PEERS
+from reconciler.guards.acknowledgements import Acknowledged
+from reconciler.guards.case import Case
+from reconciler.guards.facts import Moved, Peers
+from reconciler.guards.prices import PEERS, Limits, price_guards
 from reconciler.guards.ranges import usual_range
 from reconciler.money import PER_1M_TOKENS, Price
 from reconciler.prices.catalogue import Catalogue, Entry, load_catalogue

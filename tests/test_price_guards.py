@@ -11,7 +11,10 @@ import pytest
 from house import House, manifest, one
 from orq_server import live_model
 
-from reconciler.guards import Acknowledged, Case, Limits, Moved, Peers, price_guards
+from reconciler.guards.acknowledgements import Acknowledged
+from reconciler.guards.case import Case
+from reconciler.guards.facts import Moved, Peers
+from reconciler.guards.prices import Limits, price_guards
 from reconciler.money import PER_1M_TOKENS, Price
 from reconciler.plan import Action
 

@@ -26,7 +26,7 @@ from genai_prices.types import (
     TimeOfDateConstraint,
 )
 
-from reconciler.cli.run import load
+from reconciler.cli.loading import load
 from reconciler.errors import InputError
 from reconciler.manifests.providers import PROVIDERS
 from reconciler.money import PER_1M_TOKENS, Price

@@ -15,6 +15,7 @@ from reconciler.manifests.config import load_config
 from reconciler.manifests.load import read_documents
 from reconciler.manifests.yamltree import parse
 from reconciler.registries import BUILT_IN
+from reconciler.registries.builtin import BuiltIn
 from reconciler.registries.codecs import Address, SecretText, Text, Whole
 from reconciler.registries.interface import Kind, Unsupported
 from reconciler.registries.orq.kind import ORQ
@@ -62,7 +63,8 @@ def with_providers(monkeypatch: pytest.MonkeyPatch) -> Kind:
         return PROVIDERS if resource == "Provider" else ORQ.choose(resource, declared)
 
     kind = replace(ORQ, tables={**ORQ.tables, PROVIDERS.variant: PROVIDERS}, choose=choose)
-    monkeypatch.setitem(BUILT_IN, "orq", kind)  # type: ignore[arg-type]
+    assert isinstance(BUILT_IN, BuiltIn)
+    monkeypatch.setitem(BUILT_IN._loaded, "orq", kind)
     return kind
 
 

@@ -19,7 +19,8 @@ from orq_server import Exchange
 from respan_server import NOT_FOUND, RespanServer, live_model, live_provider, respan
 
 from reconciler.cli.app import run as run_command
-from reconciler.cli.run import Project, connections, load, observe
+from reconciler.cli.loading import Project, load
+from reconciler.cli.run import connections, observe
 from reconciler.embedded import create_app
 from reconciler.embedded.seed import seed
 from reconciler.executor import Target, execute

@@ -13,6 +13,7 @@ from tenacity import wait_none
 from watsonx_house import (
     HOST,
     TEXTS,
+    URL,
     House,
     Wire,
     changed,
@@ -1127,3 +1128,50 @@ def test_a_key_that_picks_the_host_sends_no_secret_elsewhere(house: House, key: 
     assert [change.note for change in action.changes if change.path.endswith(key)] == [
         f"sends the stored key to {host}"
     ]
+
+
+# ---- a look at one name before a create
+
+
+async def _as_ever(wire: Wire, request: httpx.Request) -> httpx.Response:
+    return await wire.honest(request)
+
+
+def _asked(house: House) -> list[Any]:
+    """What every list was asked for."""
+    return [body for method, _, body in house.wire.seen if method == "GET"]
+
+
+def test_a_create_looks_for_its_own_name_alone(house: House) -> None:
+    plan = house.plan(manifest("one", model="one"), manifest("two", model="two"))
+    house.wire.seen.clear()
+    assert [result.status for result in house.execute(plan).results] == ["done", "done"]
+    whole = [number for number, body in enumerate(_asked(house)) if body is None]
+    assert whole == [0, len(_asked(house)) - 1]  # before the first write, and for the proof
+
+
+def test_a_model_of_its_name_that_has_come_by_then_stops_a_create(house: House) -> None:
+    plan = house.plan(manifest("one", model="one"))
+
+    async def another_comes(wire: Wire, request: httpx.Request) -> httpx.Response:
+        answer = await wire.honest(request)
+        body = {"name": "virtual-model/openai/one", "connection_id": "c"}
+        made = httpx.Request("POST", f"{URL}/models", json=body)
+        await wire.inner.handle_async_request(made)
+        return answer
+
+    house.wire.fails("GET", another_comes)
+    [result] = house.execute(plan).results
+    assert result.status == "stale"
+    assert "has been created since the plan was made" in (result.reason or "")
+    assert len(house.live()) == 1
+
+
+def test_where_names_are_not_gone_by_a_create_reads_everything(house: House) -> None:
+    plan = house.plan(manifest("one", model="one"))
+    other = {"id": "1", "name": "virtual-model/openai/other"}
+    house.wire.seen.clear()
+    house.wire.fails("GET", _as_ever, says(200, [other]))
+    [result] = house.execute(plan).results
+    assert result.status == "done"
+    assert _asked(house)[2] is None

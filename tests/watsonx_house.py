@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 import simplejson
 
-from reconciler.cli.run import Project, load
+from reconciler.cli.loading import Project, load
 from reconciler.embedded import Options, create_app
 from reconciler.errors import RegistryError
 from reconciler.executor import Target, execute

@@ -1,1 +1,1 @@
-"""One thin module per command; `app.py` is the list of them, `run.py` the steps that they share."""
+"""One thin module per command; `app.py` lists them, `loading.py` and `run.py` hold the steps they share."""

@@ -13,8 +13,6 @@ import os
 import re
 import signal
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any, Final, Self
@@ -94,21 +92,34 @@ def app() -> None:
 
 def run(arguments: Sequence[str]) -> int:
     """Runs one command. Returns the exit code; prints every failure where it belongs."""
-    output = _output_of(arguments)
-    with _Signals() as signals:
-        try:
-            return _main(arguments, output)
-        except KeyboardInterrupt:
-            from reconciler.cli.console import Interrupted
+    from reconciler.cli.observing import observed
 
-            failure: ReconcilerError = Interrupted(signals.received)
-        except InternalError as error:
-            failure = _bug(error)
-        except ReconcilerError as error:
-            failure = error
-        except Exception as error:  # noqa: BLE001 - the last resort, so that nobody sees a traceback
-            failure = _bug(error)
-        return _fail(failure, output)
+    output = _output_of(arguments)
+    with _Signals() as signals, observed(_command_of(arguments), output) as observation:
+        observation.code = _run(arguments, output, signals)
+        return observation.code
+
+
+def _run(arguments: Sequence[str], output: str, signals: _Signals) -> int:
+    try:
+        return _main(arguments, output)
+    except KeyboardInterrupt:
+        from reconciler.cli.console import Interrupted
+
+        failure: ReconcilerError = Interrupted(signals.received)
+    except InternalError as error:
+        failure = _bug(error)
+    except ReconcilerError as error:
+        failure = error
+    except Exception as error:  # noqa: BLE001 - the last resort, so that nobody sees a traceback
+        failure = _bug(error)
+    return _fail(failure, output)
+
+
+def _command_of(arguments: Sequence[str]) -> str:
+    """The command that is going to run; empty where none is."""
+    helps = any(word in ("-h", "--help") for word in arguments)
+    return arguments[0] if arguments and arguments[0] in _COMMANDS and not helps else ""
 
 
 def _main(arguments: Sequence[str], output: str) -> int:
@@ -196,6 +207,9 @@ def _fail(error: ReconcilerError, output: str) -> int:
 
 def _bug(error: Exception) -> InternalError:
     """A report with the traceback (code only, no values) that can be pasted into a bug."""
+    import tempfile
+    import traceback
+
     what = error.message if isinstance(error, InternalError) else type(error).__name__
     frames = "".join(traceback.format_list(traceback.extract_tb(error.__traceback__)))
     text = f"reconciler {__version__}, Python {sys.version.split()[0]}\n{frames}{what}\n"

@@ -17,16 +17,16 @@ from reconciler.cli import forge as forges
 from reconciler.cli import options
 from reconciler.cli.applying import Recorded, proofs_of, recorded
 from reconciler.cli.console import Interrupted, StdoutError, paint, say, shown_path, write
+from reconciler.cli.loading import Project, load
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
-from reconciler.cli.progress import Progress, working
 from reconciler.cli.reports import Reports
-from reconciler.cli.run import Asked, Planned, Project, load, read_and_plan, show_command
+from reconciler.cli.run import Asked, Planned, read_and_plan, show_command
 from reconciler.cli.saved import delta_now, read_for
 from reconciler.delta import Delta
 from reconciler.errors import ExitCode, ReconcilerError, UsageError
 from reconciler.executor import Executed, Stop, Target, execute
-from reconciler.outcome import ActionResult, Outcome, apply_exit_code, not_expected
+from reconciler.outcome import Outcome, apply_exit_code, not_expected
 from reconciler.plan import Plan
 from reconciler.planfile import hold_against, load_plan
 from reconciler.planner import Selection
@@ -37,6 +37,7 @@ from reconciler.report.markdown import COMMENT, outcome_markdown
 from reconciler.report.proof import proof_text
 from reconciler.report.text import outcome_text, plan_text, totals
 from reconciler.secrets import SecretStore
+from reconciler.stages import stage, staged
 
 if TYPE_CHECKING:
     from reconciler.cli.approved import ApprovedRun
@@ -54,7 +55,9 @@ class Declined(ReconcilerError):
 @click.command()
 @click.argument("plan_file", required=False, type=click.Path(path_type=Path), metavar="[PLAN_FILE]")
 @options.common
+@options.no_cache
 @options.selection
+@options.since
 @options.resend
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option(
@@ -81,6 +84,7 @@ def command(
     registries: tuple[str, ...],
     only: tuple[str, ...],
     without: tuple[str, ...],
+    since: str | None,
     resend: tuple[str, ...],
     yes: bool,
     expect: str | None,
@@ -99,7 +103,7 @@ def command(
     Where any of it has moved, nothing is done; what nobody has reviewed is left out.
     """
     set_up_logging(level_of(verbose))
-    asked_for = Asked(registries, Selection(only, without), resend)
+    asked_for = Asked(registries, Selection(only, without), resend, since=since)
     saved = _saved(plan_file, asked_for)
     _check_expected(expect)
     chosen = plan_file is not None or expect is not None or asked_for != Asked((), Selection())
@@ -115,7 +119,7 @@ def command(
         planned = past.planned if review is None else review.restrict(past.planned)
         plan = planned.plan
         if text:
-            write(plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout)))
+            _show(plan, verbose=verbose > 0)
         changes = plan.actions("create", "update")
         moved = None
         if expect is not None and plan.digest != expect:
@@ -135,22 +139,28 @@ def command(
         code = _recorded(record.end(outcome, proofs, code), outcome, code)
         if review is not None:
             review.tell(plan, outcome, moved, code, proofs)
-    code = reports.write_outcome(plan, outcome, code)
-    if output == "json":
-        document = apply_document(plan, outcome, code, moved, proofs=proofs, run=record.known_as)
-        return _report(render(document), outcome, code)
-    if output == "markdown":
-        file = {} if plan_file is None else {"artefact": plan_file.name}
-        again = asked_for.command(config_path) if plan_file is None else show_command(plan_file)
-        told = outcome_markdown(plan, outcome, moved, proofs=proofs, limit=COMMENT, command=again, **file)
-        return _report(told, outcome, code)
-    if changes or plan.failed or outcome.unexpected is not None:
-        colours = paint(sys.stdout)
-        told = "" if moved is None else f"\n{delta_text(moved, paint=colours)}\n"
-        done = outcome_text(plan, outcome, verbose=verbose > 0, paint=colours)
-        shown = "\n".join(filter(None, [done, proof_text(proofs, paint=colours)]))
-        return _report(f"{told}\n{shown}", outcome, code)
-    return int(code)
+    with stage("report"):
+        code = reports.write_outcome(plan, outcome, code)
+        if output == "json":
+            document = apply_document(plan, outcome, code, moved, proofs=proofs, run=record.known_as)
+            return _report(render(document), outcome, code)
+        if output == "markdown":
+            file = {} if plan_file is None else {"artefact": plan_file.name}
+            again = asked_for.command(config_path) if plan_file is None else show_command(plan_file)
+            told = outcome_markdown(plan, outcome, moved, proofs=proofs, limit=COMMENT, command=again, **file)
+            return _report(told, outcome, code)
+        if changes or plan.failed or outcome.unexpected is not None:
+            colours = paint(sys.stdout)
+            told = "" if moved is None else f"\n{delta_text(moved, paint=colours)}\n"
+            done = outcome_text(plan, outcome, verbose=verbose > 0, paint=colours)
+            shown = "\n".join(filter(None, [done, proof_text(proofs, paint=colours)]))
+            return _report(f"{told}\n{shown}", outcome, code)
+        return int(code)
+
+
+@staged("report")
+def _show(plan: Plan, *, verbose: bool) -> None:
+    write(plan_text(plan, verbose=verbose, paint=paint(sys.stdout)))
 
 
 def _push(
@@ -215,8 +225,7 @@ async def _delta(planned: Planned, outcome: Outcome, signals: _Signals) -> Delta
     if not outcome.count("stale") or outcome.interrupted:
         return None
     try:
-        with working("reading what has moved"):
-            return await signals.unless_one_comes(delta_now(planned))
+        return await signals.unless_one_comes(delta_now(planned))
     except ReconcilerError as error:
         say(f"what has moved cannot be told: {error.message}")
         return None
@@ -259,7 +268,7 @@ def _targets(planned: Planned, *, asked: bool) -> dict[str, Target]:
     from reconciler.connect import kind_of
 
     return {
-        name: Target(kind_of(planned.project.config, name), connection, None if asked else found)
+        name: Target(kind_of(planned.project.config, name), connection, None if asked else found, found.names)
         for name, connection in planned.reached.items()
         if isinstance(connection, Connection) and isinstance(found := planned.observed[name], Observation)
     }
@@ -277,22 +286,11 @@ def _execute(
     plan = planned.plan
 
     async def apply() -> Executed:
-        total = sum(bool(action.requests) for action in plan.actions())
-        with Progress("applying", total) as progress:
-
-            def finished(result: ActionResult) -> None:
-                progress.advance(failed=result.status != "done")
-
-            store = SecretStore(planned.project.config.secret_rules())
-            targets = _targets(planned, asked=asked)
+        store = SecretStore(planned.project.config.secret_rules())
+        targets = _targets(planned, asked=asked)
+        with stage("apply"):
             return await execute(
-                plan,
-                targets,
-                store,
-                stop=signals.stop,
-                skip_stale=skip_stale,
-                on_result=finished,
-                record=record.journal,
+                plan, targets, store, stop=signals.stop, skip_stale=skip_stale, record=record.journal
             )
 
     async def run() -> tuple[Executed, Delta | None]:

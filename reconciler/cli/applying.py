@@ -23,8 +23,10 @@ from reconciler.outcome import Outcome, Proof, proof_of
 from reconciler.plan import Scope
 from reconciler.planner import failure_of
 from reconciler.registries.interface import Observation
+from reconciler.stages import staged
 
 
+@staged("proof")
 def proofs_of(planned: Planned, executed: Executed) -> tuple[Proof, ...]:
     """What every registry of the run shows now, and what a new plan would do there; nothing where nothing was
     written. Reads nothing: the executor has read each registry after its writes."""
@@ -85,6 +87,7 @@ class Recorded:
         """The id of the run in the journal, where it has a record there."""
         return None if self.journal is None else self.run
 
+    @staged("journal")
     def begin(self, planned: Planned, settles: tuple[str, ...]) -> None:
         """Opens the record, where something is to be done, or an earlier run to be settled.
 
@@ -102,11 +105,12 @@ class Recorded:
             tuple(Written(part.name, part.kind, part.target) for part in plan.registries),
             plan.made.commit if plan.made else None,
             plan.made.dirty if plan.made else None,
-            whole=not (plan.scope.only or plan.scope.without),
+            whole=not (plan.scope.only or plan.scope.without or plan.scope.since),
         )
         self.settles = settles
         self.journal = Journal.open(planned.project.config.journal, begin)
 
+    @staged("journal")
     def end(self, outcome: Outcome, proofs: Sequence[Proof], code: ExitCode) -> JournalError | None:
         """Writes the last lines. Why they could not be written, where they could not."""
         if self.journal is None:

@@ -23,7 +23,7 @@ from reconciler.errors import ExitCode, InputError, ReconcilerError
 from reconciler.forge.environment import Surroundings
 from reconciler.forge.interface import ForgeError, ProposedChange, Verdict
 from reconciler.git import GitError, head
-from reconciler.guards import FILE
+from reconciler.guards.acknowledgements import FILE
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.outcome import Outcome, Proof, settled
 from reconciler.plan import Plan

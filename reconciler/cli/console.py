@@ -7,6 +7,7 @@ import io
 import os
 import stat
 import sys
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,7 +15,6 @@ from typing import Any, TextIO
 import click
 
 from reconciler.errors import ExitCode, Place, ReconcilerError
-from reconciler.report.masking import masked
 from reconciler.report.paint import Paint, plain
 
 _STYLES: dict[str, dict[str, Any]] = {
@@ -79,11 +79,27 @@ def set_up_streams(*, utf8: bool) -> None:
         sys.stdout.reconfigure(encoding="utf-8")
 
 
+_give_way: Callable[[], None] | None = None
+
+
+@contextlib.contextmanager
+def standing(give_way: Callable[[], None]) -> Iterator[None]:
+    """Something stands at the end of the terminal; ``give_way`` takes it away before anything is said."""
+    global _give_way  # noqa: PLW0603 - there is one terminal
+    before, _give_way = _give_way, give_way
+    try:
+        yield
+    finally:
+        _give_way = before
+
+
 def write(text: str) -> None:
     """Puts ``text`` on stdout, which holds the product and nothing else.
 
     Raises StdoutError.
     """
+    if _give_way is not None:
+        _give_way()
     try:
         sys.stdout.write(text if text.endswith("\n") else text + "\n")
         sys.stdout.flush()
@@ -93,6 +109,8 @@ def write(text: str) -> None:
 
 def say(text: str, *, newline: bool = True) -> None:
     """Puts ``text`` on stderr: progress, prompts, remarks. Never fails: a remark must not end a run."""
+    if _give_way is not None:
+        _give_way()
     try:
         sys.stderr.write(text + "\n" if newline else text)
         sys.stderr.flush()
@@ -126,6 +144,7 @@ def _not_followed(path: str, flags: int) -> int:
 
 def _lines(file: str) -> tuple[str, ...]:
     from reconciler.manifests.yamltree import Limits
+    from reconciler.report.masking import masked
 
     most = Limits().file_bytes
     try:

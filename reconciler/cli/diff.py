@@ -18,6 +18,7 @@ from reconciler.report.diff import diff_text
 from reconciler.report.documents import diff_document, render
 from reconciler.report.markdown import COMMENT, diff_markdown
 from reconciler.revisions import Revision, changed_files, declared, open_revision
+from reconciler.stages import stage
 
 
 @click.command()
@@ -36,13 +37,14 @@ def command(config_path: Path, output: str, verbose: int, base: str, head: str, 
     code = ExitCode.REFUSED if found.actions("refused") else ExitCode.OK
     if code is ExitCode.OK and exit_code and found.registries:
         code = ExitCode.CHANGES
-    if output == "json":
-        write(render(diff_document(found, code)))
-    elif output == "markdown":
-        words = ["reconciler", "diff", found.base.commit, found.head.commit]
-        write(diff_markdown(found, limit=COMMENT, command=shlex.join([*words, *_given(config_path)])))
-    else:
-        write(diff_text(found, verbose=verbose > 0, paint=paint(sys.stdout)))
+    with stage("report"):
+        if output == "json":
+            write(render(diff_document(found, code)))
+        elif output == "markdown":
+            words = ["reconciler", "diff", found.base.commit, found.head.commit]
+            write(diff_markdown(found, limit=COMMENT, command=shlex.join([*words, *_given(config_path)])))
+        else:
+            write(diff_text(found, verbose=verbose > 0, paint=paint(sys.stdout)))
     return int(code)
 
 

@@ -13,9 +13,10 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import paint, write
+from reconciler.cli.loading import load
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import recent, with_past
-from reconciler.cli.run import Asked, Planned, load, read_and_plan
+from reconciler.cli.run import Asked, Planned, read_and_plan
 from reconciler.desired import Desired
 from reconciler.drift import Baseline, Drift, Key, exit_code, find_drift
 from reconciler.errors import InputError, JournalError
@@ -30,15 +31,17 @@ from reconciler.report.documents import render
 from reconciler.report.drift import drift_document, drift_markdown, drift_text
 from reconciler.report.markdown import COMMENT
 from reconciler.revisions import Revision, declared, open_revision
+from reconciler.stages import stage, staged
 
 
 @click.command()
 @options.common
+@options.no_cache
 @options.selection
 @click.option(
     "--since",
     metavar="REV",
-    help="The branch, tag or commit that was applied last; the journal is then not asked.",
+    help="The revision (branch, tag or commit) that was applied last; the journal is then not asked.",
 )
 @click.option("--exit-code", "drift_counts", is_flag=True, help="Exit with 2 where there is drift.")
 def command(
@@ -64,16 +67,18 @@ def command(
     planned = with_past(read_and_plan(project, asked, run=asyncio.run)).planned
     found = _drift(config_path, planned, revision)
     code = exit_code(found, drift_counts=drift_counts)
-    if output == "json":
-        write(render(drift_document(found, code)))
-    elif output == "markdown":
-        again = asked.command(config_path, "drift", since=since)
-        write(drift_markdown(found, limit=COMMENT, command=again))
-    else:
-        write(drift_text(found, verbose=verbose > 0, paint=paint(sys.stdout)))
+    with stage("report"):
+        if output == "json":
+            write(render(drift_document(found, code)))
+        elif output == "markdown":
+            again = asked.command(config_path, "drift", applied=since)
+            write(drift_markdown(found, limit=COMMENT, command=again))
+        else:
+            write(drift_text(found, verbose=verbose > 0, paint=paint(sys.stdout)))
     return int(code)
 
 
+@staged("compare")
 def _drift(config_path: Path, planned: Planned, revision: Revision | None) -> Drift:
     plan, config = planned.plan, planned.project.config
     actions = plan.actions("create", "update", "refused")

@@ -14,15 +14,15 @@ import click
 
 from reconciler.cli import options
 from reconciler.cli.console import OutputError, say, shown_path, write
+from reconciler.cli.loading import Project, load
 from reconciler.cli.logs import level_of, set_up_logging
-from reconciler.cli.progress import working
-from reconciler.cli.run import Project, choose_registries, connections, load, observe
+from reconciler.cli.run import choose_registries, completed, connections, observe
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError, UsageError
 from reconciler.importing import Import, Imported, SecretStub, choose, import_objects
 from reconciler.planner import Selection
 from reconciler.registries.interface import Observation
+from reconciler.report.counting import counted
 from reconciler.report.safe import safe
-from reconciler.report.values import counted
 from reconciler.secrets import SecretRef
 
 _NAMED: int = 10
@@ -111,7 +111,7 @@ def _project(config_path: Path) -> Project:
     except InputError as error:
         if [problem.code for problem in error.problems] != ["folder-missing"]:
             raise
-    from reconciler.guards import Acknowledged
+    from reconciler.guards.acknowledgements import Acknowledged
     from reconciler.manifests.config import load_config
 
     return Project(load_config(config_path, shown_path(config_path)), (), (), Acknowledged())
@@ -126,8 +126,7 @@ def _secrets(project: Project) -> set[str]:
 def _observation(project: Project, registry: str) -> Observation:
     """Raises UsageError for a registry that is not there, RegistryError for one that cannot be read."""
     reached = connections(project, choose_registries(project, [registry], Selection()))
-    with working(f"reading {registry}"):
-        found = asyncio.run(observe(project, reached))[registry]
+    found = completed(asyncio.run, observe(project, reached))[registry]
     if isinstance(found, RegistryError):
         raise found
     return found

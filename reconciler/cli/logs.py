@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-import sys
 import traceback
 from types import TracebackType
+
+from reconciler.cli.console import say
 
 
 class _Lines(logging.Formatter):
@@ -24,6 +25,16 @@ class _Lines(logging.Formatter):
         return f"{frames}{kind.__name__ if kind else ''}"
 
 
+class _Said(logging.Handler):
+    """Says each record, so that what stands at the end of the terminal gives way to it."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            say(self.format(record))
+        except Exception:  # noqa: BLE001 - as every handler does: a log line must not end a run
+            self.handleError(record)
+
+
 def set_up_logging(level: int | None = None) -> None:
     """Logs what is at least ``level`` to stderr; nothing at all without one."""
     # Without a handler, Python itself puts warnings and tracebacks on stderr.
@@ -31,7 +42,7 @@ def set_up_logging(level: int | None = None) -> None:
     logger = logging.getLogger("reconciler")
     logger.handlers = []
     if level is not None:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = _Said()
         handler.setFormatter(_Lines())
         logger.handlers = [handler]
         logger.setLevel(level)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -19,6 +19,22 @@ config = click.option(
     default=Path("reconciler.yaml"),
     show_default=True,
     help="The configuration; manifests are found from its folder.",
+)
+NO_CACHE: Final = "reconciler.no_cache"
+"""Where a context remembers that its run shall have no cache."""
+
+
+def _no_cache(context: click.Context, _: click.Parameter, given: bool) -> None:
+    if given:
+        context.meta[NO_CACHE] = True
+
+
+no_cache = click.option(
+    "--no-cache",
+    is_flag=True,
+    expose_value=False,
+    callback=_no_cache,
+    help="Read every manifest anew; keep nothing of it for the next run.",
 )
 output = click.option(
     "-o",
@@ -43,6 +59,22 @@ def verbose(shows: str = "wire values and unmanaged fields") -> Callable[[F], F]
     told = [f"-v: {shows}"] if shows else []
     text = "; ".join([*told, "-vv: log every request to stderr."])
     return click.option("-v", "--verbose", count=True, help=text)
+
+
+def _measure(_: click.Context, __: click.Parameter, value: bool) -> None:
+    if value:
+        from reconciler.cli.observing import measure
+
+        measure()
+
+
+timings = click.option(
+    "--timings",
+    is_flag=True,
+    expose_value=False,
+    callback=_measure,
+    help="Show on stderr, after the report, what each stage took; with -o json as one line of JSON.",
+)
 
 
 registry = click.option(
@@ -72,14 +104,22 @@ resend = click.option(
 )
 
 
+since = click.option(
+    "--since",
+    metavar="REV",
+    help="Only manifests that git says have changed since HEAD left this revision (branch, tag or commit), "
+    "also in what is not committed, and those that a changed reconciler.yaml or acknowledgement reaches.",
+)
+
+
 def selection(function: F) -> F:
     """--registry, --only and --except."""
     return registry(only(without(function)))
 
 
 def common(function: F) -> F:
-    """--config, --output and --verbose, of a command that plans."""
-    return config(report_output(verbose()(function)))
+    """--config, --output, --verbose and --timings, of a command that plans."""
+    return config(report_output(verbose()(timings(function))))
 
 
 class _Report(click.ParamType[tuple[str, Path]]):

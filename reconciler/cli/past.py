@@ -7,17 +7,17 @@ from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from reconciler.cli.run import Planned, planned_anew
 from reconciler.connect import kind_of
 from reconciler.errors import JournalError
-from reconciler.journal.actor import is_ci
-from reconciler.journal.aftermath import aftermath
-from reconciler.journal.loops import loops
-from reconciler.journal.reading import Folder, Run
 from reconciler.plan import Action, Plan, RegistryPlan, key_of
 from reconciler.registries.interface import Observation
+from reconciler.stages import staged
+
+if TYPE_CHECKING:
+    from reconciler.journal.reading import Folder, Run
 
 NEWEST: Final = 50
 """So many runs are looked at."""
@@ -35,16 +35,18 @@ class Past:
     settles: tuple[str, ...] = ()
 
 
+@staged("journal")
 def with_past(planned: Planned, *, applying: bool = False) -> Past:
     """``planned`` with notes. ``applying``: it is going to be done.
 
     What cannot be read of the journal is a note, too: it is a help, never a condition.
     """
     config = planned.project.config
+    if not config.journal.is_dir():
+        return Past(_noted(planned, _without(planned) if applying else ()))
+    from reconciler.journal.reading import Folder
+
     folder = Folder(config.journal)
-    if not folder.exists:
-        notes = _without(planned) if applying and is_ci(os.environ) else ()
-        return Past(_noted(planned, notes))
     try:
         told, settles = _unended(folder, planned)
         plan = _with_loops(folder, planned)
@@ -65,6 +67,10 @@ def _joined(notes: Sequence[str], more: Iterable[str]) -> tuple[str, ...]:
 
 def _without(planned: Planned) -> list[str]:
     """A new CI runner knows nothing of earlier runs."""
+    from reconciler.journal.actor import is_ci
+
+    if not is_ci(os.environ):
+        return []
     found = [one for one in planned.observed.values() if isinstance(one, Observation)]
     if not any(live.ours for one in found for live in one.objects):
         return []
@@ -81,6 +87,8 @@ def _unended(folder: Folder, planned: Planned) -> tuple[list[str], tuple[str, ..
     settles: list[str] = []
     if not runs:
         return notes, ()
+    from reconciler.journal.aftermath import aftermath
+
     declared = {(one.registry, key_of(one.manifest.resource, one.name)) for one in planned.project.desired}
     # A saved plan tells what was so when it was made.
     now = planned_anew(planned, planned.observed)
@@ -111,6 +119,9 @@ def _concerns(run: Run, ours: Collection[tuple[str, str]]) -> bool:
 
 def _with_loops(folder: Folder, planned: Planned) -> Plan:
     """The plan, with a note on every action that keeps coming back."""
+    from reconciler.journal.loops import loops
+    from reconciler.journal.reading import Run
+
     plan = planned.plan
     found = loops((run for run in recent(folder) if isinstance(run, Run)), plan)
     if not found:

@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
 import sys
 import textwrap
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from reconciler.cli import options
 from reconciler.cli.console import OutputError, paint, shown_path, write
+from reconciler.cli.loading import Project, load
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.past import with_past
 from reconciler.cli.reports import Reports
-from reconciler.cli.run import Asked, Project, load, read_and_plan
-from reconciler.costs.count import count_costs
-from reconciler.costs.quantities import BY_NAME
-from reconciler.costs.usage import FLAG, UsageFile, columns_of, read_usage
-from reconciler.errors import UsageError
+from reconciler.cli.run import Asked, read_and_plan
+from reconciler.costs.quantities import BY_NAME, FLAG
+from reconciler.errors import ExitCode, UsageError
 from reconciler.outcome import plan_exit_code
+from reconciler.plan import Plan
 from reconciler.planner import Selection
-from reconciler.report.costs import costs_text
-from reconciler.report.documents import plan_document, render
-from reconciler.report.findings import of_plan
-from reconciler.report.markdown import COMMENT, plan_markdown
-from reconciler.report.text import plan_text
+from reconciler.stages import stage
+
+if TYPE_CHECKING:
+    from reconciler.costs.count import Costs
+    from reconciler.costs.usage import UsageFile
+    from reconciler.report.findings import Finding
 
 _EPILOG = f"""\b
 Columns of a file of usage:
@@ -59,7 +60,9 @@ class _Command(click.Command):
 
 @click.command(cls=_Command, epilog=_EPILOG)
 @options.common
+@options.no_cache
 @options.selection
+@options.since
 @options.resend
 @click.option(
     "--usages", is_flag=True, help="Also tell who uses the models that do not change, where that is known."
@@ -92,6 +95,7 @@ def command(
     registries: tuple[str, ...],
     only: tuple[str, ...],
     without: tuple[str, ...],
+    since: str | None,
     resend: tuple[str, ...],
     usages: bool,
     usage_path: Path | None,
@@ -103,38 +107,81 @@ def command(
     """Show what would change in each registry. Nothing is written anywhere."""
     set_up_logging(level_of(verbose))
     selection = Selection(only, without)
-    asked = Asked(registries, selection, resend, all_usages=usages)
-    columns = columns_of(usage_columns)
-    if columns and usage_path is None:
-        raise UsageError(
-            f"{FLAG} says how to read a file of usage, and there is none", hint="give --usage CSV"
-        )
+    asked = Asked(registries, selection, resend, all_usages=usages, since=since)
+    columns = _columns(usage_columns, usage_path)
     with reports.of_mistakes():
         project = load(config_path)
     # Before any registry is asked: a mistake in the file is found at once.
     usage = _usage(project, usage_path, columns) if usage_path is not None else None
+    import asyncio
+
     planned = read_and_plan(project, asked, run=asyncio.run)
     plan = with_past(planned).planned.plan
     code = plan_exit_code(plan, changes_count=exit_code)
-    reports.write(lambda: of_plan(plan))
-    costs = count_costs(plan, usage, _held(project)) if usage is not None else None
-    if out is not None:
-        # Without what the journal says now: it is told anew when the plan is applied.
-        _save(render(plan_document(planned.plan, code, costs)), out)
-    if output == "json":
-        write(render(plan_document(plan, code, costs)))
-        return int(code)
-    if output == "markdown":
-        artefact = None if out is None else out.name
-        command = asked.command(config_path)
-        write(plan_markdown(plan, costs, limit=COMMENT, artefact=artefact, command=command))
-        return int(code)
-    text = plan_text(plan, verbose=verbose > 0, paint=paint(sys.stdout))
-    write(text if costs is None else f"{text}\n\n{costs_text(costs, paint=paint(sys.stdout))}")
+    with stage("report"):
+        reports.write(lambda: _findings(plan))
+        costs = _costs(plan, usage, project) if usage is not None else None
+        if out is not None:
+            # Without what the journal says now: it is told anew when the plan is applied.
+            _save(_document(planned.plan, code, costs), out)
+        if output == "json":
+            write(_document(plan, code, costs))
+        elif output == "markdown":
+            from reconciler.report.markdown import COMMENT, plan_markdown
+
+            artefact = None if out is None else out.name
+            command = asked.command(config_path)
+            write(plan_markdown(plan, costs, limit=COMMENT, artefact=artefact, command=command))
+        else:
+            write(_text(plan, costs, verbose=verbose > 0))
     return int(code)
 
 
+def _columns(given: Sequence[str], usage_path: Path | None) -> Mapping[str, str]:
+    if not given:
+        return {}
+    from reconciler.costs.usage import columns_of
+
+    columns = columns_of(given)
+    if usage_path is None:
+        raise UsageError(
+            f"{FLAG} says how to read a file of usage, and there is none", hint="give --usage CSV"
+        )
+    return columns
+
+
+def _findings(plan: Plan) -> list[Finding]:
+    from reconciler.report.findings import of_plan
+
+    return of_plan(plan)
+
+
+def _document(plan: Plan, code: ExitCode, costs: Costs | None) -> str:
+    from reconciler.report.documents import plan_document, render
+
+    return render(plan_document(plan, code, costs))
+
+
+def _text(plan: Plan, costs: Costs | None, *, verbose: bool) -> str:
+    from reconciler.report.text import plan_text
+
+    text = plan_text(plan, verbose=verbose, paint=paint(sys.stdout))
+    if costs is None:
+        return text
+    from reconciler.report.costs import costs_text
+
+    return f"{text}\n\n{costs_text(costs, paint=paint(sys.stdout))}"
+
+
+def _costs(plan: Plan, usage: UsageFile, project: Project) -> Costs:
+    from reconciler.costs.count import count_costs
+
+    return count_costs(plan, usage, _held(project))
+
+
 def _usage(project: Project, path: Path, columns: Mapping[str, str]) -> UsageFile:
+    from reconciler.costs.usage import read_usage
+
     return read_usage(path, shown_path(path), columns=columns, registries=project.config.value.registries)
 
 

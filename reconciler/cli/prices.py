@@ -73,7 +73,7 @@ def check(
     NAME is a manifest's name, a glob or label=value; all manifests if left out. Which entry is meant, a
     mark-up and a tolerance stand in `pricing.compare` of a manifest.
     """
-    from reconciler.cli.run import load
+    from reconciler.cli.loading import load
     from reconciler.planner import Selection
     from reconciler.prices import check as checking
     from reconciler.prices.catalogue import load_catalogue

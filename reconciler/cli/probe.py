@@ -41,14 +41,14 @@ def command(
 ) -> int:
     import asyncio
 
-    from reconciler.cli.run import load
+    from reconciler.cli.loading import load
     from reconciler.planner import Selection
     from reconciler.probe import results
     from reconciler.probe.calls import probe_all
     from reconciler.probe.targets import targets_of
+    from reconciler.report.counting import counted
     from reconciler.report.documents import render
     from reconciler.report.probe import probe_document, probe_text
-    from reconciler.report.values import counted
     from reconciler.secrets import SecretStore
 
     set_up_logging(level_of(verbose))

@@ -12,16 +12,15 @@ import click
 from reconciler.capabilities import capabilities
 from reconciler.cli import options
 from reconciler.cli.console import paint, write
+from reconciler.cli.loading import Project, load
 from reconciler.cli.logs import level_of, set_up_logging
-from reconciler.cli.progress import working
-from reconciler.cli.run import Project, choose_registries, connections, load, observe
+from reconciler.cli.run import choose_registries, completed, connections, observe
 from reconciler.errors import ExitCode, RegistryError
 from reconciler.planner import Selection, failure_of
 from reconciler.registries import KINDS
 from reconciler.registries.interface import Observation
 from reconciler.report.documents import registries_document, render
 from reconciler.report.registries import Held, RegistryState, registries_text
-from reconciler.report.values import counted
 
 
 @click.command()
@@ -34,8 +33,7 @@ def command(config_path: Path, output: str, verbose: int, registries: tuple[str,
     set_up_logging(level_of(verbose))
     project = load(config_path)
     names = choose_registries(project, registries or tuple(project.config.value.registries), Selection())
-    with working(f"reading {counted(len(names), 'registry', 'registries')}"):
-        states = _states(project, names)
+    states = _states(project, names)
     kinds = {state.kind: capabilities(KINDS[state.kind]) for state in states}
     code = ExitCode.ERROR if any(state.failure for state in states) else ExitCode.OK
     if output == "json":
@@ -46,7 +44,7 @@ def command(config_path: Path, output: str, verbose: int, registries: tuple[str,
 
 
 def _states(project: Project, names: list[str]) -> list[RegistryState]:
-    observed = asyncio.run(observe(project, connections(project, names)))
+    observed = completed(asyncio.run, observe(project, connections(project, names)))
     return [_state(project, name, found) for name, found in observed.items()]
 
 

@@ -24,15 +24,16 @@ import click
 from reconciler.cli import forge as forges
 from reconciler.cli import options
 from reconciler.cli.console import OutputError, paint, say, shown_path, write
+from reconciler.cli.loading import Project
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.cli.publishing import Desk, ReviewPublisher, project_of
-from reconciler.cli.run import Asked, Project, read_and_plan
+from reconciler.cli.run import Asked, read_and_plan
 from reconciler.declared import Diff, Registry, Side, diff_declared
 from reconciler.errors import ExitCode, InputError, Place, Problem, SecretError, UsageError
 from reconciler.forge.environment import DEFAULTS, ForgeName, Surroundings
 from reconciler.forge.interface import Forge, ForgeError, ProposedChange, Verdict
 from reconciler.git import GitError, commit_of, merged
-from reconciler.guards import Acknowledged
+from reconciler.guards.acknowledgements import Acknowledged
 from reconciler.manifests.config import LoadedConfig, RegistryEntry
 from reconciler.manifests.load import but_for
 from reconciler.plan import Made, Plan
@@ -67,6 +68,7 @@ from reconciler.revisions import (
     write_files,
 )
 from reconciler.secrets import FileSource
+from reconciler.stages import stage
 
 _SUMMARY_BYTES: Final = 1_000_000
 """GitHub takes 1 MiB for the summary of a step."""
@@ -145,6 +147,19 @@ def _review(
         if publisher is not None:
             publisher.fail(error)
         raise
+    with stage("report"):
+        return _told(config_path, output, verbose, where, publisher, review, out)
+
+
+def _told(
+    config_path: Path,
+    output: str,
+    verbose: int,
+    where: Surroundings,
+    publisher: ReviewPublisher | None,
+    review: Review,
+    out: Path | None,
+) -> int:
     code = review_exit_code(review)
     artefact = out.name if out is not None else None
     command = _command(config_path, review)

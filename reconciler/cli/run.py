@@ -1,78 +1,36 @@
-"""The steps of a run: load, observe, plan. Each takes values and gives values."""
+"""The steps of a run that follow `loading`: observe, plan. Each takes values and gives values."""
 
 from __future__ import annotations
 
 import datetime as dt
 import os
 import shlex
-from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from reconciler.cli.console import shown_path
-from reconciler.cli.progress import working
-from reconciler.desired import Desired, desire_all
-from reconciler.errors import (
-    InputError,
-    PluginError,
-    Problem,
-    RegistryError,
-    SecretError,
-    StorageError,
-    UsageError,
-)
+from reconciler.cli.loading import Project
+from reconciler.errors import PluginError, RegistryError, SecretError, StorageError, UsageError
 from reconciler.git import head
-from reconciler.guards import FILE, Acknowledged, load_acknowledgements
-from reconciler.manifests.config import LoadedConfig, load_config
-from reconciler.manifests.load import Manifest, but_for, load_manifests
+from reconciler.guards.acknowledgements import FILE
 from reconciler.manifests.problems import did_you_mean
 from reconciler.plan import Made, Plan, Scope
 from reconciler.planner import Selection, make_plan
-from reconciler.registries.interface import Connection, Observation, Reader, Usages
-from reconciler.report.values import counted
+from reconciler.registries.interface import Connection, Observation, Reader, ReaderByName, Usages
+from reconciler.stages import stage
+
+if TYPE_CHECKING:
+    from reconciler.narrow import Narrow
+    from reconciler.since import Changed
 
 T = TypeVar("T")
 
 Reached = Connection | RegistryError
 Observed = dict[str, Observation | RegistryError]
 Told = dict[str, Usages | None]
-
-
-@dataclass(frozen=True, slots=True)
-class Project:
-    """Everything that the folder says, free of mistakes but those that the command ``tolerated``."""
-
-    config: LoadedConfig
-    manifests: Sequence[Manifest]
-    desired: Sequence[Desired]
-    acknowledged: Acknowledged
-    tolerated: Sequence[Problem] = ()
-
-
-def load(config_path: Path, *, tolerate: Collection[str] = ()) -> Project:
-    """Reads and checks every file.
-
-    Raises InputError with all mistakes of all files, if there are others than those whose codes ``tolerate``
-    has.
-    """
-    config = load_config(config_path, shown_path(config_path))
-    loaded = load_manifests(config, relative_to=Path.cwd())
-    desired, more = desire_all(config, loaded)
-    problems = [*loaded.problems, *but_for(loaded.problems, more)]
-    if config.value.policies is not None:
-        from reconciler.policies.check import check_policies
-
-        documents = [*loaded.broken, *(manifest.document for manifest in loaded.manifests)]
-        problems += but_for(problems, check_policies(config, documents))
-    acknowledged = Acknowledged()
-    try:
-        acknowledged = load_acknowledgements(config.folder / FILE, shown_path(config.folder / FILE))
-    except InputError as error:
-        problems += error.problems
-    if any(problem.code not in tolerate for problem in problems):
-        raise InputError(problems)
-    return Project(config, loaded.manifests, desired, acknowledged, problems)
 
 
 class NotReady(RegistryError):
@@ -95,15 +53,19 @@ class Planned:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What the command line asks of a plan; ``make_plan`` says what each part means."""
+    """What the command line asks of a plan; ``make_plan`` says what each part means. ``since`` is a revision
+    of git: only what has changed since."""
 
     registries: Sequence[str]
     selection: Selection
     resend: Sequence[str] = ()
     all_usages: bool = False
+    since: str | None = None
 
-    def command(self, config_path: Path, name: str = "plan", *, since: str | None = None) -> str:
-        """The command line that plans the same, or that the command called ``name`` makes of it."""
+    def command(self, config_path: Path, name: str = "plan", *, applied: str | None = None) -> str:
+        """The command line that plans the same, or that the command called ``name`` makes of it; ``applied``
+        is the revision that `drift` was told was applied last."""
+        since = applied or self.since
         config = shown_path(config_path)
         options = [
             *([] if config == "reconciler.yaml" else ["--config", config]),
@@ -122,46 +84,95 @@ def show_command(plan_file: Path) -> str:
     return shlex.join(["reconciler", "show", shown_path(plan_file)])
 
 
+Run = Callable[[Coroutine[Any, Any, None]], None]
+"""What runs a coroutine to its end, such as ``asyncio.run``."""
+
+
+def completed(run: Run, coroutine: Coroutine[Any, Any, T]) -> T:
+    """What ``coroutine`` gives, by way of a main task that gives nothing.
+
+    When asyncio puts the handler of SIGINT back, Python makes a text of that task and of its result, which
+    for ten thousand models takes longer than to read them.
+    """
+    results: list[T] = []
+
+    async def main() -> None:
+        results.append(await coroutine)
+
+    run(main())
+    return results[0]
+
+
 def read_and_plan(
     project: Project,
     asked: Asked,
     *,
-    run: Callable[[Coroutine[Any, Any, tuple[Observed, Told]]], tuple[Observed, Told]],
+    run: Run,
 ) -> Planned:
     """Reads the registries and plans. ``run`` is what runs a coroutine, such as ``asyncio.run``.
 
-    Raises UsageError for a registry, a pattern or a path that nothing has.
+    Raises UsageError for a registry, a pattern or a path that nothing has, and GitError for a revision.
     """
     asked.selection.check(project.manifests)
-    reached = connections(project, choose_registries(project, asked.registries, asked.selection))
-    with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
-        observed, told = run(_read(project, reached))
+    # Before any registry is asked: a name that git does not have is found at once.
+    changed = None if asked.since is None else changed_in(project, asked.since, asked.selection)
+    selection = asked.selection if changed is None else replace(asked.selection, keys=changed.keys)
+    reached = connections(project, choose_registries(project, asked.registries, selection))
+    few = _few(project, reached, selection, asked.resend)
+    observed, told = completed(run, _read(project, reached, few))
     plan = make_plan(
         project.config,
         project.desired,
         observed,
-        selection=asked.selection,
+        selection=selection,
         acknowledged=project.acknowledged,
         usages=told,
         all_usages=asked.all_usages,
         resend=asked.resend,
     )
-    scope = Scope(tuple(asked.registries), asked.selection.only, asked.selection.without, tuple(asked.resend))
-    return Planned(project, reached, observed, replace(plan, made=_made(project), scope=scope))
+    scope = Scope(
+        tuple(asked.registries),
+        selection.only,
+        selection.without,
+        tuple(asked.resend),
+        None if changed is None else changed.commit,
+    )
+    notes = plan.notes if changed is None else (*changed.notes, *plan.notes)
+    return Planned(project, reached, observed, replace(plan, made=_made(project), scope=scope, notes=notes))
+
+
+def changed_in(project: Project, revision: str, selection: Selection) -> Changed:
+    """What has changed in the folder since ``revision``. Raises GitError."""
+    from reconciler.since import Now, Patterns, changed_since
+
+    now = Now(project.config, project.manifests, project.desired, project.acknowledged)
+    return changed_since(now, revision, Patterns(selection.only, selection.without))
+
+
+def selection_of(plan: Plan) -> Selection:
+    """What ``plan`` is about. What had changed when it was made is what it has actions for: git may not be
+    able to tell it again."""
+    scope = plan.scope
+    keys = None if scope.since is None else frozenset((each.registry, each.key) for each in plan.actions())
+    return Selection(scope.only, scope.without, keys)
 
 
 def planned_anew(planned: Planned, observed: Mapping[str, Observation | RegistryError]) -> Plan:
     """What a plan of the same scope would be, were it made on ``observed``."""
-    scope = planned.plan.scope
-    return _plan_of(planned.project, observed, Selection(scope.only, scope.without))
+    return _plan_of(planned.project, observed, selection_of(planned.plan))
 
 
-def same_again(project: Project, scope: Scope, observed: Mapping[str, Observation | RegistryError]) -> Plan:
-    """A plan of ``scope`` on ``observed``, which sends again what that did; it may fit nothing any more."""
-    selection = Selection(scope.only, scope.without)
+def same_again(
+    project: Project,
+    selection: Selection,
+    again: Sequence[str],
+    observed: Mapping[str, Observation | RegistryError],
+) -> Plan:
+    """A plan of ``selection`` on ``observed``, which sends ``again`` what one before did; that may fit
+    nothing any more."""
     plan = _plan_of(project, observed, selection)
     known = {path for action in plan.actions() for path in action.unverified}
-    resend = [path for path in scope.resend if path in known]
+    resend = [path for path in again if path in known]
     return _plan_of(project, observed, selection, resend) if resend else plan
 
 
@@ -190,8 +201,8 @@ def _made(project: Project) -> Made:
 
 
 def choose_registries(project: Project, given: Sequence[str], selection: Selection) -> list[str]:
-    """The registries of a run, in the file's order: those given, else every one that a manifest of
-    ``selection`` is for.
+    """The registries of a run, in the file's order: every one that a manifest of ``selection`` is for, of
+    those that are given. With everything selected, those given.
 
     Raises UsageError for a name that reconciler.yaml does not have.
     """
@@ -200,7 +211,9 @@ def choose_registries(project: Project, given: Sequence[str], selection: Selecti
         if name not in known:
             hint = did_you_mean(name, known) or f"reconciler.yaml has {', '.join(known)}"
             raise UsageError(f"no registry is named '{name}'", hint=hint)
-    wanted = set(given) or {one.registry for one in project.desired if selection.takes(one.manifest)}
+    about = {one.registry for one in project.desired if selection.chooses(one)}
+    # Of a registry that is named alone, a plan tells what it holds, also where no manifest is for it.
+    wanted = set(given) & about if given and selection != Selection() else set(given) or about
     return [name for name in known if name in wanted]
 
 
@@ -217,11 +230,29 @@ def connections(project: Project, registries: Sequence[str]) -> dict[str, Reache
     return {name: one(name) for name in registries}
 
 
-async def _read(project: Project, reached: Mapping[str, Reached]) -> tuple[Observed, Told]:
+def _few(
+    project: Project, registries: Iterable[str], selection: Selection, resend: Collection[str]
+) -> dict[str, Narrow]:
+    """By registry, what is asked for by name, where that may be enough."""
+    from reconciler.narrow import narrow
+
+    found: dict[str, Narrow] = {}
+    for name in registries if selection != Selection() else ():
+        desired = [one for one in project.desired if one.registry == name]
+        one = narrow(project.config, name, desired, selection, resend)
+        if one is not None:
+            found[name] = one
+    return found
+
+
+async def _read(
+    project: Project, reached: Mapping[str, Reached], few: Mapping[str, Narrow]
+) -> tuple[Observed, Told]:
     """What every registry holds, and at the same time who uses it."""
     import asyncio
 
-    observed, told = await asyncio.gather(observe(project, reached), usages(project, reached))
+    with stage("read"):
+        observed, told = await asyncio.gather(_observe(project, reached, few), usages(project, reached))
     return observed, told
 
 
@@ -234,20 +265,39 @@ async def usages(project: Project, reached: Mapping[str, Reached]) -> Told:
         message = error.message.removeprefix(f"{name}: ")
         return Usages(warning=f"it is not known who uses the models: {message}")
 
-    answers = await _ask(project, reached, lambda reader: reader.usages())
+    answers = await _ask("usages", project, reached, lambda _, reader: reader.usages())
     return {
         name: failed(name, answer) if isinstance(answer, RegistryError) else answer
         for name, answer in answers.items()
     }
 
 
-async def observe(project: Project, reached: Mapping[str, Reached]) -> Observed:
-    """Every registry read whole, all at the same time; one that fails stops no other."""
-    return await _ask(project, reached, lambda reader: reader.observe())
+async def observe(
+    project: Project, reached: Mapping[str, Reached], few: Mapping[str, Narrow] = MappingProxyType({})
+) -> Observed:
+    """Every registry read, all at the same time; one that fails stops no other. Each is read whole, but
+    where ``few`` of its objects are enough."""
+    with stage("read"):
+        return await _observe(project, reached, few)
+
+
+async def _observe(project: Project, reached: Mapping[str, Reached], few: Mapping[str, Narrow]) -> Observed:
+    async def one(name: str, reader: Reader) -> Observation:
+        wanted = few.get(name)
+        if wanted is not None:
+            found = await cast("ReaderByName", reader).observe_only(wanted.names)
+            if found is not None and wanted.suffices(found):
+                return found
+        return await reader.observe()
+
+    return await _ask("read", project, reached, one)
 
 
 async def _ask(
-    project: Project, reached: Mapping[str, Reached], question: Callable[[Reader], Awaitable[T]]
+    what: str,
+    project: Project,
+    reached: Mapping[str, Reached],
+    question: Callable[[str, Reader], Awaitable[T]],
 ) -> dict[str, T | RegistryError]:
     """What each registry answers, or why it does not, all at the same time."""
     import asyncio
@@ -258,8 +308,9 @@ async def _ask(
         if isinstance(connection, RegistryError):
             return connection
         try:
-            async with kind_of(project.config, name).client().reader(connection) as reader:
-                return await question(reader)
+            with stage(what, name, kind=project.config.value.registries[name].kind):
+                async with kind_of(project.config, name).client().reader(connection) as reader:
+                    return await question(name, reader)
         except (SecretError, StorageError, PluginError) as error:
             return NotReady(name, error)
         except RegistryError as error:

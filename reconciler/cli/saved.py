@@ -2,45 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from typing import Any, Final, get_args
+from typing import Final, get_args
 
-from reconciler.cli.progress import working
-from reconciler.cli.run import Observed, Planned, Project, connections, observe, same_again
+from reconciler.cli.loading import Project
+from reconciler.cli.run import (
+    Observed,
+    Planned,
+    Run,
+    completed,
+    connections,
+    observe,
+    same_again,
+    selection_of,
+)
 from reconciler.delta import Delta, delta
 from reconciler.errors import RegistryError
 from reconciler.fingerprints import planned_near
-from reconciler.guards import (
-    Case,
-    Moved,
-    Peers,
-    held_back,
-    live_prices,
-    price_guards,
-    price_limits,
-    rename_guard,
-    run_guards,
-    shadow_guard,
-)
 from reconciler.guards.acknowledgements import GuardName
-from reconciler.guards.holding import refused
+from reconciler.guards.case import Case
+from reconciler.guards.facts import Moved, Peers, live_prices
+from reconciler.guards.holding import held_back, refused
+from reconciler.guards.limits import price_limits
+from reconciler.guards.names import rename_guard, shadow_guard
+from reconciler.guards.prices import price_guards
+from reconciler.guards.run import run_guards
 from reconciler.manifests.problems import dotted
 from reconciler.money import Price
-from reconciler.plan import Action, Plan, Refusal, RegistryPlan, Scope, key_of
+from reconciler.plan import Action, Plan, RegistryPlan, key_of
 from reconciler.planfile import PlanFileError
-from reconciler.planner import failure_of, own_models
+from reconciler.planner import Selection, failure_of, own_models
+from reconciler.refusal import Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation, Ref
 from reconciler.registries.rows import Table
-from reconciler.report.values import counted
 
 _GUARDS: Final = frozenset(get_args(GuardName))
 
 
-def read_for(
-    project: Project, plan: Plan, *, run: Callable[[Coroutine[Any, Any, Observed]], Observed]
-) -> Planned:
+def read_for(project: Project, plan: Plan, *, run: Run) -> Planned:
     """Reads the registries of a plan that was made before, as far as they could be read then; it is held to
     the guards of this checkout. A registry that cannot be read now has its failure beside its actions.
 
@@ -48,17 +49,23 @@ def read_for(
     """
     parts = [part for part in plan.registries if part.failure is None]
     reached = connections(project, [part.name for part in parts])
-    with working(f"reading {counted(len(reached), 'registry', 'registries')}"):
-        observed = run(observe(project, reached))
+    observed = completed(run, observe(project, reached))
     for part in parts:
         found = observed[part.name]
         if isinstance(found, Observation) and project.config.value.registries[part.name].url:
             account = KINDS[part.kind].account(found.objects)
-            if None not in (account, part.account) and account != part.account:
+            if None not in (account, part.account) and not _is_same(str(account), part):
                 message = f"{part.name}: it answers as {account}; the plan was made for {part.account}"
                 raise PlanFileError(message, hint="see whose token this is, or plan again")
     plan = _held_to_guards(project, _as_of_now(project, plan, observed), observed)
     return Planned(project, reached, observed, plan)
+
+
+def _is_same(account: str, part: RegistryPlan) -> bool:
+    """Whether a registry that answers as ``account`` is the one that ``part`` was made for. What was read in
+    part may have told fewer of several names."""
+    now, then = ({*text.partition(" ")[2].split(", ")} for text in (account, part.account or ""))
+    return now >= then if part.in_part else account == part.account
 
 
 async def delta_now(planned: Planned) -> Delta:
@@ -68,7 +75,7 @@ async def delta_now(planned: Planned) -> Delta:
     """
     project, plan = planned.project, planned.plan
     observed = await observe(project, connections(project, [part.name for part in plan.registries]))
-    return delta(plan, same_again(project, plan.scope, observed))
+    return delta(plan, same_again(project, selection_of(plan), plan.scope.resend, observed))
 
 
 def _as_of_now(project: Project, plan: Plan, observed: Observed) -> Plan:
@@ -90,7 +97,7 @@ def _held_to_guards(project: Project, plan: Plan, observed: Observed) -> Plan:
     """``plan`` without what the guards of this checkout refuse, and with what is to be said of
     acknowledgements that it may have rested on."""
     # Of everything, not of the plan's scope: an action's digest is the same, and none is left unmeasured.
-    now = same_again(project, Scope(resend=plan.scope.resend), observed)
+    now = same_again(project, Selection(), plan.scope.resend, observed)
     fresh = {part.name: part for part in now.registries}
     parts = []
     for part in plan.registries:

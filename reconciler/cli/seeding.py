@@ -11,7 +11,7 @@ from reconciler.embedded.seed import Mistake, Seeded, SeedError, seed
 from reconciler.errors import InputError, Place, Problem
 from reconciler.manifests.problems import dotted
 from reconciler.manifests.yamltree import Document, Limits, locate, parse
-from reconciler.report.values import counted
+from reconciler.report.counting import counted
 
 _EXAMPLE: Final = "it starts with a vendor: orq, respan or watsonx; docs/embedded.md shows one"
 _TITLES: Final = {

@@ -46,6 +46,9 @@ Each counts what is billed at its own price and at no other: a token that came f
 BY_NAME: Final = {quantity.name: quantity for quantity in QUANTITIES}
 BY_PRICE: Final = {quantity.price: quantity for quantity in QUANTITIES}
 
+FLAG: Final = "--usage-columns"
+"""The option that says what a file calls one of its columns."""
+
 MODEL: Final = "model"
 MONTH: Final = "month"
 REGISTRY: Final = "registry"

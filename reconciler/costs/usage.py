@@ -11,15 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from reconciler.costs.cells import SEPARATORS, Cell, Malformed, rows
-from reconciler.costs.quantities import BY_NAME, COLUMNS, MODEL, MONTH, REGISTRY, Quantity
+from reconciler.costs.quantities import BY_NAME, COLUMNS, FLAG, MODEL, MONTH, REGISTRY, Quantity
 from reconciler.errors import InputError, Place, Problem, UsageError
 from reconciler.manifests.problems import did_you_mean
 
 FILE_BYTES: Final = 32 * 2**20
 MISTAKES: Final = 100
 """Mistakes after which the rest of a file is not looked at."""
-
-FLAG: Final = "--usage-columns"
 
 _EXACT: Final = Context(prec=120)
 _NUMBER: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,9})?")

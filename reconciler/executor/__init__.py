@@ -18,6 +18,7 @@ from reconciler.outcome import ActionResult, Outcome, Status, settled
 from reconciler.plan import Action, Plan
 from reconciler.registries.interface import Observation
 from reconciler.secrets import SecretStore
+from reconciler.stages import stage
 
 __all__ = ["Executed", "ReadBack", "Record", "Stop", "Target", "execute"]
 
@@ -65,7 +66,8 @@ async def execute(
     async with AsyncExitStack() as stack:
         for run in runs:
             await run.open(stack)
-        await asyncio.gather(*(run.read() for run in runs))
+        with stage("read"):
+            await asyncio.gather(*(run.read() for run in runs))
         for run in runs:
             run.resolve_secrets()
         checked = [run.check() for run in runs]

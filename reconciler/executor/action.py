@@ -29,6 +29,7 @@ from reconciler.planner import failure_of
 from reconciler.registries.codecs import json_of
 from reconciler.registries.interface import Answer, LiveObject, OutgoingRequest, Ref
 from reconciler.registries.rows import ABSENT, Edit, Path, Table, dig
+from reconciler.stages import waits
 
 if TYPE_CHECKING:
     from reconciler.executor.registry import RegistryRun
@@ -162,7 +163,11 @@ class _RequestRun:
         if failed is not None:
             raise _Ended("unproven" if self.lost else "skipped", failed.message, failed)
         try:
-            known = await (self.live.now() if self._may_double else self.live.fresh())
+            known = await (
+                self.live.with_name(self.of.action.resource, self.of.id)
+                if self._may_double
+                else self.live.fresh()
+            )
         except RegistryError as error:
             self.of.registry.failed = error
             raise _Ended("unproven" if self.lost else "skipped", error.message, error) from None
@@ -217,6 +222,7 @@ class _RequestRun:
 
     async def _wait(self, seconds: float) -> bool:
         """Waits for a limit. False where a stop comes first: the call is not made then."""
+        waits(self.of.registry.part.name, seconds)
         return not await self.of.registry.stop.comes_within(seconds)
 
     async def _send(self) -> Answer:

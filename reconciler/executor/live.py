@@ -5,12 +5,24 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Final, cast
 
 from reconciler.executor import timing
 from reconciler.matching import Near
-from reconciler.registries.interface import Answer, LiveObject, Observation, OutgoingRequest, Ref, Writer
+from reconciler.registries.interface import (
+    Answer,
+    LiveObject,
+    Observation,
+    OutgoingRequest,
+    ReaderByName,
+    Ref,
+    Writer,
+)
 from reconciler.registries.rows import Table
+
+_NEVER: Final = float("-inf")
 
 
 class Known:
@@ -48,12 +60,26 @@ class Known:
 class Live:
     """What one registry holds, read again when it has become too old to write on."""
 
-    def __init__(self, writer: Writer, observation: Observation | None, tables: Iterable[Table] = ()) -> None:
+    def __init__(
+        self,
+        writer: Writer,
+        observation: Observation | None,
+        tables: Iterable[Table] = (),
+        *,
+        by_name: Mapping[str, int] = MappingProxyType({}),
+        names: frozenset[str] | None = None,
+    ) -> None:
+        """``by_name``: of which resources the registry can be asked for so many names at once; ``names``:
+        nothing else of those need be read."""
         self.writer = writer
+        self._by_name = by_name
+        self._names = names
+        self._wanted: set[str] = set()
+        self._looked_at: dict[str, float] = {}
         self._tables = tuple(tables)
         self._lock = asyncio.Lock()
-        self._read_at = float("-inf")
-        self._wrote_at = float("-inf")
+        self._read_at = _NEVER
+        self._wrote_at = _NEVER
         self._learned: dict[Ref, tuple[float, LiveObject]] = {}
         self.known = Known(self._tables, ())
         self.observed = observation
@@ -93,7 +119,37 @@ class Live:
     async def _newer_than(self, limit: float) -> Known:
         async with self._lock:
             if self._read_at < limit:
-                self._take(await self.writer.observe())
+                self._take(await self._read())
+            return self.known
+
+    async def _read(self) -> Observation:
+        """Everything, or all that is needed."""
+        found = None if self._names is None else await self._of_names(self._names)
+        return found or await self.writer.observe()
+
+    async def _of_names(self, names: frozenset[str]) -> Observation | None:
+        return await cast("ReaderByName", self.writer).observe_only(names)
+
+    async def with_name(self, resource: str, name: str | None) -> Known:
+        """Everything as in `fresh`, and every object that has ``name`` from a read that begins after this
+        call. Those who wait for each other's read ask together."""
+        if name is None or resource not in self._by_name:
+            return await self.now()
+        await self.fresh()
+        asked_at = time.monotonic()
+        self._wanted.add(name)
+        async with self._lock:
+            if max(self._looked_at.get(name, _NEVER), self._read_at) < asked_at:
+                names = frozenset([name, *sorted(self._wanted - {name})][: self._by_name[resource]])
+                self._wanted -= names
+                found = await self._of_names(names)
+                if found is None:
+                    self._take(await self.writer.observe())
+                    return self.known
+                self._looked_at |= dict.fromkeys(names, found.read_at)
+                for live in found.objects:
+                    if self._learned.get(live.ref, (_NEVER, live))[0] < found.read_at:
+                        self.known.put(live)
             return self.known
 
     def age(self) -> float:

@@ -25,20 +25,23 @@ from reconciler.outcome import ActionResult, Status, result_of
 from reconciler.plan import Action, Failure, RegistryPlan
 from reconciler.planner import failure_of
 from reconciler.registries.interface import Connection, Kind, Observation, Ref
-from reconciler.registries.rows import Edit, Table, dig
+from reconciler.registries.rows import Echo, Edit, Table, dig
 from reconciler.registries.wire import body_bytes
 from reconciler.secrets import Secret, SecretRef, SecretStore
+from reconciler.stages import action as watched_action
+from reconciler.stages import count, stage
 
 _log = logging.getLogger("reconciler.executor")
 
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One registry that a plan is executed against."""
+    """One registry that a plan is executed against. ``names``: the plan was made on what has these names."""
 
     kind: Kind
     connection: Connection
     observation: Observation | None = None
+    names: frozenset[str] | None = None
 
 
 @dataclass(slots=True)
@@ -113,7 +116,8 @@ class _Announced:
         """Returns when the action with that number is on the disk. Raises JournalError."""
         async with self._lock:
             while self._next <= number:
-                await self._record.intend(self._actions[self._next : self._next + self._size])
+                with stage("journal"):
+                    await self._record.intend(self._actions[self._next : self._next + self._size])
                 self._next += self._size
         self._record.check()
 
@@ -191,7 +195,23 @@ class RegistryRun:
         except RegistryError as error:
             self.failed = error
         else:
-            self.live = Live(writer, self.target.observation, self.target.kind.tables.values())
+            kind = self.target.kind
+            self.live = Live(
+                writer,
+                self.target.observation,
+                kind.tables.values(),
+                by_name=kind.by_name,
+                names=self.target.names if self._is_seen_by_itself() else None,
+            )
+
+    def _is_seen_by_itself(self) -> bool:
+        """Whether each action's own object tells all that is asked of it: a create rests on what else there
+        is, and whether some fields read back at all is only seen of others."""
+        return all(
+            action.operation == "update"
+            and all(self.table(action).row_at(edit.path).echo is not Echo.MAYBE for edit in edits_of(action))
+            for action in self.actions
+        )
 
     async def read(self) -> None:
         """Reads the registry again where the plan's own read has become too old."""
@@ -264,9 +284,11 @@ class RegistryRun:
         """Every action of this registry, as many at once as its concurrency allows; then the proof."""
         if self.failed is not None:
             return
-        await self._write()
+        with stage("apply", self.part.name, kind=self.part.kind, total=len(self.actions)):
+            await self._write()
         if self.has_written:
-            await self._prove()
+            with stage("proof", self.part.name, kind=self.part.kind):
+                await self._prove()
 
     @property
     def has_written(self) -> bool:
@@ -314,7 +336,11 @@ class RegistryRun:
 
     async def _run_action(self, action: Action) -> ActionResult:
         try:
-            return await ActionRun(self, action).run()
+            told = {"operation": action.operation, "resource": action.resource, "manifest": action.name}
+            with watched_action(f"{action.operation} {action.resource}", **told) as work:
+                result = await ActionRun(self, action).run()
+                work.tell(result=result.status, error=result.failure.code if result.failure else None)
+                return result
         except Exception as error:  # noqa: BLE001 - a bug in one action must not lose what others did
             _log.exception("%s: %s", action.registry, action.name)
             failure = Failure(InternalError.code, f"a bug in reconciler: {type(error).__name__}")
@@ -383,6 +409,9 @@ class RegistryRun:
     def _finish(self, result: ActionResult) -> None:
         self._take(result)
         self.on_result(result)
+        count("actions")
+        if result.status != "done":
+            count("not done")
 
     def _take(self, result: ActionResult) -> None:
         self.results[result.registry, result.key] = result

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from reconciler.guards.acknowledgements import Acknowledged, GuardName
-from reconciler.plan import PlanPlace, Refusal
+from reconciler.refusal import PlanPlace, Refusal
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Context, Decimal
+from functools import cached_property
 from typing import Any, Final
 
 from reconciler.desired import Desired
@@ -83,8 +84,14 @@ class Peers:
     """The declared prices of every manifest for one registry, by type and portable path."""
 
     def __init__(self, wanted: Iterable[Desired]) -> None:
+        self._wanted = wanted
+
+    @cached_property
+    def _sorted(self) -> Mapping[tuple[str, Path, str, str], list[tuple[Decimal, str, Price]]]:
+        """The prices by what is comparable, the lowest first. Made when one is first looked for: most plans
+        change no price."""
         found: dict[tuple[str, Path, str, str], list[tuple[Decimal, str, Price]]] = defaultdict(list)
-        for one in wanted:
+        for one in self._wanted:
             kind = _declared_type(one)
             if one.table is None or kind is None:
                 continue
@@ -93,7 +100,7 @@ class Peers:
                     key = (kind, one.table.portable_name(item), value.currency, value.unit.dimension)
                     single = _DIGITS.divide(value.amount, Decimal(value.unit.count))
                     found[key].append((single, one.name, value))
-        self._sorted = {key: sorted(prices, key=lambda entry: entry[0]) for key, prices in found.items()}
+        return {key: sorted(prices, key=lambda entry: entry[0]) for key, prices in found.items()}
 
     def span(self, kind: str | None, name: Path, like: Price, without: str | None) -> Span | None:
         """The range of the prices comparable to ``like``, but for those of the manifest ``without``."""

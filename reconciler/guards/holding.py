@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from reconciler.plan import Action, Refusal
+from reconciler.plan import Action
+from reconciler.refusal import Refusal
 
 HELD_BACK: Final = "held-back"
 """The code of the refusal of an action that a guard over its whole registry or run holds back."""

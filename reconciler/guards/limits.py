@@ -9,7 +9,7 @@ from typing import Any, Final
 from reconciler.guards.prices import Limits
 from reconciler.manifests.config import Guards, LoadedConfig
 from reconciler.manifests.fields import Percent
-from reconciler.plan import PlanPlace
+from reconciler.refusal import PlanPlace
 
 UPDATE_SHARE: Final = Percent(Decimal(30))
 """How many of its models one run may update, where nobody says otherwise."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reconciler.guards.case import Case
-from reconciler.plan import Refusal
+from reconciler.refusal import Refusal
 from reconciler.registries.interface import LiveObject
 
 

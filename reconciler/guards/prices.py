@@ -18,7 +18,7 @@ from reconciler.guards.facts import Moved, Peers
 from reconciler.guards.ranges import usual_range
 from reconciler.manifests.problems import dotted
 from reconciler.money import Price, Unit, amount_text, change_in_percent, plain
-from reconciler.plan import PlanPlace, Refusal
+from reconciler.refusal import PlanPlace, Refusal
 from reconciler.registries.rows import Path
 
 SLIP_FACTOR: Final = 100

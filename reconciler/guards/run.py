@@ -17,11 +17,14 @@ from reconciler.guards.limits import OWN_MODELS, guards_of, place_of, protected,
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.problems import did_you_mean
 from reconciler.manifests.selecting import fits
-from reconciler.plan import Action, Plan, PlanPlace, Refusal, RegistryPlan, plan_digest
+from reconciler.plan import Action, Plan, RegistryPlan, plan_digest
+from reconciler.refusal import PlanPlace, Refusal
+from reconciler.stages import staged
 
 PLAN_ANEW = "plan anew; what the plan does not tell cannot be checked"
 
 
+@staged("guards")
 def run_guards(config: LoadedConfig, plan: Plan, acknowledged: Acknowledged) -> Plan:
     """``plan`` with all that the guards over a run refuse of it.
 
@@ -140,6 +143,8 @@ class _Judge:
         share, place = update_share(self.config, part.name)
         if not updates or share.number >= 100:
             return None
+        if updates * 100 <= share.number * OWN_MODELS:
+            return None  # of however many: of fewer, a share says nothing
         where = str(place) if place else "the default; `update_share` in reconciler.yaml sets it"
         if part.own is None:
             message = (

@@ -82,6 +82,8 @@ class Call:
     good_until: float = math.inf
     """Those that it carries, which an answer may repeat."""
     content_type: str = "application/json"
+    template: str = ""
+    """Its path without what differs from object to object; for those who watch, never sent."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,9 @@ from reconciler.http.clients import Clients
 from reconciler.http.judge import SEND_FAILURES, Call, Failed, Judge, Verdict
 from reconciler.http.pace import Clock, Pace
 from reconciler.http.tokens import BearerAuth, FixedToken, TokenSource
-from reconciler.http.urls import BaseUrl, with_query
+from reconciler.http.urls import BaseUrl, Query, with_query
 from reconciler.secrets import Secret
+from reconciler.stages import count, request, waits
 
 _log = logging.getLogger("reconciler.http")
 
@@ -49,7 +50,7 @@ class Settings:
     """Tries of a read, and of a connection for a write."""
     rate_limited_attempts: int = 5
     """Tries of a call that is answered 429."""
-    max_answer_bytes: int = 64 * 1024 * 1024
+    max_answer_bytes: int = 256 * 1024 * 1024
     """Size of an answer, decompressed."""
     longest_wait: float = 120.0
     """The longest wait that a registry may ask for; a longer one is an error at once."""
@@ -118,15 +119,18 @@ class ReadTransport:
         method: str,
         path: str,
         *,
-        params: Mapping[str, str] | None = None,
+        params: Query | None = None,
         body: bytes | None = None,
+        template: str = "",
     ) -> Reply:
         """Asks for something; some registries list by POST, so the method is no proof of a read.
 
-        ``path`` starts with a slash and is percent-encoded; ``body`` is JSON. Tried again while that
-        may help. Raises RegistryError of the kind that the table in ``judge`` gives.
+        ``path`` starts with a slash and is percent-encoded; ``template`` is what it was made from, where it
+        names an object. ``body`` is JSON. Tried again while that may help. Raises RegistryError of the kind
+        that the table in ``judge`` gives.
         """
-        return await self._settle(self._call(method, path, params=params, body=body), patience=math.inf)
+        call = self._call(method, path, params=params, body=body, template=template)
+        return await self._settle(call, patience=math.inf)
 
     async def aclose(self) -> None:
         await self._clients.aclose()
@@ -145,9 +149,10 @@ class ReadTransport:
         path: str,
         *,
         body: bytes | None,
-        params: Mapping[str, str] | None = None,
+        params: Query | None = None,
         writes: bool = False,
         secrets: Sequence[Secret] = (),
+        template: str = "",
     ) -> Call:
         address = self._base.join(path)
         return Call(
@@ -157,10 +162,23 @@ class ReadTransport:
             body=body,
             writes=writes,
             secrets=tuple(secrets),
+            template=template or path,
         )
 
     async def _settle(self, call: Call, *, patience: float) -> Reply:
         """Tries ``call`` until its verdict is final, or the next try would come after ``patience``."""
+        _, _, url = call.shown.partition(" ")
+        name = f"{call.method} {call.template}".rstrip()
+        with request(name, self._judge.registry, method=call.method, template=call.template, url=url) as work:
+            verdict = await self._tried(call, patience)
+            if isinstance(verdict, Failed):
+                error = verdict.error
+                work.tell(status=error.status, request_id=error.request_id, error=error.code)
+                raise error
+            work.tell(status=verdict.status, request_id=verdict.request_id)
+            return verdict
+
+    async def _tried(self, call: Call, patience: float) -> Verdict:
         too_late = stop_before_delay(patience)
         verdict: Verdict = await AsyncRetrying(
             retry=retry_if_result(_may_repeat),
@@ -170,8 +188,6 @@ class ReadTransport:
             before_sleep=_announce,
             retry_error_callback=self._given_up,
         )(self._attempt, call)
-        if isinstance(verdict, Failed):
-            raise verdict.error
         return verdict
 
     async def _attempt(self, call: Call) -> Verdict:
@@ -212,13 +228,16 @@ class ReadTransport:
             raise _TooOld
         deadline = asyncio.get_running_loop().time() + self._settings.timeout
         headers = None if call.body is None else {"Content-Type": call.content_type}
-        request = client.build_request(call.method, call.address, content=call.body, headers=headers)
+        built = client.build_request(call.method, call.address, content=call.body, headers=headers)
         async with asyncio.timeout_at(deadline):
-            response = await client.send(request, auth=BearerAuth(token), stream=True)
+            response = await client.send(built, auth=BearerAuth(token), stream=True)
         try:
-            return await receive(response, limit=self._settings.max_answer_bytes, deadline=deadline)
+            answer = await receive(response, limit=self._settings.max_answer_bytes, deadline=deadline)
         finally:
             await response.aclose()
+        count("requests")
+        count("bytes", len(answer.body))
+        return answer
 
     def _given_up(self, state: RetryCallState) -> Verdict:
         """The last verdict. A limit that only outlasts the patience says for how long."""
@@ -244,6 +263,7 @@ class Transport(ReadTransport):
         *,
         secrets: Sequence[Secret] = (),
         patience: float = math.inf,
+        template: str = "",
     ) -> Reply:
         """Changes something. Sent again only where the registry surely did not process it.
 
@@ -254,7 +274,7 @@ class Transport(ReadTransport):
         Raises UnknownOutcome where no answer tells whether it took effect, else RegistryError of the
         kind that the table in ``judge`` gives.
         """
-        call = self._call(method, path, body=body, writes=True, secrets=secrets)
+        call = self._call(method, path, body=body, writes=True, secrets=secrets, template=template)
         call = replace(call, good_until=self._clock.monotonic() + patience)
         return await self._settle(call, patience=patience)
 
@@ -287,4 +307,8 @@ def _delay(state: RetryCallState) -> float:
 
 
 def _announce(state: RetryCallState) -> None:
-    _log.info("%s; trying again in %.1f s", _failed(state).error.message, state.upcoming_sleep)
+    error = _failed(state).error
+    _log.info("%s; trying again in %.1f s", error.message, state.upcoming_sleep)
+    count("retries")
+    if isinstance(error, RateLimited):
+        waits(error.registry, state.upcoming_sleep)

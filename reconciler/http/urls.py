@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, unquote, urlencode
 
@@ -18,6 +18,9 @@ from reconciler.errors import InternalError, ReconcilerError, Unreachable
 
 _PATH = re.compile(r"(?:/(?:[\w.~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})*)+", re.ASCII)
 _DOTS = frozenset({".", ".."})
+
+Query = Mapping[str, str | Sequence[str]]
+"""What stands behind the `?` of an address: each name with its value, or its values."""
 
 
 def quote_segment(text: str, *, safe: str = "") -> str:
@@ -97,8 +100,9 @@ class BaseUrl:
             return False
 
 
-def with_query(address: str, params: Mapping[str, str] | None) -> str:
-    return f"{address}?{urlencode(params)}" if params else address
+def with_query(address: str, params: Query | None) -> str:
+    """``address`` with ``params``; several values of one stand one after the other."""
+    return f"{address}?{urlencode(params, doseq=True)}" if params else address
 
 
 def redirect_target(address: str, location: str) -> tuple[str, bool]:

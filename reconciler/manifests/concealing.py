@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconciler.manifests.secretkeys import SECRET_IN_ADDRESS, SECRET_KEY
+from reconciler.manifests.secretkeys import secret_in_address, secret_key
 
 HIDDEN: Final = "(hidden)"
 """What stands for a credential."""
@@ -44,7 +44,8 @@ def concealed(value: Any, *, by_key: bool = True) -> Any:
         beside = _is_pair(value)
         return {
             key: HIDDEN
-            if (by_key and SECRET_KEY.search(key) and _is_value(item)) or (beside and key.lower() in _VALUES)
+            if (by_key and _is_value(item) and secret_key().search(key))
+            or (beside and key.lower() in _VALUES)
             else concealed(item, by_key=by_key)
             for key, item in value.items()
         }
@@ -60,7 +61,7 @@ def holds_one(value: Any) -> bool:
 
 def reads_like_one(text: str) -> bool:
     """Whether a text is or holds a credential: after `Bearer`, after `api-key:`, in an address, `sk-…`."""
-    if SECRET_IN_ADDRESS.search(text) or _ALONE.search(text):
+    if secret_in_address().search(text) or _ALONE.search(text):
         return True
     if any(_is_strong(found["rest"]) for found in _PREFIXED.finditer(text)):
         return True
@@ -85,7 +86,7 @@ def _is_value(item: Any) -> bool:
 
 def _is_pair(value: Mapping[str, Any]) -> bool:
     return any(
-        re.sub("[-_]", "", key).lower() in _NAMES and isinstance(item, str) and SECRET_KEY.search(item)
+        re.sub("[-_]", "", key).lower() in _NAMES and isinstance(item, str) and secret_key().search(item)
         for key, item in value.items()
     )
 
@@ -96,5 +97,5 @@ def _is_named(item: Any) -> bool:
         isinstance(item, list | tuple)
         and len(item) == 2
         and isinstance(item[0], str)
-        and SECRET_KEY.search(item[0]) is not None
+        and secret_key().search(item[0]) is not None
     )

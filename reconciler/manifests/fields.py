@@ -43,7 +43,13 @@ END: Final = r"(?![\s\S])"
 class Strict(BaseModel):
     """No coercion (``"1"`` is not 1), no unknown field, no change afterwards."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        strict=True,
+        arbitrary_types_allowed=True,
+        defer_build=True,  # a run checks files of a few kinds
+    )
 
 
 def failure(code: str, message: str, hint: str = "") -> PydanticCustomError:
@@ -64,10 +70,9 @@ def matching(
     hint: str | Callable[[str], str] = "",
 ) -> tuple[Any, Any]:
     """A check and a schema for texts that match ``pattern`` whole. Code and hint may depend on the text."""
-    compiled = full(pattern)
 
     def check(text: str) -> str:
-        if compiled.match(text) is None:
+        if full(pattern).match(text) is None:
             raise failure(*(one if isinstance(one, str) else one(text) for one in (code, message, hint)))
         return text
 
@@ -168,7 +173,6 @@ def _price(*dimensions: str, example: str) -> Any:
     """A price whose unit is in one of ``dimensions``; bare numbers only for tokens (``pricing.unit``)."""
     bare = "token" in dimensions
     pattern = rf"{_NUMBER} */ *{unit_pattern(*dimensions)}"
-    compiled = full(pattern)
     unit_text = example.partition("/")[2].strip()
     form = f"a price reads '{example}'" + (
         ", or is a number where pricing.unit says its unit" if bare else ""
@@ -185,7 +189,7 @@ def _price(*dimensions: str, example: str) -> Any:
             return Amount(Decimal(value))
         if not isinstance(value, str):
             raise failure("price", form)
-        if compiled.match(value) is None:
+        if full(pattern).match(value) is None:
             hint = "remove the quotes" if bare and full(_NUMBER).match(value) else ""
             raise failure("price", f"'{value}' is not a price here; {form}", hint)
         number, _, unit = value.partition("/")
@@ -258,14 +262,13 @@ _PART: Final = r"(?:\.[0-9]{1,10})?%"
 
 
 def _percent(pattern: str, form: str, *examples: str) -> Any:
-    compiled = full(pattern)
 
     def check(value: Any) -> Percent:
         if isinstance(value, Percent):
             return value
         if isinstance(value, int | Decimal) and not isinstance(value, bool):
             raise failure("percent", form, f"write {value}% if that is what you mean")
-        if not isinstance(value, str) or compiled.match(value) is None:
+        if not isinstance(value, str) or full(pattern).match(value) is None:
             raise failure("percent", form)
         return Percent(Decimal(value.removesuffix("%")))
 

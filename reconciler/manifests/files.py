@@ -10,14 +10,23 @@ from __future__ import annotations
 import heapq
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
+from typing import Final
 
 from reconciler.errors import Place, Problem
 from reconciler.manifests.yamltree import DEFAULT_LIMITS, Document, Limits, parse
 
-_SUFFIXES = frozenset({".yaml", ".yml"})
+_SUFFIXES: Final = (".yaml", ".yml")
+
+
+@dataclass(frozen=True, slots=True)
+class File:
+    """A file of manifests: the name to show, and its bytes."""
+
+    name: str
+    data: bytes
 
 
 def load_folder(
@@ -27,68 +36,89 @@ def load_folder(
 
     ``folder`` may also be one file. Places name files relative to ``relative_to`` where that is possible.
     """
-
-    def shown_as(path: Path) -> str:
-        return _shown(path, relative_to)
-
-    files, problems = find_files(folder, shown_as=shown_as)
     documents: list[Document] = []
-    for file in files:
-        name = shown_as(file)
-        data = read_regular(file, name, limits.file_bytes)
-        if isinstance(data, Problem):
-            problems.append(data)
+    problems: list[Problem] = []
+    for file in read_files(folder, relative_to=relative_to, limits=limits):
+        if isinstance(file, Problem):
+            problems.append(file)
             continue
-        found, mistakes = parse(data, name, limits=limits)
+        found, mistakes = parse(file.data, file.name, limits=limits)
         documents += found
         problems += mistakes
     return documents, problems
 
 
+def read_files(
+    folder: Path, *, relative_to: Path, limits: Limits = DEFAULT_LIMITS
+) -> Iterator[File | Problem]:
+    """The bytes of all YAML files below ``folder``, sorted by path; first what stands in the way of some."""
+    below = f"{folder}{os.sep}"
+    shown = _shown(folder, relative_to)
+    above = "" if shown == "." else f"{shown}/"
+
+    def shown_as(path: str) -> str:
+        if not path.startswith(below):
+            return _shown(Path(path), relative_to)
+        return above + printable(path[len(below) :].replace(os.sep, "/"))
+
+    files, problems = find_files(folder, shown_as=shown_as)
+    yield from problems
+    for path in files:
+        name = shown_as(path)
+        data = read_regular(path, name, limits.file_bytes)
+        yield data if isinstance(data, Problem) else File(name, data)
+
+
 def is_manifest(path: PurePosixPath) -> bool:
     """Whether a path in the folder of manifests is one that is read: YAML, and nothing on the way hidden."""
-    return path.suffix in _SUFFIXES and not any(part.startswith(".") for part in path.parts)
+    return _is_yaml(path.name) and not any(part.startswith(".") for part in path.parts)
 
 
-def find_files(folder: Path, *, shown_as: Callable[[Path], str]) -> tuple[list[Path], list[Problem]]:
+def find_files(folder: Path, *, shown_as: Callable[[str], str]) -> tuple[list[str], list[Problem]]:
     """Every ``*.yaml`` and ``*.yml`` below ``folder``, sorted by path, and what stands in the way.
 
     Hidden files and folders are passed over. A link counts only for what nothing else in the folder
     leads to. ``shown_as`` names a path in a Problem. A ``folder`` that is a file stands for itself.
     """
+    name = str(folder)
     try:
         root = folder.resolve(strict=True)
         if not root.is_dir():
-            return [folder], []
+            return [name], []
     except FileNotFoundError:
-        message = f"there is no folder '{shown_as(folder)}'"
+        message = f"there is no folder '{shown_as(name)}'"
         hint = "create it, or correct the path of the manifests"
-        return [], [Problem("folder-missing", message, Place(shown_as(folder)), hint)]
+        return [], [Problem("folder-missing", message, Place(shown_as(name)), hint)]
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links; ValueError: a NUL
-        return [], [_unreadable(shown_as(folder), error)]
+        return [], [_unreadable(shown_as(name), error)]
     walk = _Walk(root, shown_as)
-    walk.folder(folder, root)
+    walk.folder(name, str(root))
     while walk.links:  # after the files, so that a file is known by its own name rather than a link's
         walk.link(heapq.heappop(walk.links))
-    return sorted(walk.files.values(), key=Path.as_posix), walk.problems
+    return sorted(walk.files.values(), key=_by_parts), walk.problems
+
+
+def _by_parts(path: str) -> str:
+    return path if os.sep == "/" else path.replace(os.sep, "/")
 
 
 @dataclass(slots=True)
 class _Walk:
-    """What is known so far.
+    """What is known so far. Paths are texts: for thousands of files, to join them otherwise takes longer than
+    to read them.
 
     ``files`` is keyed by real path, so that no file is read twice; ``links`` is a heap, so that which of
     two links to one file counts does not depend on the order of the disk.
     """
 
     root: Path
-    shown_as: Callable[[Path], str]
-    files: dict[Path, Path] = field(default_factory=dict)
-    folders: set[Path] = field(default_factory=set)
-    links: list[Path] = field(default_factory=list)
+    shown_as: Callable[[str], str]
+    files: dict[str, str] = field(default_factory=dict)
+    folders: set[str] = field(default_factory=set)
+    links: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
 
-    def folder(self, path: Path, real: Path) -> None:
+    def folder(self, path: str, real: str) -> None:
         """Walks a folder and those in it. Links wait in ``links``."""
         waiting = [(path, real)]
         while waiting:
@@ -96,57 +126,80 @@ class _Walk:
             if real in self.folders:
                 continue
             self.folders.add(real)
+            above, real_above = _opened(path), _opened(real)
             try:
                 with os.scandir(path) as entries:
                     for entry in entries:
-                        if entry.name.startswith("."):
+                        name = entry.name
+                        if name.startswith("."):
                             continue
-                        here = path / entry.name
                         if entry.is_symlink():
-                            heapq.heappush(self.links, here)
+                            heapq.heappush(self.links, above + name)
                         elif entry.is_dir(follow_symlinks=False):
-                            waiting.append((here, real / entry.name))
-                        elif here.suffix in _SUFFIXES:
-                            self.files.setdefault(real / entry.name, here)
+                            waiting.append((above + name, real_above + name))
+                        elif _is_yaml(name):
+                            self.files.setdefault(real_above + name, above + name)
             except OSError as error:
                 self.problems.append(_unreadable(self.shown_as(path), error))
 
-    def link(self, path: Path) -> None:
+    def link(self, path: str) -> None:
         """Follows a link to what is inside the root and not known yet."""
         try:
-            real = path.resolve(strict=True)
+            real = Path(path).resolve(strict=True)
             is_folder = real.is_dir()
         except (OSError, RuntimeError) as error:
-            if path.suffix in {*_SUFFIXES, ""}:  # any other suffix would not have been read anyway
+            if _is_yaml(path) or not Path(path).suffix:  # any other would not have been read anyway
                 self.problems.append(_unreadable(self.shown_as(path), error))
             return
-        if not is_folder and path.suffix not in _SUFFIXES:
+        if not is_folder and not _is_yaml(path):
             return
         if not real.is_relative_to(self.root):
-            self.problems.append(_leaves(path, self.shown_as(path)))
+            self.problems.append(_leaves(Path(path), self.shown_as(path)))
         elif is_folder:
-            self.folder(path, real)
+            self.folder(path, str(real))
         else:
-            self.files.setdefault(real, path)
+            self.files.setdefault(str(real), path)
 
 
-def read_regular(path: Path, name: str, most: int) -> bytes | Problem:
+def _opened(folder: str) -> str:
+    """What the paths in a folder begin with."""
+    if folder == ".":
+        return ""
+    return folder if folder.endswith(os.sep) else folder + os.sep
+
+
+def _is_yaml(name: str) -> bool:
+    return name.endswith(_SUFFIXES)
+
+
+def read_regular(path: str | Path, name: str, most: int) -> bytes | Problem:
     """The bytes of a regular file that has at most ``most``."""
     try:
         # Asked before opening, because to open a device can already do something, and again after,
         # because it may be another file by then. O_NONBLOCK: to open a FIFO waits for its writer.
-        if not stat.S_ISREG(path.stat().st_mode):
+        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - so that no Path is made of each
             return _not_regular(name)
-        with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as stream:
-            status = os.fstat(stream.fileno())
+        opened = os.open(path, os.O_RDONLY | _NONBLOCK | _BINARY)
+        try:
+            status = os.fstat(opened)
             if not stat.S_ISREG(status.st_mode):
                 return _not_regular(name)
-            data = stream.read(most) if status.st_size <= most else b""
-            if status.st_size > most or stream.read(1):  # it may have grown
+            if status.st_size > most:
                 return too_large(name, most)
-            return data
+            data = os.read(opened, status.st_size + 1)
+            if len(data) != status.st_size:  # it has grown, or the system gave a part
+                with open(opened, "rb", closefd=False) as stream:
+                    stream.seek(0)
+                    data = stream.read(most + 1)
+        finally:
+            os.close(opened)
+        return too_large(name, most) if len(data) > most else data
     except OSError as error:
         return _unreadable(name, error)
+
+
+_NONBLOCK: Final = getattr(os, "O_NONBLOCK", 0)
+_BINARY: Final = getattr(os, "O_BINARY", 0)
 
 
 def _unreadable(name: str, error: Exception) -> Problem:
@@ -182,4 +235,6 @@ def _shown(path: Path, relative_to: Path) -> str:
 
 def printable(text: str) -> str:
     """A file's name may hold line breaks, terminal codes and bytes that are not UTF-8: those escaped."""
+    if text.isprintable():
+        return text
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

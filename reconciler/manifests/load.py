@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final, Protocol
 
 from reconciler.errors import Place, Problem
 from reconciler.manifests.config import LoadedConfig, unknown_registry
@@ -21,21 +21,51 @@ RESOURCES: Mapping[str, type[Model] | type[Provider]] = {"Model": Model, "Provid
 """The kinds of manifest, by the word that `kind` holds."""
 
 
-@dataclass(frozen=True, slots=True)
+class Origin(Protocol):
+    """Where a manifest was read from, and can be read again."""
+
+    def document(self) -> Document:
+        """The document, with its places."""
+        ...
+
+
+@dataclass(slots=True, eq=False)
 class Manifest:
     """One valid manifest. ``resource`` is its kind; ``registries`` are those that it is for, defaults
-    applied."""
+    applied; ``named_at`` is where its name is written.
+
+    Its tree and its typed value are large, and most runs need neither of most manifests: they are read anew
+    from ``origin`` when they are asked for.
+    """
 
     resource: str
     name: str
     labels: Mapping[str, str]
     registries: tuple[str, ...]
-    value: Resource
-    document: Document
+    named_at: Place
+    origin: Document | Origin
+    known: Resource | None = None
+
+    @property
+    def document(self) -> Document:
+        """Its tree."""
+        return self.origin if isinstance(self.origin, Document) else self.origin.document()
+
+    @property
+    def value(self) -> Resource:
+        """It as an instance of the model of its kind."""
+        if self.known is not None:
+            return self.known
+        return RESOURCES[self.resource].model_validate(self.document.root)
 
     def place(self, *path: str | int, key: bool = False) -> Place:
         """Where ``path`` (from the document's root) is written."""
+        if path == _NAME and not key:
+            return self.named_at
         return locate(self.document, path, key=key)
+
+
+_NAME: Final = ("metadata", "name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +92,23 @@ def but_for(known: Iterable[Problem], more: Iterable[Problem]) -> list[Problem]:
     return [problem for problem in more if problem.place not in places]
 
 
-def read_documents(config: LoadedConfig, documents: Iterable[Document]) -> Loaded:
-    """Every one of ``documents`` as a manifest, or what is wrong with it."""
+def read_documents(config: LoadedConfig, documents: Iterable[Document | Manifest]) -> Loaded:
+    """Every one of ``documents`` as a manifest, or what is wrong with it. What is a manifest already is taken
+    as valid by itself."""
     manifests: list[Manifest] = []
     broken: list[Document] = []
     problems: list[Problem] = []
     seen: dict[tuple[str, str], Place] = {}
     for document in documents:
+        if isinstance(document, Manifest):
+            problems += _duplicate(document.resource, document.name, document.named_at, seen)
+            manifests.append(document)
+            continue
         manifest, found = _manifest(config, document)
         problems += found
-        problems += _duplicate(document, seen)
+        named = _named(document)
+        if named is not None:
+            problems += _duplicate(*named, locate(document, _NAME), seen)
         if manifest is None:
             broken.append(document)
         else:
@@ -79,15 +116,19 @@ def read_documents(config: LoadedConfig, documents: Iterable[Document]) -> Loade
     return Loaded(manifests, broken, problems)
 
 
-def _duplicate(document: Document, seen: dict[tuple[str, str], Place]) -> list[Problem]:
-    """A name that is already declared for a manifest of the same kind; broken documents count too."""
+def _named(document: Document) -> tuple[str, str] | None:
+    """The kind and the name of a document, which may be broken elsewhere."""
     root: Any = document.root
     metadata = root.get("metadata") if isinstance(root, dict) else None
     name = metadata.get("name") if isinstance(metadata, dict) else None
     kind = root.get("kind") if isinstance(root, dict) else None
     if not isinstance(name, str) or not isinstance(kind, str) or kind not in RESOURCES:
-        return []
-    place = locate(document, ("metadata", "name"))
+        return None
+    return kind, name
+
+
+def _duplicate(kind: str, name: str, place: Place, seen: dict[tuple[str, str], Place]) -> list[Problem]:
+    """A name that is already declared for a manifest of the same kind; broken documents count too."""
     first = seen.setdefault((kind, name), place)
     if first is place:
         return []
@@ -106,13 +147,19 @@ def _manifest(config: LoadedConfig, document: Document) -> tuple[Manifest | None
         return None, [_unknown_kind(document, kind)]
     value, problems = validate(RESOURCES[kind], document)
     problems += _registry_problems(config, document)
-    if RESOURCES[kind] is Model:
+    if RESOURCES[kind] is Model and (value is None or value.spec.overrides):
         problems += _price_problems(document, problems)
     if value is None or problems:
         return None, problems
     registries = value.spec.registries or config.value.default_registries or ()
     manifest = Manifest(
-        kind, value.metadata.name, value.metadata.labels, tuple(dict.fromkeys(registries)), value, document
+        kind,
+        value.metadata.name,
+        value.metadata.labels,
+        tuple(dict.fromkeys(registries)),
+        locate(document, _NAME),
+        document,
+        value,
     )
     return manifest, []
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import typing
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
@@ -56,6 +55,8 @@ def _hint(kind: str, value: object) -> str | None:
 
 def did_you_mean(word: object, known: Iterable[str]) -> str | None:
     """A hint with the nearest of ``known``, or None when nothing is near."""
+    import difflib  # noqa: PLC0415 - most files have no mistake
+
     nearest = difflib.get_close_matches(str(word), list(known), n=1, cutoff=0.6)
     return f"did you mean '{nearest[0]}'?" if nearest else None
 

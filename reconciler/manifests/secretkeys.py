@@ -1,11 +1,13 @@
 """How keys that hold credentials are named: one list of words for checks, the schema and the report.
 
 The patterns are written for Python and ECMA alike, and without flags, which JSON Schema does not know.
+They take long to compile, and most runs need neither: so each is compiled when it is asked for.
 """
 
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 _END: Final = r"(?![\s\S])"
@@ -62,13 +64,17 @@ SECRET_WORDS: Final = "|".join((*_ANYWHERE, *_WHOLE_WORDS))
 SECRET_FORMS: Final = _FORMS
 """What may stand behind them."""
 
-SECRET_KEY: Final = re.compile(
-    rf"^(?![\s\S]*{_words(*_NO_SECRET)}{_END})"
-    rf"[\s\S]*(?:{_any_case('|'.join(_ANYWHERE))}|{_words(*_WHOLE_WORDS)}){_any_case(_FORMS)}{_END}"
-)
-"""Keys of a free object whose value is a credential, by how vendors name theirs."""
 
-SECRET_IN_ADDRESS: Final = re.compile(
-    rf"://[^\s/?#]*@|[?&;#][^\s=&;#]*(?:{_any_case(SECRET_WORDS)}){_any_case(_FORMS)}="
-)
-"""A text with an address that holds user information, or a credential in its query."""
+@cache
+def secret_key() -> re.Pattern[str]:
+    """Keys of a free object whose value is a credential, by how vendors name theirs."""
+    return re.compile(
+        rf"^(?![\s\S]*{_words(*_NO_SECRET)}{_END})"
+        rf"[\s\S]*(?:{_any_case('|'.join(_ANYWHERE))}|{_words(*_WHOLE_WORDS)}){_any_case(_FORMS)}{_END}"
+    )
+
+
+@cache
+def secret_in_address() -> re.Pattern[str]:
+    """A text with an address that holds user information, or a credential in its query."""
+    return re.compile(rf"://[^\s/?#]*@|[?&;#][^\s=&;#]*(?:{_any_case(SECRET_WORDS)}){_any_case(_FORMS)}=")

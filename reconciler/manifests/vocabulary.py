@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import Final
 
 API_VERSION: Final = "reconciler/v1"
@@ -39,6 +40,11 @@ BASE_URL: Final = (
 HOST: Final = rf"(?:[a-z0-9_](?:[a-z0-9._-]*[a-z0-9_])?|\[[0-9a-f:.]+\])(?::{_PORT})?"
 
 
+@cache
 def full(pattern: str) -> re.Pattern[str]:
-    """``pattern`` anchored at both ends, without the newline that ``$`` would let through."""
+    """``pattern`` anchored at both ends, without the newline that ``$`` would let through.
+
+    Of the many forms of values a run meets a few: whoever asks for one when a value comes, and not before,
+    has only those compiled.
+    """
     return re.compile(rf"(?:{pattern})\Z")

@@ -17,12 +17,14 @@ from reconciler.manifests.problems import dotted
 from reconciler.manifests.yamltree import UNREADABLE, Document, locate
 from reconciler.policies.library import Library, Policy, reason_of
 from reconciler.policies.rules import AT_THE_KEY, words
+from reconciler.stages import staged
 
 SECONDS: Final = 5.0
 """Of processor time, for one manifest and one policy."""
 _MOST: Final = 100  # mistakes of one manifest by one policy
 
 
+@staged("policies")
 def check_policies(
     config: LoadedConfig, documents: Iterable[Document], *, seconds: float = SECONDS
 ) -> list[Problem]:

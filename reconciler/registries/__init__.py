@@ -5,13 +5,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from reconciler.registries.builtin import BuiltIn
 from reconciler.registries.interface import Kind
-from reconciler.registries.orq.kind import ORQ
 from reconciler.registries.plugins import Kinds
-from reconciler.registries.respan.kind import RESPAN
-from reconciler.registries.watsonx.kind import WATSONX
 
-BUILT_IN: Mapping[str, Kind] = {kind.name: kind for kind in (ORQ, RESPAN, WATSONX)}
+BUILT_IN: Mapping[str, Kind] = BuiltIn(
+    {
+        "orq": "reconciler.registries.orq.kind:ORQ",
+        "respan": "reconciler.registries.respan.kind:RESPAN",
+        "watsonx": "reconciler.registries.watsonx.kind:WATSONX",
+    }
+)
 """The kinds that come with reconciler, by the word of reconciler.yaml."""
 
 KINDS: Mapping[str, Kind] = Kinds(BUILT_IN)

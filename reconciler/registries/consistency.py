@@ -36,9 +36,24 @@ def _of_kind(kind: Kind) -> Iterator[str]:
     if not kind.title:
         yield "`title` is empty"
     yield from (f"`{name}` must be a function" for name in ("choose", "account") if not _can_call(kind, name))
+    yield from _of_reading_by_name(kind)
     per_minute: object = kind.requests_per_minute
     if not isinstance(per_minute, int) or per_minute < 1:
         yield "`requests_per_minute` must be a whole number from 1"
+
+
+def _of_reading_by_name(kind: Kind) -> Iterator[str]:
+    by_name: object = kind.by_name
+    if not isinstance(by_name, Mapping) or not all(
+        isinstance(most, int) and most > 0 for most in by_name.values()
+    ):
+        yield "`by_name` must be a mapping of resources to whole numbers from 1"
+        return
+    known: object = kind.tables
+    for resource in by_name if isinstance(known, Mapping) else ():
+        tables = [table for table in kind.tables.values() if table.resource == resource]
+        if not tables or not all(table.identity.client_chosen for table in tables):
+            yield f"`by_name` has '{resource}', whose names no create of this kind sends"
 
 
 def _can_call(kind: Kind, name: str) -> bool:

@@ -62,11 +62,15 @@ class LiveObject:
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """Everything read from one registry in one go. ``read_at`` is monotonic time, in seconds."""
+    """Everything read from one registry in one go. ``read_at`` is monotonic time, in seconds.
+
+    ``names``: of the resources that its kind reads by name, only every object with one of these was read.
+    """
 
     registry: str
     objects: tuple[LiveObject, ...]
     read_at: float
+    names: frozenset[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +124,16 @@ class Reader(Protocol):
 
     async def usages(self) -> Usages | None:
         """Who uses what; None where this kind does not tell. Raises RegistryError."""
+        ...
+
+
+class ReaderByName(Reader, Protocol):
+    """The reader of a kind that has ``by_name``."""
+
+    async def observe_only(self, names: frozenset[str]) -> Observation | None:
+        """As `observe`, but of the resources in ``Kind.by_name`` only the objects with one of ``names``, all
+        of those, as `observe` shows them. None where this server does not do what that needs: then
+        everything is read. Raises RegistryError."""
         ...
 
 
@@ -199,7 +213,8 @@ class Kind:
     is the module that talks; it is imported late, because validation needs no HTTP. ``takes_auth``: a
     key may be exchanged for its tokens. ``embedded_path`` is where the embedded registry speaks it.
     ``account`` tells whose registry it is. ``origin`` is the distribution that a plugin came with; empty
-    for our own.
+    for our own. ``by_name``: the resources whose objects its reader, a ReaderByName, can read by exact name,
+    and of how many names at once; only where a create sends the name, and ``usages`` tells nothing.
     """
 
     name: str
@@ -212,6 +227,7 @@ class Kind:
     embedded_path: str = ""
     account: Account = _untold
     origin: str = ""
+    by_name: Mapping[str, int] = field(default_factory=dict)
 
     def client(self) -> Client:
         """The module that talks, which is a Client. Raises PluginError where that of a plugin is broken."""

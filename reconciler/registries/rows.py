@@ -356,6 +356,9 @@ def _no_clash(_declared: Declared, _raw: Mapping[str, Any]) -> tuple[()]:
     return ()
 
 
+_MOST_KEYS: Final = 2048
+
+
 @dataclass(frozen=True, kw_only=True)
 class Table:
     """Everything that we know of one variant of one kind of registry, as rows and a few facts.
@@ -446,6 +449,21 @@ class Table:
                 return Field(path, row, native=True, points=points)
         return None
 
+    def below(self, above: Path, key: str) -> tuple[Path, Field | None]:
+        """The path of ``key`` below ``above``, and its field. Remembers the first few thousand."""
+        known = self._below.setdefault(above, {}) if len(self._below) < _MOST_KEYS else {}
+        found = known.get(key)
+        if found is None:
+            path = (*above, key)
+            found = (path, self.find(path))
+            if len(known) < _MOST_KEYS:
+                known[key] = found
+        return found
+
+    @cached_property
+    def _below(self) -> dict[Path, dict[str, tuple[Path, Field | None]]]:
+        return {}
+
     def native_words(self, above: Path) -> list[str]:
         """The keys that may stand below a native path, for "did you mean"."""
         words = {
@@ -478,24 +496,8 @@ class Table:
         """Every field without a pattern, once for each of its paths."""
         return self._exact.values()
 
-    def live_fields(self, raw: Mapping[str, Any]) -> Iterator[Field]:
-        """The fields that a live object has a key for, each once, by its first manifest path.
-
-        Goes by the keys that are there: most objects have few of the many that there are rows for.
-        """
-        for key, value in raw.items():
-            found = self._shown.get((key,))
-            if found is not None:
-                yield from found
-            elif isinstance(value, Mapping):
-                for name in value:
-                    yield from self._shown.get((key, name), ())
-        for path, items in self._shown.items():
-            if len(path) > 2 and dig(raw, path) is not ABSENT:
-                yield from items
-
     @cached_property
-    def _shown(self) -> dict[Path, list[Field]]:
+    def shown(self) -> dict[Path, list[Field]]:
         """The fields that read back what was sent, by the wire path at which they do: of those that
         stand at one, every portable one, else the first."""
         shown: dict[Path, list[Field]] = {}
@@ -508,6 +510,16 @@ class Table:
             if not known or (not item.native and not known[0].native):
                 known.append(item)
         return shown
+
+    @cached_property
+    def shapes(self) -> dict[tuple[Path, ...], Any]:
+        """Room for what manifests have in common that declare the same paths (``shapes.shape_of``)."""
+        return {}
+
+    @cached_property
+    def layouts(self) -> dict[tuple[Path, ...], Any]:
+        """Room for what declared paths mean here (``desired``)."""
+        return {}
 
     def named_at(self, wire: Path) -> Iterator[Field]:
         """The fields whose value stands at a wire path: one for each manifest path, the portable one first.

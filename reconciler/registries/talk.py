@@ -82,8 +82,10 @@ async def send(transport: Transport, request: OutgoingRequest, *, safe: str = ""
     if request.id is not None:
         path = path.format(id=quote_segment(request.id, safe=safe))
     body = None if request.body is None else body_bytes(request.body, request.secrets)
-    secrets = tuple(request.secrets.values())
-    return await transport.write(request.method, path, body, secrets=secrets, patience=request.patience)
+    secrets, patience = tuple(request.secrets.values()), request.patience
+    return await transport.write(
+        request.method, path, body, secrets=secrets, patience=patience, template=request.path
+    )
 
 
 class Pages:

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
 from reconciler.capabilities import FieldSupport, KindSupport, TableSupport
+from reconciler.report.counting import counted
 from reconciler.report.safe import safe, width
-from reconciler.report.values import counted
 
 NOT_HELD: Final = "–"
 LEGEND: Final = {

@@ -7,10 +7,10 @@ from decimal import Context, Decimal
 from typing import Final
 
 from reconciler.costs.count import Amounts, Costs, PriceCost, RegistryCosts, TotalCost
+from reconciler.report.counting import counted
 from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe, width
 from reconciler.report.text import NAMES_SHOWN
-from reconciler.report.values import counted
 
 _CENT: Final = Decimal("0.01")
 _WIDE: Final = Context(prec=120)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal, Protocol
 
 from reconciler.errors import Place, Problem
-from reconciler.guards import HELD_BACK
-from reconciler.plan import Action, Plan, Refusal
+from reconciler.guards.holding import HELD_BACK
+from reconciler.plan import Action, Plan
+from reconciler.refusal import Refusal
 from reconciler.report.safe import safe
 
 Level = Literal["error", "warning", "note"]

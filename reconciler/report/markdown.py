@@ -17,8 +17,10 @@ from reconciler.declared import Diff, RegistryDiff
 from reconciler.delta import Delta
 from reconciler.errors import InputError, ReconcilerError
 from reconciler.outcome import ActionResult, Outcome, Proof, Status
-from reconciler.plan import Action, Change, Failure, Operation, Plan, Refusal, RegistryPlan
+from reconciler.plan import Action, Change, Failure, Operation, Plan, RegistryPlan
+from reconciler.refusal import Refusal
 from reconciler.report.costs import costs_text
+from reconciler.report.counting import counted
 from reconciler.report.delta import delta_text
 from reconciler.report.diff import diff_totals
 from reconciler.report.escaping import LONGEST_PROSE, cell, code, fence, inert, prose, tag
@@ -40,7 +42,7 @@ from reconciler.report.text import (
     unverified,
     what_is_left,
 )
-from reconciler.report.values import both_texts, counted, value_text
+from reconciler.report.values import both_texts, value_text
 from reconciler.risk import Level, is_price, percent, risk_of
 
 COMMENT: Final = 65_000

@@ -12,11 +12,11 @@ from reconciler.money import PER_1M_TOKENS
 from reconciler.prices.catalogue import CURRENCY, Catalogue
 from reconciler.prices.check import Checked, PriceCheck, Row, Verdict
 from reconciler.prices.lookup import Reference
+from reconciler.report.counting import counted
 from reconciler.report.documents import API_VERSION
 from reconciler.report.findings import Finding
 from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
-from reconciler.report.values import counted
 
 _TOPIC: Final = "Public prices"
 _USUAL: Final = f"{CURRENCY} / {PER_1M_TOKENS}"

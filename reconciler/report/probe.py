@@ -9,11 +9,11 @@ from typing import Any, Final
 
 from reconciler.errors import ExitCode
 from reconciler.probe.results import MOST_REQUESTS, Probe, Probed, Row, Skipped, Verdict
+from reconciler.report.counting import counted
 from reconciler.report.documents import API_VERSION
 from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
 from reconciler.report.text import NAMES_SHOWN, failure_lines
-from reconciler.report.values import counted
 
 _STYLES: Final = {"agrees": "add", "differs": "refuse", "unknown": "change", "not declared": "dim"}
 _HEAD: Final = ("", "declared", "seen", "verdict")

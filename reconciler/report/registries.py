@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from reconciler.capabilities import KindSupport
 from reconciler.plan import Failure
 from reconciler.report.capabilities import LEGEND, matrix_text, summary
+from reconciler.report.counting import counted
 from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
 from reconciler.report.text import failure_lines
-from reconciler.report.values import counted
 
 
 @dataclass(frozen=True, slots=True)

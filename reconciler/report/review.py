@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Iterable, Iterator
 from typing import Final
 
+from reconciler.report.counting import counted
 from reconciler.report.diff import diff_text, diff_totals
 from reconciler.report.escaping import code, prose
 from reconciler.report.folding import Head, Section, document, size
@@ -18,7 +19,6 @@ from reconciler.report.markdown import diff_sections, plan_facts, plan_sections,
 from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
 from reconciler.report.text import known_as, of_each, plan_text, totals
-from reconciler.report.values import counted
 from reconciler.review import NewAcknowledgement, Review
 
 _SHORT: Final = 300

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Protocol, get_args
+from typing import TYPE_CHECKING, Protocol, get_args
 
-from reconciler.declared import RegistryDiff
-from reconciler.guards import HELD_BACK
+from reconciler.guards.holding import HELD_BACK
 from reconciler.outcome import ActionResult, Outcome, Status
-from reconciler.plan import Action, Change, Failure, LeftAlone, Plan, Refusal, RegistryPlan, canonical
+from reconciler.plan import Action, Change, Failure, LeftAlone, Plan, RegistryPlan, canonical
+from reconciler.refusal import Refusal
+from reconciler.report.counting import counted
 from reconciler.report.paint import Paint, plain
 from reconciler.report.safe import safe
-from reconciler.report.values import change_text, counted, value_text
+from reconciler.report.values import change_text, value_text
+
+if TYPE_CHECKING:
+    from reconciler.declared import RegistryDiff
 
 NAMES_SHOWN = 8
 _SIGNS = {"create": ("+", "add"), "update": ("~", "change"), "refused": ("!", "refuse"), "none": ("=", "dim")}
@@ -57,6 +61,8 @@ def totals(plan: Plan) -> str:
         text = f"Plan: {', '.join(parts)}, {of('none')} unchanged."
     elif counts:
         text = f"No changes: {of('none')} as declared."
+    elif plan.scope.since is not None:
+        text = "No changes: no manifest that this run is about has changed."
     else:
         text = "No changes: no manifest is for these registries."
     return " ".join([text, *_shown_only(plan), *unread(plan)])
@@ -171,8 +177,13 @@ class Holding(Protocol):
     @property
     def vendor_owned(self) -> int: ...
 
+    @property
+    def in_part(self) -> bool: ...
+
 
 def left_alone(registry: Holding, paint: Paint) -> Iterator[str]:
+    if registry.in_part:
+        yield paint("  left alone: not known; only what the chosen manifests mean was read", "dim")
     for resource in sorted({live.resource for live in registry.left_alone}):
         those = [live for live in registry.left_alone if live.resource == resource]
         alike = Counter(live.name for live in those)

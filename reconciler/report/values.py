@@ -22,11 +22,6 @@ _NEEDS_QUOTES: Final = re.compile(
 """Texts that could be taken for a number, a word of ours or two values."""
 
 
-def counted(number: int, one: str, many: str) -> str:
-    """A number and its noun: ``1 registry``, ``2 registries``."""
-    return f"{number} {one if number == 1 else many}"
-
-
 def value_text(value: Shown) -> str:
     """One value on one line: a text in quotes only where it needs them."""
     return _cut(_text(value))

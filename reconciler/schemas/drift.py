@@ -31,6 +31,8 @@ _FIELDS: Final = {
         "not_verified": "Declared fields that never read back, so that nothing can be said of them.",
         "left_alone": "Live objects of ours that no manifest names.",
         "vendor_owned": "How many live models belong to the vendor and no manifest names.",
+        "in_part": "Whether only what the chosen manifests mean was read, by name: what is left alone is "
+        "then not known, nor how many there are.",
     },
     "Finding": {
         "registry": "The registry's name.",

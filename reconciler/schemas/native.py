@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from reconciler.manifests.fields import SECRET_SCHEMA
 from reconciler.manifests.problems import dotted
-from reconciler.manifests.secretkeys import SECRET_IN_ADDRESS, SECRET_KEY
+from reconciler.manifests.secretkeys import secret_in_address, secret_key
 from reconciler.registries.codecs import (
     Address,
     Choice,
@@ -41,7 +41,7 @@ def _mapping(inside: str) -> Schema:
     """A mapping whose values are free, or credentials by their key."""
     return {
         "type": "object",
-        "patternProperties": {SECRET_KEY.pattern: _ref(f"{inside}.credential")},
+        "patternProperties": {secret_key().pattern: _ref(f"{inside}.credential")},
         "additionalProperties": _ref(inside),
     }
 
@@ -49,7 +49,7 @@ def _mapping(inside: str) -> Schema:
 def _free(text: str, scalars: list[str], *, listed: str, more: list[Schema]) -> Schema:
     scalar: Schema = {"type": scalars}
     if "string" in scalars:
-        scalar["pattern"] = rf"^(?![\s\S]*(?:{SECRET_IN_ADDRESS.pattern}))"
+        scalar["pattern"] = rf"^(?![\s\S]*(?:{secret_in_address().pattern}))"
     choices = [scalar, {"type": "array", "items": _ref(listed)}, *more]
     return {"description": text, "anyOf": choices}
 

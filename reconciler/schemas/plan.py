@@ -54,6 +54,7 @@ FIELDS: Final = {
         "only": "--only",
         "without": "--except",
         "resend": "--resend",
+        "since": "--since: the commit that the manifests were compared with; null without it.",
     },
     "RegistryPlan": {
         "name": "Its name in reconciler.yaml.",
@@ -68,6 +69,8 @@ FIELDS: Final = {
         "users_are": "What the `used_by` of its actions are, such as `deployment`; empty where not known.",
         "vendor_owned": "How many live models belong to the vendor and no manifest names.",
         "own": "How many live models are the team's own; null where that is not known.",
+        "in_part": "Whether only what the chosen manifests mean was read, by name: what is left alone is "
+        "then not known, nor how many there are.",
         "refusals": "Why apply writes nothing to it; empty otherwise. Where that is only because it is "
         "read-only, its actions say what would change; else all of them are refused.",
     },

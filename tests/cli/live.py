@@ -48,6 +48,8 @@ class Live:
     url: str = ""
     seen: list[Seen] = field(default_factory=list)
     answer: Callable[[Seen], Answer | None] = lambda _seen: None
+    measure: Callable[[Seen, int], None] = lambda _seen, _size: None
+    """Is told how many bytes each part of an answer of the registry has."""
     write_seconds: float = 0.0
     read_seconds: float = 0.0
     let_go: threading.Event = field(default_factory=threading.Event)
@@ -110,7 +112,12 @@ def live_registry(database: Path, *, token: str | None = None, options: Options 
             async def again() -> Any:
                 return next(messages, None) or await receive()
 
-            await app(scope, again, send)
+            async def measured(message: Any) -> None:
+                if message["type"] == "http.response.body":
+                    live.measure(seen, len(message.get("body", b"")))
+                await send(message)
+
+            await app(scope, again, measured)
             return
         status, content = given
         data = content if isinstance(content, bytes) else json.dumps(content).encode()

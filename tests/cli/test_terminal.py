@@ -22,8 +22,16 @@ PROMPT = b"Type yes to apply: "
 class Terminal:
     """A process on a pseudo-terminal. Streams named in ``apart`` go to pipes instead."""
 
-    def __init__(self, folder: Folder, *arguments: str, apart: tuple[str, ...] = (), **env: str) -> None:
+    def __init__(
+        self,
+        folder: Folder,
+        *arguments: str,
+        apart: tuple[str, ...] = (),
+        size: tuple[int, int] = (24, 100),
+        **env: str,
+    ) -> None:
         self.master, slave = pty.openpty()
+        termios.tcsetwinsize(slave, size)
         environment = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
         streams = dict.fromkeys(("stdin", "stdout", "stderr"), slave)
         streams |= dict.fromkeys(apart, subprocess.PIPE)

@@ -11,10 +11,11 @@ from typing import Any
 import pytest
 
 from reconciler.plan import Change, Shown
+from reconciler.report.counting import counted
 from reconciler.report.documents import render
 from reconciler.report.masking import masked
 from reconciler.report.safe import safe
-from reconciler.report.values import change_text, counted, value_text
+from reconciler.report.values import change_text, value_text
 
 from .conftest import Run
 from .folder import Folder, manifest

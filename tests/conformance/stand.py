@@ -15,7 +15,8 @@ import httpx
 import simplejson
 from any_price import AnyPrice
 
-from reconciler.cli.run import Project, connections, load, observe
+from reconciler.cli.loading import Project, load
+from reconciler.cli.run import connections, observe
 from reconciler.connect import kind_of
 from reconciler.embedded import Options, create_app
 from reconciler.embedded.seed import seed

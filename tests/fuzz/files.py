@@ -14,7 +14,7 @@ from reconciler.costs.quantities import COLUMNS
 from reconciler.costs.usage import columns_of, read_usage
 from reconciler.desired import desire_all
 from reconciler.errors import ExitCode, InputError, Problem
-from reconciler.guards import load_acknowledgements
+from reconciler.guards.acknowledgements import load_acknowledgements
 from reconciler.manifests.config import LoadedConfig, read_config
 from reconciler.manifests.load import but_for, read_documents
 from reconciler.manifests.yamltree import parse

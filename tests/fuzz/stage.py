@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from reconciler.cli.run import Project, load
+from reconciler.cli.loading import Project, load
 from reconciler.connect import kind_of
 from reconciler.embedded import Options, create_app
 from reconciler.embedded.seed import seed

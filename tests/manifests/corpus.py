@@ -14,7 +14,7 @@ from jsonschema import Draft202012Validator
 
 from reconciler.desired import desire_all
 from reconciler.errors import InputError, Problem
-from reconciler.guards import FILE, load_acknowledgements
+from reconciler.guards.acknowledgements import FILE, load_acknowledgements
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.load import Loaded, read_documents
 from reconciler.manifests.yamltree import Document, parse

@@ -41,7 +41,7 @@ class TestFinding:
             write(models / name)
         files, problems = find_files(models, shown_as=str)
         assert problems == []
-        assert [f.relative_to(models).as_posix() for f in files] == sorted(names)
+        assert [Path(file).relative_to(models).as_posix() for file in files] == sorted(names)
 
     def test_hidden_files_and_folders_are_passed_over(self, models: Path) -> None:
         for name in (".a.yaml", ".git/b.yaml", "c/.d/e.yaml", ".yaml"):
@@ -204,10 +204,12 @@ class TestReading:
         """Between asking and opening, a file can be replaced: opening must not wait for a writer."""
         regular = write(models / "b.yaml").stat()
         os.mkfifo(models / "a.yaml")
-        look = Path.stat
-        monkeypatch.setattr(
-            Path, "stat", lambda self, **options: regular if self.name == "a.yaml" else look(self, **options)
-        )
+        look = os.stat
+
+        def too_early(path: Any, **options: Any) -> os.stat_result:
+            return regular if str(path).endswith("a.yaml") else look(path, **options)
+
+        monkeypatch.setattr(os, "stat", too_early)
         assert load(models) == (["models/b.yaml"], [("file-not-regular", "models/a.yaml:1:1")])
 
     def test_the_largest_file_that_is_read(self, models: Path) -> None:
@@ -261,14 +263,14 @@ class TestReading:
     ) -> None:
         write(models / "a.yaml")
         write(models / "b.yaml")
-        look = Path.stat
+        look = os.stat
 
-        def vanish(self: Path, **options: Any) -> os.stat_result:
-            if self.name == "a.yaml":
-                self.unlink(missing_ok=True)
-            return look(self, **options)
+        def vanish(path: Any, **options: Any) -> os.stat_result:
+            if str(path).endswith("a.yaml"):
+                Path(path).unlink(missing_ok=True)
+            return look(path, **options)
 
-        monkeypatch.setattr(Path, "stat", vanish)
+        monkeypatch.setattr(os, "stat", vanish)
         assert load(models) == (["models/b.yaml"], [("file-unreadable", "models/a.yaml:1:1")])
 
     def test_all_mistakes_of_all_files_come_in_one_run(self, models: Path) -> None:

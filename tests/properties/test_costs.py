@@ -15,7 +15,8 @@ from reconciler.costs.quantities import BY_PRICE, QUANTITIES
 from reconciler.costs.usage import UsageFile, read_usage
 from reconciler.manifests.portable import ANY_TIER, portable_paths
 from reconciler.money import DIMENSIONS
-from reconciler.plan import Action, Change, Plan, PlanPlace, RegistryPlan, Shown
+from reconciler.plan import Action, Change, Plan, RegistryPlan, Shown
+from reconciler.refusal import PlanPlace
 
 from .profile import examples
 

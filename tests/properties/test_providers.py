@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from reconciler.errors import InputError
-from reconciler.manifests.secretkeys import SECRET_IN_ADDRESS, SECRET_KEY
+from reconciler.manifests.secretkeys import secret_in_address, secret_key
 from reconciler.plan import canonical
 from reconciler.schemas import schemas
 
@@ -19,8 +19,8 @@ from .house import REGISTRY, SECRETS, UPSTREAM, house, only_action
 from .profile import examples
 from .strategies import NONEMPTY, TEXTS, WHOLES
 
-KEYS = st.text("abcxyz_", min_size=1, max_size=6).filter(lambda key: not SECRET_KEY.search(key))
-SCALARS = st.none() | st.booleans() | WHOLES | TEXTS.filter(lambda text: not SECRET_IN_ADDRESS.search(text))
+KEYS = st.text("abcxyz_", min_size=1, max_size=6).filter(lambda key: not secret_key().search(key))
+SCALARS = st.none() | st.booleans() | WHOLES | TEXTS.filter(lambda text: not secret_in_address().search(text))
 FREE = st.recursive(
     SCALARS,
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=3),

@@ -14,7 +14,8 @@ from house import KEY, House, brisk, endpoint_spec, manifest, one, result, run
 from orq_server import live_model, live_openai_like, orq, parameter, resets, says
 from tenacity import wait_none
 
-from reconciler.cli.run import Asked, load, read_and_plan
+from reconciler.cli.loading import load
+from reconciler.cli.run import Asked, read_and_plan
 from reconciler.executor import Target, execute, timing
 from reconciler.outcome import Outcome
 from reconciler.plan import Action, Plan

@@ -520,3 +520,51 @@ def test_nothing_tells_who_calls_a_model() -> None:
             return await reader.usages(), server.asked()
 
     assert run(scenario()) == (None, [])
+
+
+# ---- a few by name
+
+
+def only(*names: str, **prepared: Any) -> tuple[RespanServer, Observation | None]:
+    async def scenario() -> tuple[RespanServer, Observation | None]:
+        async with respan(**prepared) as server, client.reader(reached(server)) as reader:
+            return server, await reader.observe_only(frozenset(names))
+
+    found: tuple[RespanServer, Observation | None] = run(scenario())
+    return found
+
+
+def filtering(exchange: Exchange) -> tuple[int, Any]:
+    server = exchange.server
+    assert isinstance(server, RespanServer)
+    condition = exchange.data["filters"]["model_name"]
+    assert condition["operator"] == "in"
+    return server.page(exchange, [one for one in server.models if one["model_name"] in condition["value"]])
+
+
+def test_models_of_the_names_and_every_provider_are_read() -> None:
+    models = [live_model(f"m{index}") for index in range(250)]
+    models.append(live_model("m1", affiliation_category="respan"))
+    prepared = {"models": models, "providers": [live_provider("p")], "lists": {NEWEST: filtering}}
+    server, found = only("m1", "m9", **prepared)
+    assert found is not None
+    assert [live.id for live in of(found, "Model")] == ["m1", "m9", "/m1"]
+    assert {live.id for live in of(found, "Provider")} == {"p", "openai"}
+    assert found.names == {"m1", "m9"}
+    assert len(server.asked()) == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        (400, {"detail": "Unsupported filter"}),
+        (404, {"detail": "Not found."}),
+        (405, {"detail": "Method not allowed"}),
+        (200, {"results": "none"}),
+        (200, {"results": [live_model("other")], "next": "more"}),
+    ],
+)
+def test_where_the_filter_does_not_hold_nothing_is_said(answer: tuple[int, Any]) -> None:
+    server, found = only("m1", models=[live_model("m1")], lists={NEWEST: always(*answer)})
+    assert found is None
+    assert len(server.asked()) == 1

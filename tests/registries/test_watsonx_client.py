@@ -377,3 +377,47 @@ def test_with_an_api_key_whose_tokens_end_between_calls(
     tokens = {seen.headers["authorization"] for seen in live.seen if seen.path.endswith("/models")}
     assert len(tokens) >= 1 + len(ended)
     assert not any("planted" in token for token in tokens)
+
+
+# ---- a few by name
+
+
+def observed_only(wire: Wire, *names: str) -> Observation | None:
+    async def scenario() -> Observation | None:
+        async with client.reader(reached(wire)) as reader:
+            return await reader.observe_only(frozenset(names))
+
+    found: Observation | None = run(scenario())
+    return found
+
+
+def test_every_model_of_each_name_is_read_and_no_other(wire: Wire) -> None:
+    for name in (NAME, NAME, f"{NAME}-mini", "virtual-model/openai/other & more"):
+        sent(wire, OutgoingRequest("POST", "/models", {"name": name}, None, {}))
+    found = observed_only(wire, NAME, "virtual-model/openai/other & more")
+    assert found is not None
+    assert found.names == {NAME, "virtual-model/openai/other & more"}
+    assert [live.names[0] for live in found.objects] == [NAME, NAME, "virtual-model/openai/other & more"]
+    whole = {live.id: live for live in observed(wire).objects}
+    assert all(whole[live.id] == live for live in found.objects)
+
+
+def test_a_404_means_none_of_these_names(wire: Wire) -> None:
+    wire.fails("GET", says(404, {"detail": "Not Found"}))
+    found = observed_only(wire, NAME)
+    assert found is not None
+    assert (found.objects, found.names) == ((), {NAME})
+
+
+def test_a_list_with_other_names_is_not_of_these(wire: Wire) -> None:
+    sent(wire, create())
+    wire.fails("GET", says(200, [model()]))
+    assert observed_only(wire, f"{NAME}-mini") is None
+
+
+def test_a_filter_that_is_turned_down_is_none(wire: Wire) -> None:
+    wire.fails("GET", says(422, {"detail": "unknown parameter"}))
+    assert observed_only(wire, NAME) is None
+    wire.fails("GET", *[says(500, {"detail": "broken"})] * 5)
+    with pytest.raises(RegistryError):
+        observed_only(wire, NAME)

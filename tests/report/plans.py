@@ -4,19 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from reconciler.plan import (
-    Action,
-    Change,
-    Failure,
-    LeftAlone,
-    NotHeld,
-    Plan,
-    PlanPlace,
-    Refusal,
-    RegistryPlan,
-    Shown,
-    Unmanaged,
-)
+from reconciler.plan import Action, Change, Failure, LeftAlone, NotHeld, Plan, RegistryPlan, Shown, Unmanaged
+from reconciler.refusal import PlanPlace, Refusal
 
 PLACE = PlanPlace("models/a.yaml", 1, 1)
 

@@ -9,7 +9,8 @@ import pytest
 
 from reconciler.delta import Delta, Entry, MovedField
 from reconciler.outcome import Outcome, not_expected, result_of
-from reconciler.plan import Failure, LeftAlone, Made, NotHeld, Plan, Refusal, RegistryPlan, Shown, Unmanaged
+from reconciler.plan import Failure, LeftAlone, Made, NotHeld, Plan, RegistryPlan, Shown, Unmanaged
+from reconciler.refusal import Refusal
 from reconciler.report.folding import LEAST_LIMIT, size
 from reconciler.report.markdown import COMMENT, outcome_markdown, plan_markdown
 

@@ -13,9 +13,10 @@ from jsonschema import Draft4Validator, Draft202012Validator
 from lxml import etree
 
 from reconciler.errors import Place, Problem
-from reconciler.guards import HELD_BACK
+from reconciler.guards.holding import HELD_BACK
 from reconciler.outcome import ActionResult, Outcome
-from reconciler.plan import Failure, Plan, PlanPlace, Refusal, RegistryPlan
+from reconciler.plan import Failure, Plan, RegistryPlan
+from reconciler.refusal import PlanPlace, Refusal
 from reconciler.report.annotations import github
 from reconciler.report.codequality import codequality
 from reconciler.report.findings import Finding, fingerprints, of_plan, of_problems, rooted

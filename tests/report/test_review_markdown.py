@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from reconciler.declared import Diff, RegistryDiff, Released, Side
-from reconciler.plan import PlanPlace
+from reconciler.refusal import PlanPlace
 from reconciler.report.folding import LEAST_LIMIT, size
 from reconciler.report.markdown import COMMENT, diff_markdown
 from reconciler.report.review import marker, review_markdown, review_text

@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.plan import Change, Refusal, Shown
+from reconciler.plan import Change, Shown
+from reconciler.refusal import Refusal
 from reconciler.risk import Level, level_of, percent, price_factor, risk_of
 
 from .plans import action, change, dearer, price, value

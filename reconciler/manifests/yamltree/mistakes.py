@@ -15,7 +15,8 @@ from reconciler.manifests.yamltree.tree import Lines
 
 # What YAML forbids, and the three characters that libyaml takes for line breaks as YAML 1.1 did. To
 # everyone else these are part of the line: text after one, in a comment say, would become content.
-FORBIDDEN: Final = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+# Written as what it has, not as what it lacks: the other way it takes ten times as long to compile.
+FORBIDDEN: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
 # In column 1 these three dashes start a document wherever they stand, even inside an open quote.
 NEXT_DOCUMENT: Final = re.compile(r"(?<=[\r\n])---(?=[ \t\r\n]|\Z)")
 

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from reconciler.manifests.providers import spellings
-from reconciler.manifests.secretkeys import SECRET_KEY
+from reconciler.manifests.secretkeys import secret_key
 from reconciler.money import PER_1K_TOKENS, PER_1M_TOKENS, Price
 from reconciler.registries.codecs import (
     Address,
@@ -415,6 +415,6 @@ def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozen
         raw["configuration"] = {
             key: value for key, value in configuration.items() if key in READABLE_CONFIGURATION
         }
-        dropped = configuration.keys() - READABLE_CONFIGURATION
-        hidden |= {("configuration", key) for key in dropped if SECRET_KEY.search(key) and configuration[key]}
+        dropped = [key for key in configuration if key not in READABLE_CONFIGURATION and configuration[key]]
+        hidden |= {("configuration", key) for key in dropped if secret_key().search(key)}
     return raw, frozenset(hidden)

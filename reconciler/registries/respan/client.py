@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Final
 
-from reconciler.errors import Rejected, Unauthorised
+import simplejson
+
+from reconciler.errors import Rejected, Unauthorised, UnexpectedAnswer
 from reconciler.http import ReadTransport, Reply, Transport, quote_segment
 from reconciler.registries import talk
 from reconciler.registries.interface import (
@@ -52,6 +54,22 @@ class RespanReader:
         providers = await self._list("GET", PROVIDERS, _is_provider)
         models = await self._models()
         return Observation(self.registry, tuple(_objects(models, providers)), began)
+
+    async def observe_only(self, names: frozenset[str]) -> Observation | None:
+        """Every provider, and the models with one of ``names``, the vendor's included, by the filter of the
+        newest list. None where a server has no such list, takes no such filter, or does not go by it."""
+
+        def is_asked_for(item: Any) -> bool:
+            return _is_model(item) and item["model_name"] in names
+
+        began = time.monotonic()
+        wanted = {"filters": {"model_name": {"operator": "in", "value": sorted(names)}}}
+        try:
+            models = await self._list("POST", _LIST, is_asked_for, body=simplejson.dumps(wanted).encode())
+        except (Rejected, UnexpectedAnswer):
+            return None
+        providers = await self._list("GET", PROVIDERS, _is_provider)
+        return Observation(self.registry, tuple(_objects(models, providers)), began, names)
 
     async def usages(self) -> Usages | None:
         """Nothing tells who calls a model."""
@@ -159,7 +177,7 @@ class RespanWriter(RespanReader):
         """
         path = f"{MODELS}{quote_segment(str(name), safe='/')}/"
         try:
-            reply = await self._transport.read("GET", path)
+            reply = await self._transport.read("GET", path, template=f"{MODELS}{{id}}/")
         except Rejected as error:
             if error.status == 404:
                 return

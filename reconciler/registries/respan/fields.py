@@ -13,7 +13,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from reconciler.manifests.fields import JsonSchema
-from reconciler.manifests.secretkeys import SECRET_IN_ADDRESS, SECRET_KEY
+from reconciler.manifests.secretkeys import secret_in_address, secret_key
 from reconciler.money import PER_1M_TOKENS, Price
 from reconciler.registries.codecs import (
     Address,
@@ -243,7 +243,7 @@ def _shows_secret(declared: Declared) -> Iterator[tuple[Path, str]]:
 
 
 def _is_credential(path: Path) -> bool:
-    return any(SECRET_KEY.search(step) for step in path)
+    return any(secret_key().search(step) for step in path)
 
 
 def _loses(
@@ -365,6 +365,6 @@ def _stands_for_secret(value: Any) -> bool:
 
 
 def _is_secret(key: str, value: Any) -> bool:
-    if (SECRET_KEY.search(key) or is_masked_key(key)) and not isinstance(value, bool):
+    if (secret_key().search(key) or is_masked_key(key)) and not isinstance(value, bool):
         return True
-    return isinstance(value, str) and SECRET_IN_ADDRESS.search(value) is not None
+    return isinstance(value, str) and secret_in_address().search(value) is not None

@@ -39,4 +39,5 @@ RESPAN: Final = Kind(
     # The vendor's own limit, for each organisation, of everything but logs and the gateway.
     requests_per_minute=60,
     account=_account,
+    by_name={MODEL.resource: 100},
 )

@@ -44,13 +44,30 @@ class WatsonxReader:
             if error.status in {404, 405}:
                 error.hint = _URL_HINT
             raise
-        documents = reply.data
+        documents = self._documents(reply.data)
+        return Observation(self.registry, tuple(live_object(document) for document in documents), began)
+
+    async def observe_only(self, names: frozenset[str]) -> Observation | None:
+        """The models with one of ``names``, from `GET /models?name=…&name=…`, which takes exact names, and
+        may answer 404 for none. None where an answer has others, so that it is not of the names."""
+        began = time.monotonic()
+        try:
+            reply = await self._transport.read("GET", _LIST, params={"name": sorted(names)})
+        except Rejected as error:
+            return Observation(self.registry, (), began, names) if error.status == 404 else None
+        documents = self._documents(reply.data)
+        if not all(document["name"] in names for document in documents):
+            return None
+        found = tuple(live_object(document) for document in documents)
+        return Observation(self.registry, found, began, names)
+
+    def _documents(self, documents: Any) -> list[Mapping[str, Any]]:
         if isinstance(documents, Mapping):
             documents = documents.get("resources", documents.get("models"))
         if not isinstance(documents, list) or not all(_is_model(item) for item in documents):
             what = "answered with something that is not a list of models"
             raise talk.unexpected(self.registry, f"GET {_LIST}", what, _URL_HINT)
-        return Observation(self.registry, tuple(live_object(document) for document in documents), began)
+        return documents
 
     async def usages(self) -> Usages | None:
         """None: the service has no list of what uses a model."""

@@ -34,4 +34,6 @@ WATSONX: Final = Kind(
     takes_auth=True,
     embedded_path="/api/v1",
     account=_account,
+    # They stand in the address, which some servers take no more than 8 kB of.
+    by_name={MODEL.resource: 20},
 )

@@ -1,0 +1,85 @@
+"""The manifests of large folders: from the cache, and from several processes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+from reconciler.desired import Desired
+from reconciler.folder.cache import Cache, digest_of
+from reconciler.folder.records import Forms, StaleRecordError, record_of, restored
+from reconciler.folder.workers import processes, records
+from reconciler.manifests.config import LoadedConfig
+from reconciler.manifests.files import File
+from reconciler.manifests.load import Manifest
+
+_WORTH_A_FORK = 96 * 1024
+"""Bytes of one process's share."""
+
+Ready = dict[int, list[tuple[Manifest, list[Desired]]]]
+"""The manifests of a file and what they ask, by the file's index."""
+
+
+def quick(config: LoadedConfig, files: Sequence[File], environ: Mapping[str, str] | None) -> Ready:
+    """The manifests of all ``files`` that have no mistake and are not refused.
+
+    ``environ`` says where the cache is; without it, there is none.
+    """
+    cache = None if environ is None else Cache.of(config, environ)
+    reading = _Reading(config, files, cache)
+    if cache is not None:
+        reading.remember(cache)
+    reading.make([index for index in range(len(files)) if index not in reading.ready])
+    return reading.ready
+
+
+class _Reading:
+    """The manifests of ``files`` as far as they are read."""
+
+    def __init__(self, config: LoadedConfig, files: Sequence[File], cache: Cache | None) -> None:
+        self.config = config
+        self.files = files
+        self.cache = cache
+        self.forms = Forms()
+        self.ready: Ready = {}
+
+    def remember(self, cache: Cache) -> None:
+        """Takes what an earlier run has kept."""
+        digests = [digest_of(file) for file in self.files]
+        texts, known = cache.read(frozenset(digests))
+        self.forms.add(texts)
+        for index, digest in enumerate(digests):
+            text = known.pop(digest, None)
+            if text is not None:
+                self._take(index, text)
+
+    def make(self, missing: Sequence[int]) -> None:
+        """Reads the files at the indexes ``missing``, and keeps what comes of it."""
+        if not missing:
+            return
+        new = [self.files[index] for index in missing]
+        count = min(processes(), sum(len(file.data) for file in new) // _WORTH_A_FORK, len(new))
+        if count > 1:
+            for batch in records(self.config, new, self.forms, self.cache, count=count):
+                for number, text in batch:
+                    if text is not None:
+                        self._take(missing[number], text)
+        else:
+            self._make_here(missing)
+        if self.cache is not None:
+            self.cache.tidy()
+
+    def _make_here(self, missing: Sequence[int]) -> None:
+        kept = []
+        for index in missing:
+            text = record_of(self.config, self.files[index], self.forms)
+            if text is not None:
+                self._take(index, text)
+                kept.append((digest_of(self.files[index]), text))
+        if self.cache is not None:
+            self.cache.add(self.forms.texts, kept)
+
+    def _take(self, index: int, text: str) -> None:
+        """A record that is of another version, or of none, is passed over: its file is read."""
+        with suppress(StaleRecordError, ValueError, TypeError, KeyError):
+            self.ready[index] = list(restored(text, self.files[index], self.forms))

@@ -1,0 +1,242 @@
+"""A valid manifest and what it asks of its registries, as text: for another process, and for the next run.
+
+A record holds normal forms and where the name is written, not the tree: what needs the tree reads the file's
+bytes anew. It has no mistakes and no refusals in it: a file with one of them is never recorded, so that
+every mistake is found and told by the code that reads files, and by nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import lru_cache
+from typing import Any, Final
+
+from reconciler.desired import Desired, desire_each
+from reconciler.errors import InternalError, Place
+from reconciler.manifests.config import LoadedConfig
+from reconciler.manifests.files import File
+from reconciler.manifests.load import Manifest, read_documents
+from reconciler.manifests.yamltree import Document, parse
+from reconciler.money import Price, Unit
+from reconciler.registries import KINDS
+from reconciler.registries.codecs import Json, Value
+from reconciler.registries.rows import Path
+from reconciler.registries.shapes import Fields, Shape, shape_of
+from reconciler.secrets import SecretRef
+
+_PLAIN: Final = frozenset({str, int, bool, type(None)})
+
+
+class StaleRecordError(Exception):
+    """A record does not fit this version: read the file itself."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Form:
+    """What many manifests have in common besides the shape of their fields. ``text`` is it, written out."""
+
+    text: str
+    shape: Shape
+    unheld: tuple[Path, ...]
+    overridden: frozenset[Path]
+    units: Mapping[Path, Unit]
+    hints: tuple[str, ...]
+
+    @classmethod
+    def read(cls, text: str) -> Form:
+        """Raises StaleRecordError where the tables have no such fields."""
+        kind, variant, paths, unheld, overridden, units, hints = json.loads(text)
+        table = KINDS[kind].tables.get(variant) if kind in KINDS else None
+        if table is None:
+            raise StaleRecordError
+        fields = {tuple(path): table.find(tuple(path)) for path in paths}
+        found = {path: item for path, item in fields.items() if item is not None}
+        if len(found) < len(paths):
+            raise StaleRecordError
+        return cls(
+            text,
+            shape_of(table, found),
+            tuple(map(tuple, unheld)),
+            frozenset(map(tuple, overridden)),
+            {tuple(path): Unit(dimension, count) for path, dimension, count in units},
+            tuple(hints),
+        )
+
+
+class Forms:
+    """The forms that are known, by a digest of their text."""
+
+    def __init__(self) -> None:
+        self.texts: dict[str, str] = {}
+        self._forms: dict[str, Form] = {}
+        self._written: dict[tuple[Any, ...], str] = {}
+
+    def add(self, texts: Mapping[str, str]) -> None:
+        """Makes forms known that another process, or another run, wrote."""
+        self.texts.update(texts)
+
+    def get(self, digest: str) -> Form:
+        """Raises StaleRecordError."""
+        found = self._forms.get(digest)
+        if found is None:
+            text = self.texts.get(digest, "")
+            if _digest(text) != digest:
+                raise StaleRecordError
+            found = self._forms[digest] = Form.read(text)
+        return found
+
+    def name(self, desired: Desired) -> str:
+        """The digest of the form of ``desired``, which is known from then on."""
+        shape, units = desired.fields.shape, desired.units
+        key = (id(shape), desired.unheld, desired.overridden, tuple(units.items()), desired.hints)
+        found = self._written.get(key)
+        if found is None:
+            assert desired.table is not None
+            parts = [
+                desired.table.kind,
+                desired.table.variant,
+                shape.paths,
+                desired.unheld,
+                sorted(desired.overridden),
+                [(path, unit.dimension, unit.count) for path, unit in units.items()],
+                desired.hints,
+            ]
+            text = json.dumps(parts, separators=(",", ":"))
+            found = self._written[key] = _digest(text)
+            self.texts[found] = text
+        return found
+
+
+def _digest(text: str) -> str:
+    return hashlib.blake2b(text.encode(), digest_size=12).hexdigest()
+
+
+def record_of(config: LoadedConfig, file: File, forms: Forms) -> str | None:
+    """All manifests of a file as a record; None where one of them has a mistake or is refused."""
+    documents, problems = parse(file.data, file.name)
+    if problems:
+        return None
+    loaded = read_documents(config, documents)
+    if loaded.problems or loaded.broken:
+        return None
+    entries = []
+    for manifest in loaded.manifests:
+        desired, problems = desire_each(config, manifest)
+        if problems or any(one.refusals or one.table is None for one in desired):
+            return None
+        asked = [[one.registry, forms.name(one), list(map(_written, one.fields.given))] for one in desired]
+        entries.append(
+            [
+                manifest.resource,
+                manifest.name,
+                dict(manifest.labels),
+                manifest.registries,
+                manifest.named_at.line,
+                manifest.named_at.column,
+                manifest.document.index,
+                asked,
+            ]
+        )
+    return json.dumps(entries, separators=(",", ":"))
+
+
+def _written(value: Value) -> Any:
+    if type(value) in _PLAIN:
+        return value
+    match value:
+        case Price():
+            unit = value.unit
+            return ["p", f"{value.amount} {value.currency} {unit.count} {unit.dimension}"]
+        case Decimal():
+            return ["d", str(value)]
+        case tuple():
+            return ["t", [_written(item) for item in value]]
+        case Json():
+            return ["j", value.text]
+        case SecretRef():
+            return ["s", value.name]
+    raise InternalError(f"a normal form of the type {type(value).__name__} cannot be recorded")
+
+
+def _read(value: Any) -> Value:
+    """What `_written` made a list of, but for prices."""
+    mark, content = value
+    match mark:
+        case "d":
+            return Decimal(content)
+        case "t":
+            return tuple(_read(item) if type(item) is list else item for item in content)
+        case "j":
+            return Json(content)
+        case "s":
+            return SecretRef(content)
+    raise StaleRecordError
+
+
+@lru_cache(maxsize=65_536)
+def _price(text: str) -> Price:
+    amount, currency, count, dimension = text.split(" ")
+    return Price(Decimal(amount), currency, _unit(dimension, int(count)))
+
+
+@lru_cache(maxsize=256)
+def _unit(dimension: str, count: int) -> Unit:
+    return Unit(dimension, count)
+
+
+def restored(text: str, file: File, forms: Forms) -> Iterator[tuple[Manifest, list[Desired]]]:
+    """The manifests of a record of ``file``, and what they ask. Raises StaleRecordError."""
+    for resource, name, labels, registries, line, column, index, asked in json.loads(text):
+        place = Place(file.name, line, column)
+        manifest = Manifest(resource, name, labels, tuple(registries), place, _Later(file, index))
+        desired = []
+        for registry, digest, values in asked:
+            form = forms.get(digest)
+            given = tuple(
+                [
+                    value
+                    if type(value) is not list
+                    else _price(value[1])
+                    if value[0] == "p"
+                    else _read(value)
+                    for value in values
+                ]
+            )
+            desired.append(
+                Desired(
+                    registry,
+                    manifest,
+                    form.shape.table,
+                    Fields(form.shape, given),
+                    form.unheld,
+                    (),
+                    form.overridden,
+                    form.units,
+                    form.hints,
+                )
+            )
+        yield manifest, desired
+
+
+@dataclass(frozen=True, slots=True)
+class _Later:
+    """A document of a file whose bytes are here; it is read when it is asked for."""
+
+    file: File
+    index: int
+
+    def document(self) -> Document:
+        return next(one for one in _documents(self.file) if one.index == self.index)
+
+
+@lru_cache(maxsize=16)
+def _documents(file: File) -> Sequence[Document]:
+    """The documents of a file without mistakes. The last few are kept: a plan shows many places of one."""
+    documents, problems = parse(file.data, file.name)
+    if problems:
+        raise InternalError(f"{file.name} had no mistakes, and has some now")
+    return documents

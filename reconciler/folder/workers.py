@@ -1,0 +1,157 @@
+"""Records made by several processes: to parse YAML takes most of the time of a plan, and uses one core.
+
+The processes are forks, which have the files' bytes and the tables already. Where there is no safe fork, or
+one of them ends early, the caller makes the records itself.
+"""
+
+from __future__ import annotations
+
+import gc
+import marshal
+import os
+import selectors
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, Final
+
+from reconciler.folder.cache import Cache, digest_of
+from reconciler.folder.records import Forms, record_of
+from reconciler.manifests.config import LoadedConfig
+from reconciler.manifests.files import File
+
+_CHUNK: Final = 32
+"""Files that one process takes in a row."""
+_HEAD: Final = 8
+_MOST: Final = 8
+"""Processes: more share too little work."""
+
+Results = list[tuple[int, str | None]]
+"""Records by the index of their file."""
+
+
+def processes() -> int:
+    """How many processes can work side by side here; 1 where forking is not safe."""
+    if sys.platform != "linux" or threading.active_count() > 1:
+        return 1
+    return min(len(os.sched_getaffinity(0)), _MOST)
+
+
+def records(
+    config: LoadedConfig, files: Sequence[File], forms: Forms, cache: Cache | None, *, count: int
+) -> Iterator[Results]:
+    """The records of ``files``, in batches, made by ``count`` processes, which also keep them in ``cache``.
+
+    What a process that ended early leaves out comes in no batch.
+    """
+    sys.stdout.flush()
+    sys.stderr.flush()
+    gc.freeze()  # so that no child copies what it only looks for garbage in
+    workers = []
+    try:
+        for number in range(count):
+            share = [
+                index
+                for first in range(number * _CHUNK, len(files), count * _CHUNK)
+                for index in range(first, min(first + _CHUNK, len(files)))
+            ]
+            workers.append(_start(partial(_work, config, files, share, cache)))
+        with selectors.DefaultSelector() as waiting:
+            for worker in workers:
+                waiting.register(worker.descriptor, selectors.EVENT_READ, worker)
+            while waiting.get_map():
+                for key, _ in waiting.select():
+                    for texts, batch in key.data.received():
+                        forms.add(texts)
+                        yield batch
+                    if key.data.ended:
+                        waiting.unregister(key.fd)
+    finally:
+        gc.unfreeze()
+        for worker in workers:
+            worker.stop()
+
+
+Send = Callable[[tuple[dict[str, str], Results]], None]
+
+
+def _work(
+    config: LoadedConfig, files: Sequence[File], share: Sequence[int], cache: Cache | None, send: Send
+) -> None:
+    """What one process does: records of its share of the files, sent as they come, kept at the end."""
+    forms = Forms()
+    told: set[str] = set()
+    kept: list[tuple[bytes, str]] = []
+    for first in range(0, len(share), _CHUNK):
+        batch: Results = []
+        for index in share[first : first + _CHUNK]:
+            text = record_of(config, files[index], forms)
+            batch.append((index, text))
+            if text is not None and cache is not None:
+                kept.append((digest_of(files[index]), text))
+        new = {digest: text for digest, text in forms.texts.items() if digest not in told}
+        told.update(new)
+        send((new, batch))
+    if cache is not None:
+        cache.add(forms.texts, kept)
+
+
+@dataclass(slots=True)
+class _Worker:
+    """One process, and what it has sent so far."""
+
+    identity: int
+    descriptor: int
+    buffer: bytearray = field(default_factory=bytearray)
+    ended: bool = False
+
+    def received(self) -> Iterator[tuple[dict[str, str], Results]]:
+        """The messages that are whole by now."""
+        data = os.read(self.descriptor, 1 << 20)
+        if not data:
+            self.ended = True
+            return
+        self.buffer += data
+        while len(self.buffer) >= _HEAD:
+            size = int.from_bytes(self.buffer[:_HEAD], "little")
+            if len(self.buffer) < _HEAD + size:
+                return
+            message: Any = marshal.loads(self.buffer[_HEAD : _HEAD + size])  # noqa: S302 - of our own child
+            del self.buffer[: _HEAD + size]
+            yield message
+
+    def stop(self) -> None:
+        os.close(self.descriptor)
+        if not self.ended:
+            os.kill(self.identity, signal.SIGKILL)
+        os.waitpid(self.identity, 0)
+
+
+def _start(work: Callable[[Send], None]) -> _Worker:
+    reading, writing = os.pipe()
+    identity = os.fork()
+    if identity:
+        os.close(writing)
+        return _Worker(identity, reading)
+    status = 1
+    try:
+        # Ctrl-C reaches the whole group: the parent tells what happened, a child only ends.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        os.close(reading)
+        work(lambda message: _send(writing, message))
+        status = 0
+    except BaseException:  # noqa: BLE001, S110 - the parent does what is missing, and tells of what is wrong
+        pass
+    finally:
+        os._exit(status)
+
+
+def _send(descriptor: int, message: Any) -> None:
+    data = marshal.dumps(message)
+    waiting = memoryview(len(data).to_bytes(_HEAD, "little") + data)
+    while waiting:
+        waiting = waiting[os.write(descriptor, waiting) :]
