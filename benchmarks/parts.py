@@ -64,14 +64,14 @@ class Bench:
         return any(path.is_file() or any(path.rglob("*")) for path in self._caches(folder))
 
     def _caches(self, folder: Path) -> list[Path]:
-        return [*(folder / name for name in self.caches), Path(self.env["XDG_CACHE_HOME"])]
+        return [*(folder / name for name in self.caches), Path(self.env["RECONCILER_CACHE_DIR"])]
 
 
 def environment(work: Path) -> dict[str, str]:
     """What every command gets. Caches go to ``work``, and nothing is in the way of a call to this machine."""
     kept = {key: value for key, value in os.environ.items() if not key.lower().endswith("_proxy")}
     path = os.pathsep.join([str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**kept, "PYTHONPATH": path, TOKEN: "bench", "XDG_CACHE_HOME": str(work / "cache")}
+    return {**kept, "PYTHONPATH": path, TOKEN: "bench", "RECONCILER_CACHE_DIR": str(work / "cache")}
 
 
 def folder_of(bench: Bench, count: int, per_file: int = 1) -> Path:

@@ -1,8 +1,9 @@
 """What each step of a run takes, in one process: ``python -m benchmarks.stages plan …``.
 
 Runs the command line with a clock around the functions that the steps are made of. A step inside another
-counts for itself alone; what belongs to none is `rest`, and the start of Python is outside. With
-``--profile`` cProfile looks at all of it instead. What other processes do for a step counts as waiting.
+counts for itself alone; what belongs to none is `rest`, and the start of Python is outside. The process keeps
+to one core, so that a run starts no others whose work no clock would see. With ``--profile`` cProfile looks
+at all of it instead.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import importlib
 import inspect
 import io
 import json
+import os
 import pstats
 import sys
 import time
@@ -25,8 +27,14 @@ from pathlib import Path
 from typing import Any, Final
 
 STAGES: Final[Mapping[str, Sequence[str]]] = {
-    "load": ("reconciler.manifests.files:load_folder",),
+    "load": (
+        "reconciler.manifests.files:read_files",
+        "reconciler.manifests.yamltree:parse",
+        "reconciler.folder.quick:quick",
+        "reconciler.folder.records:restored",
+    ),
     "validate": (
+        "reconciler.folder.records:record_of",
         "reconciler.manifests.config:load_config",
         "reconciler.manifests.load:read_documents",
         "reconciler.desired:desire_all",
@@ -49,6 +57,7 @@ STAGES: Final[Mapping[str, Sequence[str]]] = {
 }
 """The functions of each step, by where they are defined."""
 
+_NO_MORE: Final = object()
 _LOOKS: Final = 0.005
 """Seconds between two looks at the memory, which take a while."""
 
@@ -105,6 +114,23 @@ class Clocks:
                     self.leave()
 
             return waited
+
+        if inspect.isgeneratorfunction(function):
+
+            @functools.wraps(function)
+            def yielded(*args: Any, **more: Any) -> Iterator[Any]:
+                items = function(*args, **more)
+                while True:
+                    self.enter(stage)
+                    try:
+                        item = next(items, _NO_MORE)
+                    finally:
+                        self.leave()
+                    if item is _NO_MORE:
+                        return
+                    yield item
+
+            return yielded
 
         @functools.wraps(function)
         def called(*args: Any, **more: Any) -> Any:
@@ -219,6 +245,8 @@ def main() -> None:
     parser.add_argument("--profile", type=int, metavar="ROWS", help="a profile of so many rows instead")
     parser.add_argument("arguments", nargs=argparse.REMAINDER, help="of the command line")
     given = parser.parse_args()
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     found = profiled(given.arguments, given.profile) if given.profile else timed(given.arguments)
     print(json.dumps(found))
 
