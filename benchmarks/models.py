@@ -1,7 +1,9 @@
 """A catalogue of N models, drawn from the mix of examples/catalog. Deterministic: by index alone.
 
 Of 22 models there are 17 for chat, 3 embeddings and 2 for images, with the fields, prices and flags that
-such models have there; each declares 25 to 60 fields. Names and ids are unique.
+such models have there; each declares 25 to 60 fields. Names and ids are unique. Which fields a model declares
+it has in common with others of its family, which has a few ways for each
+type; one in twenty is like no other.
 """
 
 from __future__ import annotations
@@ -15,6 +17,11 @@ from typing import Final
 FEWEST_FIELDS: Final = 25
 MOST_FIELDS: Final = 60
 USUAL_FIELDS: Final = 34
+
+SORTS: Final = 6
+"""How many ways a family has to declare its models of one type."""
+ODD: Final = 1 / 20
+"""The share of models that declare what no other does."""
 
 Price = Decimal
 Value = str | int | bool
@@ -96,7 +103,9 @@ def model(index: int) -> Model:
     dice = random.Random(index)
     developer, provider, families = VENDORS[index % len(VENDORS)]
     family = dice.choice(families)
-    kind = _TYPES[dice.randrange(len(_TYPES))]
+    sort = f"{index}" if dice.random() < ODD else f"{dice.randrange(SORTS)}"
+    kind = dice.choice(_TYPES)
+    form = random.Random(f"{provider} {family} {kind} {sort}")  # decides what is declared; dice, as what
     name = f"{family}-{index:06d}"
     drawn = Model(
         index=index,
@@ -104,62 +113,62 @@ def model(index: int) -> Model:
         team=dice.choice(("platform", "research", "search", "support", "data")),
         tier=dice.choice(("frontier", "standard", "small")),
         display_name=f"{family.replace('-', ' ').title()} {index}",
-        description=f"Number {index} of the catalogue." if dice.random() < 1 / 22 else None,
+        description=f"Number {index} of the catalogue." if form.random() < 1 / 22 else None,
         type=kind,
         developer=developer,
         family=family,
         provider=provider,
         model=f"{name}-2026-{dice.randrange(1, 13):02d}",
-        limits=_limits(kind, dice),
-        prices=_prices(kind, dice),
-        capabilities=_capabilities(kind, dice),
+        limits=_limits(kind, form, dice),
+        prices=_prices(kind, form, dice),
+        capabilities=_capabilities(kind, form, dice),
         metadata={},
     )
-    wanted = round(dice.triangular(FEWEST_FIELDS, MOST_FIELDS, USUAL_FIELDS))
-    drawn.metadata.update(_metadata(kind, max(wanted - drawn.fields, 1), dice))
+    wanted = round(form.triangular(FEWEST_FIELDS, MOST_FIELDS, USUAL_FIELDS))
+    drawn.metadata.update(_metadata(kind, max(wanted - drawn.fields, 1), form, dice))
     return drawn
 
 
-def _limits(kind: str, dice: random.Random) -> dict[str, int]:
+def _limits(kind: str, form: random.Random, dice: random.Random) -> dict[str, int]:
     if kind == "image":
         return {}
     if kind == "embedding":
         return {"context_window": dice.choice((2048, 8192, 32768))}
     limits = {"context_window": dice.choice(_WINDOWS)}
-    if dice.random() < 0.8:
+    if form.random() < 0.8:
         limits["max_output_tokens"] = min(dice.choice(_OUTPUTS), limits["context_window"])
     return limits
 
 
-def _prices(kind: str, dice: random.Random) -> dict[str, Price]:
+def _prices(kind: str, form: random.Random, dice: random.Random) -> dict[str, Price]:
     if kind == "image":
         return {"image": dice.choice(_IMAGE_PRICES)}
     price = dice.choice(_INPUT_PRICES)
     if kind == "embedding":
         return {"input": price}
     prices = {"input": price, "output": price * 5}
-    if dice.random() < 0.8:
+    if form.random() < 0.8:
         prices["cache_read"] = price / 10
-    if dice.random() < 0.2:
+    if form.random() < 0.2:
         prices |= {"cache_write_5m": price * Decimal("1.25"), "cache_write_1h": price * 2}
-    elif dice.random() < 0.2:
+    elif form.random() < 0.2:
         prices["cache_write"] = price * Decimal("1.25")
-    if dice.random() < 0.1:
+    if form.random() < 0.1:
         prices |= {"tiers.above_200k.input": price * 2, "tiers.above_200k.output": price * Decimal("7.5")}
-    if dice.random() < 0.5:
+    if form.random() < 0.5:
         prices |= {"batch.input": price / 2, "batch.output": price * Decimal("2.5")}
-    if dice.random() < 0.4:
+    if form.random() < 0.4:
         prices["search"] = Decimal(dice.choice((10, 14, 25)))
     return prices
 
 
-def _capabilities(kind: str, dice: random.Random) -> dict[str, bool]:
+def _capabilities(kind: str, form: random.Random, dice: random.Random) -> dict[str, bool]:
     if kind == "embedding":
         return {}
     if kind == "image":
         return {"vision": True, "image_edit": dice.random() < 0.5}
     flags = {"tools": True}
-    if dice.random() < 0.3:
+    if form.random() < 0.3:
         flags["strict_tools"] = True
     flags["vision"] = dice.random() < 0.7
     flags["streaming"] = True
@@ -168,20 +177,20 @@ def _capabilities(kind: str, dice: random.Random) -> dict[str, bool]:
     return flags
 
 
-def _metadata(kind: str, count: int, dice: random.Random) -> dict[str, Value]:
+def _metadata(kind: str, count: int, form: random.Random, dice: random.Random) -> dict[str, Value]:
     """``count`` keys, the flags more often the earlier they stand in the list."""
     flags = list(_FLAGS[: max(count + 6, 10)])
-    dice.shuffle(flags)
+    form.shuffle(flags)
     found: dict[str, Value] = {flags.pop(): True}
     if kind == "embedding":
         found["embedding_dimensions"] = dice.choice((768, 1024, 1536, 3072))
-    if dice.random() < 0.25:
+    if form.random() < 0.25:
         found["deprecation_date"] = f"2027-{dice.randrange(1, 13):02d}-{dice.randrange(1, 29):02d}"
-    if dice.random() < 0.5:
+    if form.random() < 0.5:
         found["knowledge_cutoff"] = f"2025-{dice.randrange(1, 13):02d}"
-    if dice.random() < 0.3:
+    if form.random() < 0.3:
         found["region"] = dice.choice(("us", "europe"))
-    if dice.random() < 0.3:
+    if form.random() < 0.3:
         found |= {rating: dice.randrange(1, 6) for rating in _RATINGS}
     while len(found) < count and flags:
         found[flags.pop()] = dice.random() < 0.8
