@@ -2,8 +2,8 @@
 
 Of 22 models there are 17 for chat, 3 embeddings and 2 for images, with the fields, prices and flags that
 such models have there; each declares 25 to 60 fields. Names and ids are unique. Which fields a model declares
-it has in common with others of its family, which has a few ways for each
-type; one in twenty is like no other.
+it has in common with others of its family, which has a few ways for each type; one in twenty is like no
+other.
 """
 
 from __future__ import annotations
