@@ -129,7 +129,8 @@ class Forms:
     def name(self, desired: Desired) -> str:
         """The digest of the form of ``desired``, which is known from then on."""
         shape, units = desired.fields.shape, desired.units
-        key = (id(shape), desired.unheld, desired.overridden, tuple(units.items()), desired.hints)
+        # The shape itself, not its number: a number is given again once a shape is forgotten.
+        key = (shape, desired.unheld, desired.overridden, tuple(units.items()), desired.hints)
         found = self._written.get(key)
         if found is None:
             assert desired.table is not None
