@@ -234,10 +234,9 @@ def plainly_asked(kind: Kind, resource: str, name: str, spec: BaseModel) -> Aske
 def _new_outline(kind: Kind, resource: str, keys: Keys) -> _Outline | None:
     """What ``keys`` mean; None where they are not plain."""
     paths, objects = _paths(keys)
-    told = [path[:3] if path[0] == "native" else path for path in (*paths, *objects)]
-    table = kind.choose(
-        resource, dict.fromkeys((path for path in told if path[:1] != ("native",) or len(path) == 3), True)
-    )
+    native = (path[:3] for path in (*paths, *objects) if path[0] == "native" and len(path) > 2)
+    told = [*(path for path in paths if path[0] != "native"), *native]
+    table = kind.choose(resource, dict.fromkeys(told, True))
     if isinstance(table, Unsupported) or table.vendors:
         return None
     if any(path[0] == "native" and len(path) > 2 and not _is_group(table, path) for path in objects):

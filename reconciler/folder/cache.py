@@ -11,6 +11,7 @@ import hashlib
 import json
 import logging
 import os
+import re
 import sqlite3
 import stat
 import sys
@@ -19,6 +20,9 @@ from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
+
+import pydantic
+import yaml
 
 import reconciler
 from reconciler.manifests.config import LoadedConfig
@@ -34,6 +38,9 @@ MOST_BYTES: Final = 512 * 1024 * 1024
 _LAYOUT: Final = 2
 _WAIT: Final = 2
 """Seconds to wait for another process that writes."""
+
+_OURS: Final = re.compile(r"[0-9a-f]{32}\.sqlite")
+"""The name of a file of the cache: the folder may have others."""
 
 _FAULTS: Final = (sqlite3.Error, OSError, TypeError, ValueError)
 """What a broken file raises: also types and characters that no record has."""
@@ -53,17 +60,20 @@ class Cache:
         if any(entry.kind not in BUILT_IN for entry in config.value.registries.values()):
             return None  # what another distribution makes of a manifest may change with that
         folder = _folder(environ)
-        if folder is None or not _is_ours(folder):
+        if folder is None or not _is_ours(folder, config):
             return None
-        return cls(folder / f"{_context(config)}.sqlite")
+        context = _context(config)
+        return None if context is None else cls(folder / f"{context}.sqlite")
 
     def read(self, wanted: Collection[bytes]) -> tuple[dict[str, str], dict[bytes, bytes]]:
         """The texts of all forms, and the records of ``wanted`` digests that are known and whole."""
         forms: dict[str, str] = {}
         records: dict[bytes, bytes] = {}
-        if not self.path.exists():
-            return forms, records
         try:
+            if not self.path.exists():
+                return forms, records
+            with suppress(OSError):  # what may not be changed can still be read
+                os.utime(self.path)
             with closing(self._open()) as connection:
                 forms = dict(connection.execute("SELECT digest, text FROM forms"))
                 total = 0
@@ -75,7 +85,6 @@ class Cache:
                     with connection:
                         gone = ((key,) for (key,) in _keys(connection) if key not in wanted)
                         connection.executemany("DELETE FROM records WHERE digest = ?", list(gone))
-            os.utime(self.path)
         except _FAULTS as error:
             self._failed(error)
             return {}, {}
@@ -84,6 +93,9 @@ class Cache:
     def add(self, forms: Mapping[str, str], records: Iterable[tuple[bytes, bytes]]) -> None:
         """Keeps what was made. What another process has added meanwhile stays."""
         try:
+            os.close(
+                os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            )  # nobody else's from its first moment on
             with closing(self._open()) as connection, connection:
                 connection.execute("CREATE TABLE IF NOT EXISTS forms (digest TEXT PRIMARY KEY, text TEXT)")
                 connection.execute(
@@ -94,14 +106,14 @@ class Cache:
                     "INSERT OR REPLACE INTO records VALUES (?, ?, ?)",
                     ((digest, _seal(digest, record), record) for digest, record in records),
                 )
-            self.path.chmod(0o600)
         except _FAULTS as error:
             self._failed(error)
 
     def tidy(self) -> None:
         """Deletes the files that were used longest ago, until the folder is small enough."""
         with suppress(OSError):
-            found = [(path.stat(), path) for path in self.path.parent.glob("*.sqlite")]
+            ours = (path for path in self.path.parent.glob("*.sqlite") if _OURS.fullmatch(path.name))
+            found = [(path.stat(), path) for path in ours]
             room = MOST_BYTES
             for status, path in sorted(found, key=lambda each: each[0].st_mtime, reverse=True):
                 room -= status.st_size
@@ -115,7 +127,9 @@ class Cache:
 
     def _failed(self, error: Exception) -> None:
         _log.debug("the cache %s is not used: %s", self.path, error)
-        if not isinstance(error, sqlite3.OperationalError | OSError):  # which may pass
+        # What the system or another process is in the way of may pass. A text that is none has no code.
+        passing = isinstance(error, sqlite3.OperationalError) and hasattr(error, "sqlite_errorcode")
+        if not passing and not isinstance(error, OSError):
             with suppress(OSError):
                 self.path.unlink()
 
@@ -150,12 +164,15 @@ def _folder(environ: Mapping[str, str]) -> Path | None:
     return Path(home, "reconciler") if Path(home).is_absolute() else None
 
 
-def _is_ours(folder: Path) -> bool:
+def _is_ours(folder: Path, config: LoadedConfig) -> bool:
     """Whether only we can write there; the folder is made where there is none."""
     try:
+        if _is_checked_out(folder, config):
+            _log.warning("%s is not used as a cache: it is inside the checkout", folder)
+            return False
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
-    except OSError as error:
+    except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
         _log.debug("there is no cache: %s", error)
         return False
     if sys.platform == "win32":
@@ -166,11 +183,23 @@ def _is_ours(folder: Path) -> bool:
     return True
 
 
-def _context(config: LoadedConfig) -> str:
-    """What a record depends on besides its file, as the name of a file."""
+def _is_checked_out(folder: Path, config: LoadedConfig) -> bool:
+    """Whether a pull request could put a file into ``folder``."""
+    home = config.folder.resolve()
+    top = next((path for path in (home, *home.parents) if (path / ".git").exists()), home)
+    place = folder.resolve()
+    return place.is_relative_to(top) or place.is_relative_to(config.manifests.resolve())
+
+
+def _context(config: LoadedConfig) -> str | None:
+    """What a record depends on besides its file, as the name of a file; None where that cannot be told."""
+    code = _code()
+    if code is None:
+        return None
     root: Any = config.document.root
     parts = [root.get(name) for name in ("registries", "default_registries", "secrets")]
-    text = json.dumps([_LAYOUT, sys.version_info[:2], _code(), parts], default=_other, sort_keys=True)
+    versions = [_LAYOUT, sys.implementation.cache_tag, pydantic.VERSION, yaml.__version__, code]
+    text = json.dumps([versions, parts], default=_other, sort_keys=True)
     return hashlib.blake2b(text.encode(), digest_size=16).hexdigest()
 
 
@@ -178,16 +207,23 @@ def _other(value: object) -> list[str]:
     return [type(value).__name__, str(value)]
 
 
-def _code() -> str:
-    """The version of this package, to the file: an edited table must not find what the one before made."""
+def _code() -> str | None:
+    """The version of this package, to the file: an edited table must not find what the one before made.
+
+    None where the package is no folder of files, as in a zip file.
+    """
     home = Path(reconciler.__file__).parent
     seal = hashlib.blake2b(reconciler.__version__.encode(), digest_size=16)
-    for folder in ("", "folder", "manifests", "manifests/yamltree", "registries", *_kinds(home)):
-        with os.scandir(home / folder) as entries:
-            for entry in sorted(entries, key=lambda each: each.name):
-                if entry.name.endswith(".py"):
-                    status = entry.stat()
-                    seal.update(f"{folder}/{entry.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    try:
+        for folder in ("", "folder", "manifests", "manifests/yamltree", "registries", *_kinds(home)):
+            with os.scandir(home / folder) as entries:
+                for entry in sorted(entries, key=lambda each: each.name):
+                    if entry.name.endswith(".py"):
+                        status = entry.stat()
+                        seal.update(f"{folder}/{entry.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+    except OSError as error:
+        _log.debug("there is no cache: %s", error)
+        return None
     return seal.hexdigest()
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
+from itertools import chain
 
 from reconciler.desired import Desired
 from reconciler.folder.cache import Cache, digest_of
-from reconciler.folder.records import Forms, StaleRecordError, record_of, restored
+from reconciler.folder.records import Forms, record_of, restored
 from reconciler.folder.workers import processes, records
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.files import File
@@ -60,8 +61,8 @@ class _Reading:
         new = [self.files[index] for index in missing]
         count = min(processes(), sum(len(file.data) for file in new) // _WORTH_A_FORK, len(new))
         if count > 1:
-            for batch in records(self.config, new, self.forms, self.cache, count=count):
-                for number, record in batch:
+            with closing(records(self.config, new, self.forms, self.cache, count=count)) as batches:
+                for number, record in chain.from_iterable(batches):
                     if record is not None:
                         self._take(missing[number], record)
         else:
@@ -80,6 +81,6 @@ class _Reading:
             self.cache.add(self.forms.texts, kept)
 
     def _take(self, index: int, record: bytes) -> None:
-        """A record that is of another version, or of none, is passed over: its file is read."""
-        with suppress(StaleRecordError, ValueError, TypeError, KeyError, EOFError):
+        """Whatever is wrong with a record, its file is read."""
+        with suppress(Exception):
             self.ready[index] = list(restored(record, self.files[index], self.forms))

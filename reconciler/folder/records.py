@@ -38,6 +38,10 @@ class StaleRecordError(Exception):
     """A record does not fit this version: read the file itself."""
 
 
+class _NotRecordableError(Exception):
+    pass
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Form:
     """What many manifests have in common besides the shape of their fields. ``text`` is it, written out."""
@@ -120,8 +124,8 @@ class Forms:
         """Raises StaleRecordError."""
         found = self._forms.get(digest)
         if found is None:
-            text = self.texts.get(digest, "")
-            if _digest(text) != digest:
+            text = self.texts.get(digest)
+            if type(text) is not str or _digest(text) != digest:
                 raise StaleRecordError
             found = self._forms[digest] = Form.read(text)
         return found
@@ -134,6 +138,9 @@ class Forms:
         found = self._written.get(key)
         if found is None:
             assert desired.table is not None
+            kind = KINDS.get(desired.table.kind)
+            if kind is None or kind.tables.get(desired.table.variant) is not desired.table:
+                raise _NotRecordableError  # another distribution's, made for this manifest
             parts = [
                 desired.table.kind,
                 desired.table.variant,
@@ -154,7 +161,8 @@ def _digest(text: str) -> str:
 
 
 def record_of(config: LoadedConfig, file: File, forms: Forms) -> bytes | None:
-    """All manifests of a file as a record; None where one of them has a mistake or is refused."""
+    """All manifests of a file as a record; None where one of them has a mistake, is refused, or has a value
+    that no record can hold."""
     documents, problems = parse(file.data, file.name)
     if problems:
         return None
@@ -166,7 +174,10 @@ def record_of(config: LoadedConfig, file: File, forms: Forms) -> bytes | None:
         desired, problems = desire_each(config, manifest)
         if problems or any(one.refusals or one.table is None for one in desired):
             return None
-        asked = [(one.registry, forms.name(one), _values(one.fields)) for one in desired]
+        try:
+            asked = [(one.registry, forms.name(one), _values(one.fields)) for one in desired]
+        except _NotRecordableError:
+            return None
         entries.append(
             (
                 manifest.resource,
@@ -213,7 +224,7 @@ def _written(value: Value) -> tuple[str, Any]:
             return ("j", value.text)
         case SecretRef():
             return ("s", value.name)
-    raise InternalError(f"a normal form of the type {type(value).__name__} cannot be recorded")
+    raise _NotRecordableError  # another distribution's codec made it
 
 
 def _read(value: Any) -> Value:

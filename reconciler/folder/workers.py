@@ -13,7 +13,8 @@ import selectors
 import signal
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -42,23 +43,23 @@ def processes() -> int:
 
 def records(
     config: LoadedConfig, files: Sequence[File], forms: Forms, cache: Cache | None, *, count: int
-) -> Iterator[Results]:
+) -> Generator[Results]:
     """The records of ``files``, in batches, made by ``count`` processes, which also keep them in ``cache``.
 
     What a process that ended early leaves out comes in no batch.
     """
-    sys.stdout.flush()
-    sys.stderr.flush()
+    size = max(1, min(_CHUNK, len(files) // count))
     gc.freeze()  # so that no child copies what it only looks for garbage in
-    workers = []
+    workers: list[_Worker] = []
     try:
         for number in range(count):
             share = [
                 index
-                for first in range(number * _CHUNK, len(files), count * _CHUNK)
-                for index in range(first, min(first + _CHUNK, len(files)))
+                for first in range(number * size, len(files), count * size)
+                for index in range(first, min(first + size, len(files)))
             ]
-            workers.append(_start(partial(_work, config, files, share, cache)))
+            with suppress(OSError), _held():  # no process more is to be had: the caller makes what is missing
+                workers.append(_start(partial(_work, config, files, share, cache)))
         with selectors.DefaultSelector() as waiting:
             for worker in workers:
                 waiting.register(worker.descriptor, selectors.EVENT_READ, worker)
@@ -70,9 +71,10 @@ def records(
                     if key.data.ended:
                         waiting.unregister(key.fd)
     finally:
+        with _held():
+            for worker in workers:
+                worker.stop()
         gc.unfreeze()
-        for worker in workers:
-            worker.stop()
 
 
 Send = Callable[[tuple[dict[str, str], Results]], None]
@@ -126,21 +128,44 @@ class _Worker:
     def stop(self) -> None:
         os.close(self.descriptor)
         if not self.ended:
-            os.kill(self.identity, signal.SIGKILL)
-        os.waitpid(self.identity, 0)
+            with suppress(ProcessLookupError):
+                os.kill(self.identity, signal.SIGKILL)
+        with suppress(ChildProcessError):  # where SIGCHLD is ignored, nobody is left to be waited for
+            os.waitpid(self.identity, 0)
+
+
+_SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
+
+
+@contextmanager
+def _held() -> Iterator[None]:
+    """Signals that end a run wait: no process is forgotten that just started, and none runs the parent's
+    handlers."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start(work: Callable[[Send], None]) -> _Worker:
+    """A process that does ``work``. To be called while signals are held."""
     reading, writing = os.pipe()
-    identity = os.fork()
+    try:
+        identity = os.fork()
+    except OSError:
+        os.close(reading)
+        os.close(writing)
+        raise
     if identity:
         os.close(writing)
         return _Worker(identity, reading)
     status = 1
     try:
         # Ctrl-C reaches the whole group: the parent tells what happened, a child only ends.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in _SIGNALS:
+            signal.signal(number, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(reading)
         work(lambda message: _send(writing, message))
         status = 0

@@ -103,7 +103,8 @@ class Comparison:
             if any(type(codec) is not Money for _, codec in codecs):
                 return False
             count = item.row.codec.unit.count
-            if len({(codec.currency, codec.unit.dimension) for _, codec in codecs}) > 1:
+            money = [item.row.codec, *(codec for _, codec in codecs)]
+            if len({(codec.currency, codec.unit.dimension) for codec in money}) > 1:
                 return False
             for point, codec in codecs:
                 self._at(point.path[:-1]).amounts.append(
