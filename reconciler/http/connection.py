@@ -136,8 +136,9 @@ class _Link(asyncio.Protocol):
     async def ask(
         self, request: h11.Request, head: bytes, body: bytes, authorization: bytes | None
     ) -> httpx.Response:
-        """Sends ``request``, which is ``head`` on the wire. Reads the head of its answer, and what of its body
-        came at the same time."""
+        """Sends ``request``, which is ``head`` on the wire. Reads the head of its answer, and what of its
+        body came at the same time.
+        """
         self._busy = True
         if authorization is not None:
             head = b"%bauthorization: %b\r\n\r\n" % (head.removesuffix(b"\r\n"), authorization)
