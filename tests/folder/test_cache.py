@@ -28,7 +28,8 @@ from .test_states import house, text
 
 SECRET = "sk-planted-in-the-environment"
 SPECS = {
-    "a.yaml": "{registries: [sandbox], family: alpha, pricing: {unit: 1M tokens, currency: USD, input: 0.15}}",
+    "a.yaml": "{registries: [sandbox], family: alpha, "
+    "pricing: {unit: 1M tokens, currency: USD, input: 0.15}}",
     "b.yaml": "{registries: [sandbox], family: beta, model: m, endpoint: {base_url: "
     "'https://llm.example.com/v1', api_key: {secret: UPSTREAM_KEY}}}",
 }
@@ -411,7 +412,8 @@ from reconciler.folder import read_folder
 from reconciler.manifests.config import load_config
 resource.setrlimit(resource.RLIMIT_FSIZE, (2048, 2048))
 config = load_config(Path("reconciler.yaml"), "reconciler.yaml")
-_, desired, problems = read_folder(config, relative_to=Path(), environ={"RECONCILER_CACHE_DIR": sys.argv[1]}, worth=0)
+environ = {"RECONCILER_CACHE_DIR": sys.argv[1]}
+_, desired, problems = read_folder(config, relative_to=Path(), environ=environ, worth=0)
 print(len(desired), problems)
 """
 
