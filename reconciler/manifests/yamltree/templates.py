@@ -38,7 +38,7 @@ _DIVIDER: Final = re.compile(r"^---\n", re.MULTILINE)
 _ODD_DIVIDER: Final = re.compile(r"^(?:---(?!\n)|\.\.\.)", re.MULTILINE)
 _NEVER: Final = "&*!%\t\r"
 _MOST: Final = 2048
-_TRIES: Final = 512
+_TRIES: Final = 2048
 """Documents after which it shows whether they are alike at all."""
 
 
@@ -76,12 +76,12 @@ class Templates:
         self._known: dict[tuple[str, ...], _Node] = {}
         self._seen: set[int] = set()
         self._tries = 0
-        self._hits = 0
+        self._again = 0
 
     def read(self, text: str, file: str, limits: Limits) -> list[Document] | None:
         """The documents of a text of plain ASCII; None where something may be wrong with it, or where the
         documents that were read so far have nothing in common."""
-        if self._tries > _TRIES and self._hits * 8 < self._tries:
+        if self._tries > _TRIES and self._again * 8 < self._tries:
             return None
         if any(character in text for character in _NEVER):
             return None
@@ -114,7 +114,7 @@ class Templates:
             values = [text[1:-1] if text[0] == '"' else VALUES[text] for text in texts]
             if UNREADABLE in values:
                 return None
-            self._hits += 1
+            self._again += 1
             ends = list(accumulate(map(len, texts), initial=0))
             root = node.made(values, ends, lines)
             return [Document(file, index, root, *lines.place(root.marks[0]))]
@@ -138,6 +138,7 @@ class Templates:
                 self._seen.clear()
             self._seen.add(mark)
             return
+        self._again += 1
         if len(read) != 1 or not isinstance(read[0].root, Map):
             return
         spans: dict[int, tuple[int, int]] = {}
