@@ -1,7 +1,7 @@
 # `make demo` and `make test` set everything up by themselves; they need Python 3.11+ and a package index.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test faults fuzz check lint types contracts stale schemas docs coverage clean
+.PHONY: help demo test faults fuzz bench check lint types contracts stale schemas docs coverage clean
 
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11; do \
 	if $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$p; break; fi; done)
@@ -14,6 +14,7 @@ FAULT_RUNS ?= 1000
 FAULT_SEED ?= 1
 FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= 1
+BENCH_ARGS ?=
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +37,9 @@ faults: $(READY) ## the fault suite with every fault, and 1,000 random runs (FAU
 
 fuzz: $(READY) ## mutated input for everything that reads, FUZZ_SECONDS for each target, two at a time
 	nice -n 19 $(BIN)/python -m tests.fuzz all --seconds $(FUZZ_SECONDS) --seed $(FUZZ_SEED)
+
+bench: $(READY) ## what it costs, for docs/performance.md: a quarter of an hour (BENCH_ARGS="--small" only tries)
+	$(BIN)/python -m benchmarks $(BENCH_ARGS)
 
 check: lint types contracts stale ## everything that CI checks besides tests and demo
 

@@ -118,12 +118,13 @@ class _Announced:
     async def reach(self, number: int) -> None:
         """Returns when the action with that number is on the disk. Raises JournalError."""
         wanted = number // self._size
-        async with self._lock:
-            if len(self._begun) == wanted:
-                self._begin_next()
-            if not self._begun[wanted].done():
-                with stage("journal"):
-                    await asyncio.shield(self._begun[wanted])
+        if len(self._begun) <= wanted or not self._begun[wanted].done():
+            async with self._lock:
+                if len(self._begun) == wanted:
+                    self._begin_next()
+                if not self._begun[wanted].done():
+                    with stage("journal"):
+                        await asyncio.shield(self._begun[wanted])
         self._begun[wanted].result()
         self._record.check()
         if len(self._begun) == wanted + 1:

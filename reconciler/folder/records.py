@@ -133,6 +133,7 @@ class Forms:
     def name(self, desired: Desired) -> str:
         """The digest of the form of ``desired``, which is known from then on."""
         shape, units = desired.fields.shape, desired.units
+        # The shape itself, not its number: a number is given again once a shape is forgotten.
         key = (shape, desired.unheld, desired.overridden, tuple(units.items()), desired.hints)
         found = self._written.get(key)
         if found is None:

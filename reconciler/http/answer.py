@@ -88,11 +88,15 @@ async def receive(response: httpx.Response, *, limit: int, deadline: float) -> A
     """
     success = 200 <= response.status_code < 300
     room = limit if success else min(limit, _LONGEST_ERROR_BODY)
+    if isinstance(response.stream, httpx.ByteStream) and "content-encoding" not in response.headers:
+        whole = b"".join(response.stream)
+        if len(whole) <= room:
+            location = response.extensions.get("location")
+            return Answer(response.status_code, response.headers, whole, None, location)
     body = bytearray()
     flaw = None
     try:
-        whole = isinstance(response.stream, httpx.ByteStream)
-        async with asyncio.timeout_at(None if whole else deadline):
+        async with asyncio.timeout_at(deadline):
             async for piece in _unpacked(response, room):
                 body += piece
     except TimeoutError:

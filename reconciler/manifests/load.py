@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Final, Protocol
 
 from reconciler.errors import Place, Problem
 from reconciler.manifests.config import LoadedConfig, unknown_registry
-from reconciler.manifests.files import load_folder
 from reconciler.manifests.model import Model, pricing_gaps
 from reconciler.manifests.problems import did_you_mean, dotted, validate
 from reconciler.manifests.provider import Provider
@@ -76,13 +74,6 @@ class Loaded:
     manifests: list[Manifest]
     broken: list[Document]
     problems: list[Problem]
-
-
-def load_manifests(config: LoadedConfig, *, relative_to: Path) -> Loaded:
-    """Every manifest that is valid by itself, and every mistake of all files."""
-    documents, problems = load_folder(config.manifests, relative_to=relative_to)
-    loaded = read_documents(config, documents)
-    return Loaded(loaded.manifests, loaded.broken, [*problems, *but_for(problems, loaded.problems)])
 
 
 def but_for(known: Iterable[Problem], more: Iterable[Problem]) -> list[Problem]:

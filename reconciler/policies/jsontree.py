@@ -113,7 +113,7 @@ class _Reader:
             if self.text[end : end + 1] == "}":
                 break
             end = self.comma(end, "}")
-        found.lines, found.marks = self.lines, marks
+        found.lines, found.later = self.lines, marks
         return found, end + 1
 
     def sequence(self, at: int, depth: int) -> tuple[Seq, int]:
@@ -127,7 +127,7 @@ class _Reader:
             if self.text[end : end + 1] == "]":
                 break
             end = self.comma(end, "]")
-        found.lines, found.marks = self.lines, marks
+        found.lines, found.later = self.lines, marks
         return found, end + 1
 
     def comma(self, at: int, closing: str) -> int:

@@ -825,11 +825,12 @@ class Table:
 
         A second item with the same key is kept under a name that no manifest can write.
         """
+        there = [(name, keyed) for name, keyed in self.lists.items() if isinstance(raw.get(name), list)]
+        if not there and isinstance(raw, dict):
+            return raw
         result = dict(raw)
-        for container, keyed in self.lists.items():
-            items = result.get(container)
-            if not isinstance(items, list):
-                continue
+        for container, keyed in there:
+            items: Any = result[container]
             named: dict[str, Any] = {}
             for index, item in enumerate(items):
                 name = item.get(keyed.key) if isinstance(item, Mapping) else None

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import replace
+from itertools import islice
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks.manifests import manifest as benchmark_manifest
+from benchmarks.models import models
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.load import Manifest, read_documents
 from reconciler.manifests.yamltree import parse
@@ -22,7 +25,6 @@ from tests.properties.profile import examples
 from tests.properties.strategies import Draft, drafts, spoiled
 
 from .manifests import TABLES, documents, loaded_config, manifest_of, ordinarily
-from .test_states import benchmark_text
 
 
 @pytest.fixture(scope="module")
@@ -143,7 +145,8 @@ def test_the_edges(config: LoadedConfig, rest: str) -> None:
 
 
 def test_plain_manifests_do_get_an_answer(config: LoadedConfig) -> None:
-    for index in range(5):
-        manifest = _manifest(config, benchmark_text(index).replace("spec:\n", "spec:\n  registries: [orq]\n"))
+    for model in islice(models(5), 5):
+        text = benchmark_manifest(model).replace("\nspec:\n", "\nspec:\n  registries: [orq]\n")
+        manifest = _manifest(config, text)
         assert manifest is not None
         assert is_answered(config, manifest, BUILT_IN["orq"])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
-import random
+from itertools import islice
 from pathlib import Path
 
 import pytest
 
+from benchmarks.manifests import manifest
+from benchmarks.models import models
 from reconciler import outlines
 from reconciler.errors import Place
 from reconciler.manifests.config import LoadedConfig, load_config
@@ -23,15 +24,6 @@ BAD = cases(MANIFESTS / "bad")
 EXAMPLES = sorted(path.parent for path in (ROOT / "examples").glob("*/reconciler.yaml"))
 QUICK = ("records", "warm")
 """Ways that need no process and no thread."""
-
-
-def benchmark_text(index: int) -> str:
-    spec = importlib.util.spec_from_file_location("generate", ROOT / "benchmarks" / "generate.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return str(module.manifest(index, random.Random(index)))
 
 
 def house(folder: Path, files: dict[str, bytes], config: LoadedConfig | None = None) -> LoadedConfig:
@@ -79,7 +71,7 @@ def test_examples(way: str, example: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_generated_folder(way: str, tmp_path: Path) -> None:
-    texts = [benchmark_text(index) for index in range(40)]
+    texts = [manifest(model) for model in islice(models(40), 40)]
     files = {
         f"{first:02d}.yaml": "---\n".join(texts[first : first + 3]).encode() for first in range(0, 40, 3)
     }

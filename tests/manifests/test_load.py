@@ -12,9 +12,10 @@ from reconciler.cli.app import run
 from reconciler.desired import desire_all
 from reconciler.errors import Place, Problem
 from reconciler.manifests.config import load_config
-from reconciler.manifests.load import Loaded, load_manifests
+from reconciler.manifests.load import Loaded
 from reconciler.manifests.provider import Provider
 from reconciler.manifests.providers import FOREIGN_PROVIDERS, PROVIDERS
+from tests.folders import read
 
 CONFIG = """\
 apiVersion: reconciler/v1
@@ -44,7 +45,7 @@ def write(folder: Path, files: dict[str, str], defaults: str = "default_registri
 
 def load(folder: Path, files: dict[str, str], defaults: str = "default_registries: [sandbox]") -> Loaded:
     config = load_config(write(folder, files, defaults), "reconciler.yaml")
-    return load_manifests(config, relative_to=folder)
+    return read(config, folder)[0]
 
 
 def places(problems: list[Problem]) -> list[str]:
@@ -113,7 +114,7 @@ def test_a_name_that_a_broken_manifest_has_is_taken_too(tmp_path: Path) -> None:
 def test_an_override_for_a_registry_that_the_manifest_is_not_for(tmp_path: Path) -> None:
     path = write(tmp_path, {"a.yaml": model("a", "{overrides: {second: {description: x}}}")})
     config = load_config(path, "reconciler.yaml")
-    _, problems = desire_all(config, load_manifests(config, relative_to=tmp_path))
+    _, problems = desire_all(config, read(config, tmp_path)[0])
     assert places(problems) == ["models/a.yaml:4:20 unused-override"]
 
 
@@ -147,7 +148,7 @@ FOUND = [
 def test_a_number_that_cannot_be_read_is_one_mistake_wherever_it_stands(tmp_path: Path) -> None:
     spec = f"{{native: {{orq: {{configuration: {{depth: {'9' * 50}}}}}}}}}"
     config = load_config(write(tmp_path, {"a.yaml": model("a", spec)}), "reconciler.yaml")
-    loaded = load_manifests(config, relative_to=tmp_path)
+    loaded = read(config, tmp_path)[0]
     assert {problem.code for problem in loaded.problems} == {"number-out-of-range"}
     known = {problem.place for problem in loaded.problems}
     assert [one for one in desire_all(config, loaded)[1] if one.place in known] == []

@@ -175,7 +175,7 @@ class Builder:
                 value = build(event, depth)
             node.append(value)
             marks.append(event.start_mark.index)
-        node.marks = array("I", marks)
+        node.later = array("I", marks)
 
     def _fill_map(self, node: Map, start: int, depth: int) -> None:
         read, keys, values, build = self._next, KEYS, VALUES, self._node
@@ -208,7 +208,7 @@ class Builder:
                 odd.append(_OddEntry(key, key_at, value, event.start_mark.index))
         if odd:
             self._settle(node, marks, odd)
-        node.marks = array("I", marks)
+        node.later = array("I", marks)
 
     def _odd_key(self, event: _Node, depth: int) -> str | _OddKey:
         """A key with an anchor or a tag, an alias, or one that is not a string."""

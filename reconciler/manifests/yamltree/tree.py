@@ -8,7 +8,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import accumulate
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from reconciler.errors import Place
 
@@ -67,16 +67,34 @@ class Lines:
         return self
 
 
-class Map(dict[str, Any]):
+class _Marked:
+    """What mappings and lists have in common: places, which most of them are never asked for."""
+
+    __slots__ = ()
+    if TYPE_CHECKING:  # they are slots of the classes that have this
+        lines: Lines
+        later: Any
+        """The marks, or how to make them: a tuple."""
+
+    @property
+    def marks(self) -> array[int]:
+        """The offsets of what stands here."""
+        later = self.later
+        if type(later) is tuple:
+            places, ends = later
+            later = array("I", [at + ends[before] for at, before in places])
+            self.later = later
+        return cast("array[int]", later)
+
+
+class Map(dict[str, Any], _Marked):
     """A mapping that knows where it is written. Not to be changed once it is read.
 
     ``marks`` holds the offset of the mapping, then of each key and its value, in the order of the keys:
     eight bytes an entry. A dict of places would need more than the data.
     """
 
-    __slots__ = ("lines", "marks")
-    lines: Lines
-    marks: array[int]
+    __slots__ = ("later", "lines")
 
     @property
     def place(self) -> tuple[int, int]:
@@ -97,15 +115,13 @@ class Map(dict[str, Any]):
         return list(self).index(key)
 
 
-class Seq(list[Any]):
+class Seq(list[Any], _Marked):
     """A list that knows where it is written. Not to be changed once it is read.
 
     ``marks`` holds the offset of the list, then of each item.
     """
 
-    __slots__ = ("lines", "marks")
-    lines: Lines
-    marks: array[int]
+    __slots__ = ("later", "lines")
 
     @property
     def place(self) -> tuple[int, int]:

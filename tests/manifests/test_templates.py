@@ -1,0 +1,226 @@
+"""Documents that are filled into what libyaml has read before: they are those that it reads itself."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from reconciler.manifests.yamltree import DEFAULT_LIMITS, Document, Limits, Map, Seq, parse
+from reconciler.manifests.yamltree.templates import Templates
+from tests.manifests.corpus import MANIFESTS
+
+ROOT = Path(__file__).parents[2]
+LIBYAML = Limits(problems=DEFAULT_LIMITS.problems + 1)
+"""Other limits than the usual ones are for libyaml alone."""
+
+
+def by_libyaml(text: str) -> tuple[list[Document], bool]:
+    """The documents, and whether there is no mistake."""
+    documents, problems = parse(text.encode(), "a.yaml", limits=LIBYAML)
+    return documents, not problems
+
+
+def told(node: Any) -> Any:
+    """All that a tree holds: types, values, places."""
+    inside: list[Any]
+    if isinstance(node, Map):
+        inside = [(key, node.key_place(key), node.value_place(key), told(node[key])) for key in node]
+        return ("map", node.place, inside)
+    if isinstance(node, Seq):
+        inside = [(node.item_place(index), told(item)) for index, item in enumerate(node)]
+        return ("seq", node.place, inside)
+    return (type(node).__name__, str(node))
+
+
+def all_told(documents: list[Document]) -> list[Any]:
+    return [(one.file, one.index, one.line, one.column, told(one.root)) for one in documents]
+
+
+def filled(templates: Templates, text: str) -> list[Document] | None:
+    return templates.read(text, "a.yaml", DEFAULT_LIMITS)
+
+
+def taught(*texts: str) -> Templates:
+    """What has read each of ``texts`` twice, so that it knows them."""
+    templates = Templates()
+    for text in texts * 2:
+        filled(templates, text)
+    return templates
+
+
+def agree(templates: Templates, text: str) -> bool:
+    """Whether ``text`` was filled in; fails where that came out different from what libyaml reads."""
+    found = filled(templates, text)
+    if found is None:
+        return False
+    documents, is_sound = by_libyaml(text)
+    assert is_sound, text
+    assert all_told(found) == all_told(documents), text
+    return True
+
+
+MANIFEST = """\
+apiVersion: reconciler/v1
+kind: Model
+metadata:
+  name: first
+  labels: {team: search, tier: small}  # who has it
+spec:
+  display_name: "The first: one"
+  model: gpt-4o-mini
+
+  limits:
+    context_window: 128000
+  pricing: {unit: 1M tokens, currency: USD, input: 0.15, batch: {input: 0.075}}
+  native:
+    watsonx:
+      tags: [a, b]
+      parts:
+        - name: one
+          value: 1
+        - name: two
+          value:
+"""
+
+
+def test_other_values_in_the_same_text() -> None:
+    templates = taught(MANIFEST)
+    other = MANIFEST
+    for old, new in [
+        ("first\n", "the-second.model\n"),
+        ("search", "0x1F"),
+        ("small", "-5"),
+        ('"The first: one"', "plain words - with (these) signs"),
+        ("gpt-4o-mini", '"quoted, with ? and = ~ @"'),
+        ("128000", "1e3"),
+        ("1M tokens", "token"),
+        ("0.15", "+.50"),
+        ("0.075", "null"),
+        ("one\n          value: 1", 'true\n          value: ""'),
+    ]:
+        assert old in other
+        other = other.replace(old, new, 1)
+    assert agree(templates, other)
+    (document,) = filled(templates, other) or []
+    assert document.root["spec"]["pricing"]["input"] == Decimal("0.50")
+    assert document.root["spec"]["pricing"]["batch"]["input"] is None
+    assert document.root["metadata"]["labels"] == {"team": 31, "tier": -5}
+    assert document.root["metadata"].value_place("name") == (4, 9)
+    assert document.root["spec"].key_place("native") == (13, 3)
+
+
+def test_several_documents_of_a_file_keep_their_places_and_numbers() -> None:
+    templates = taught(MANIFEST)
+    second = MANIFEST.replace("first", "a-second")
+    for text in (
+        f"{MANIFEST}---\n{second}",
+        f"---\n{MANIFEST}---\n---\n# nothing\n---\n{second}",
+        f"{MANIFEST}---\na: [1, 2]\n---\n{second}---\n",
+    ):
+        assert agree(templates, text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &x 1\nb: *x\n",
+        "a: !!str 1\n",
+        "%YAML 1.2\n---\na: 1\n",
+        "a:\t1\n",
+        "a: 1\r\nb: 2\r\n",
+        "a: 1\n...\nb: 2\n",
+        "--- a\n",
+        "a: 1\na: 2\n",
+        "a: 1\n b: 2\n",
+        'a: "x\n',
+        "a: .inf\n",
+        "a: 1e999\n",
+        "- a: 1\n  a: 2\n",
+    ],
+)
+def test_what_is_odd_or_wrong_is_for_libyaml(text: str) -> None:
+    templates = taught(text)
+    assert filled(templates, text) is None
+
+
+@pytest.mark.parametrize(
+    ("known", "text"),
+    [
+        ("a: x, y\n", "a: z, y\n"),  # a comma ends nothing outside of brackets
+        ("a: x\n  y\n", "a: z\n  y\n"),
+        ("# a: x\nb: y\n", "# a: z\nb: y\n"),
+        ("a: |\n  b: x\n", "a: |\n  b: z\n"),
+        ('a: "é: x, y"\nb: 1\n', 'a: "é: z, y"\nb: 1\n'),
+        ("a: 'b: x, y'\n", "a: 'b: z, y'\n"),
+        ("a: 1 # b: x\n", "a: 1 # b: z\n"),
+    ],
+)
+def test_what_only_looks_like_a_value_is_never_taken_for_one(known: str, text: str) -> None:
+    templates = taught(known)
+    agree(templates, text)  # filled in or not: it is what libyaml reads
+    (read,) = by_libyaml(text)[0]
+    assert "z" in str(read.root) or "#" in text
+
+
+def test_a_catalogue_that_is_not_alike_is_not_tried_for_ever() -> None:
+    templates = Templates()
+    for number in range(2100):
+        filled(templates, f"key{number}: 1\n")
+    assert filled(templates, "a: 1\n") is None
+
+
+def texts() -> Iterator[str]:
+    """Every manifest of the corpus and of the examples."""
+    for path in [*sorted(MANIFESTS.rglob("*.yaml")), *sorted((ROOT / "examples").rglob("*.yaml"))]:
+        yield path.read_text(encoding="utf-8")
+
+
+TEXTS = [text for text in texts() if by_libyaml(text)[1]]
+VALUE = re.compile(r"(?<=: )[^\n{}\[\]]+")
+VALUES = st.one_of(
+    st.sampled_from(
+        'x 1 -1 -x - -- --- ... .5 1. 1e5 true null ~ yes .nan 0o17 0x_ a:b a: a, \'q\' "q" "a\\nb" {} []'
+        " a#b #c {a: 1} [a] | > |- &a *a !t @a `a ? ?a <<".split(" ")
+    ),
+    st.sampled_from(
+        ["a b", "a  b", " a", "a ", "a - b", "a: b", "a #b", "a, b", '"a, b"', '"a: b"', "é", ""]
+    ),
+    st.text("ab1.-+/()_:,#\"'{}[]&*!|>%@` ", max_size=8),
+)
+
+
+@given(st.sampled_from(TEXTS), st.data())
+def test_whatever_is_written_for_a_value_reads_as_libyaml_reads_it(text: str, data: st.DataObject) -> None:
+    templates = taught(text)
+    spans = [match.span() for match in VALUE.finditer(text)]
+    changed = text
+    for start, end in reversed(
+        data.draw(st.lists(st.sampled_from(spans), max_size=4, unique=True).map(sorted))
+    ):
+        changed = changed[:start] + data.draw(VALUES) + changed[end:]
+    agree(templates, changed)
+
+
+def test_most_of_the_corpus_is_learned() -> None:
+    learned = sum(agree(taught(text), text) for text in TEXTS)
+    assert learned > len(TEXTS) * 0.8
+
+
+def test_random_bytes_in_a_known_text() -> None:
+    dice = random.Random(7)
+    for text in TEXTS:
+        templates = taught(text)
+        for _ in range(20):
+            position = dice.randrange(len(text))
+            cut = dice.randrange(3)
+            agree(
+                templates, text[:position] + dice.choice(" :-#,{}[]\"'\nax1.&*!|>%") + text[position + cut :]
+            )
