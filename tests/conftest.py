@@ -25,6 +25,8 @@ def pytest_configure() -> None:
         cache = Path(__file__).parents[1] / ".cache" / "compiled"
         os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(cache)
         sys.dont_write_bytecode = False
+    # What one test reads must not depend on what another one kept, and least on the home of who runs them.
+    os.environ["RECONCILER_CACHE_DIR"] = ""
     # httpx tries this import before each call without a socket; where it fails, it costs more than the call.
     try:
         import sniffio  # noqa: F401
