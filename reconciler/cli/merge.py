@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -40,6 +41,8 @@ def command(files: tuple[Path, ...], output: str, verbose: int, out: Path | None
     set_up_logging(level_of(verbose))
     if len({file.resolve() for file in files}) != len(files):
         raise UsageError("merge: a file is named twice")
+    if out is not None and any(_is_same(out, file) for file in files):
+        raise UsageError(f"--out: {shown_path(out)} is one of the files to join; name another")
     joined = join(read_part(file, shown_path(file)) for file in files)
     document = merged_document(joined)
     if out is not None:
@@ -80,8 +83,24 @@ def _markdown(joined: Joined, out: Path | None) -> str:
     )
 
 
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two names are of one file, also where one is a link to it."""
+    return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+
+
 def _save(document: dict[str, Any], path: Path) -> None:
+    """Writes all of it or nothing: what stood there before stays until the new one is complete."""
+    text, target = render(document), path.resolve()
     try:
-        path.write_text(render(document), encoding="utf-8")
+        if target.exists() and not target.is_file():  # a pipe or a device, which cannot be replaced
+            target.write_text(text, encoding="utf-8")
+            return
+        beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
+        try:
+            with beside.open("x", encoding="utf-8") as file:
+                file.write(text)
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(str(path), error) from None

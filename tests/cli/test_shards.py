@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import time
@@ -374,6 +375,38 @@ def test_what_is_joined_is_told_in_markdown_and_in_full(folder: Folder, cli: Run
     unwritable = cli("merge", *reports, "--out", "gone/all.json")
     assert unwritable.code == 1
     assert "gone/all.json" in unwritable.err
+
+
+def test_what_is_joined_overwrites_none_of_its_shards(folder: Folder, cli: Run, live: Live) -> None:
+    plans = kept(folder, sharded(folder, cli, 2, "plan"), "plan")
+    before = {name: (folder.path / name).read_bytes() for name in plans}
+    (folder.path / "link.json").symlink_to(plans[0])
+    (folder.path / "hard.json").hardlink_to(folder.path / plans[1])
+    for out in (f"./{plans[0]}", "link.json", "hard.json"):
+        result = cli("merge", *plans, "--out", out)
+        assert result.code == 1
+        assert "is one of the files to join" in result.err
+    assert {name: (folder.path / name).read_bytes() for name in plans} == before
+
+
+def test_what_stood_there_stays_where_the_joined_file_cannot_be_written(
+    folder: Folder, cli: Run, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = kept(folder, sharded(folder, cli, 2, "plan"), "plan")
+    (folder.path / "all.json").write_text("before")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", full)
+        result = cli("merge", *plans, "--out", "all.json")
+    assert result.code == 1
+    assert "all.json: No space left on device" in result.err
+    assert (folder.path / "all.json").read_text() == "before"
+    assert list(folder.path.glob(".all.json*")) == []
+    assert cli("merge", *plans, "--out", "all.json").code == 0
+    assert json.loads((folder.path / "all.json").read_text())["kind"] == "Plan"
 
 
 def test_shards_of_other_manifests_are_not_joined(folder: Folder, cli: Run, live: Live) -> None:
