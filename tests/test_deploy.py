@@ -103,7 +103,18 @@ def test_a_pod_has_no_right_and_no_secret_of_its_own(path: Path) -> None:
     assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert one["securityContext"]["readOnlyRootFilesystem"] is True
     assert one["envFrom"] == [{"secretRef": {"name": "reconciler-tokens"}}]
-    assert {each["name"] for each in one["env"]} <= {"SHARDS", "HOME"}
+    assert {each["name"] for each in one["env"]} <= {"SHARDS", "HOME", "RECONCILER_CACHE_DIR"}
+
+
+@pytest.mark.parametrize("path", [p for p in KUBERNETES if "job" in p.stem], ids=lambda path: path.stem)
+def test_nothing_but_the_run_itself_writes_into_the_checkout_of_a_pod(path: Path) -> None:
+    """Home is a volume of its own, and there is no cache that would stand in it."""
+    one = container(path)
+    told = {each["name"]: each.get("value") for each in one["env"]}
+    assert told["RECONCILER_CACHE_DIR"] == ""
+    mounts = {each["mountPath"]: each for each in one["volumeMounts"]}
+    assert "readOnly" not in mounts[told["HOME"]]
+    assert told["HOME"] != one["workingDir"]
 
 
 def test_every_action_is_one_that_init_writes() -> None:
