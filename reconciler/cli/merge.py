@@ -13,7 +13,7 @@ from reconciler.cli import options
 from reconciler.cli.console import OutputError, paint, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.errors import UsageError
-from reconciler.merging import Joined, join, read_part
+from reconciler.merging import UNTOLD, Joined, join, read_part
 from reconciler.report.counting import counted
 from reconciler.report.documents import merged_document, render
 from reconciler.report.markdown import COMMENT, outcome_markdown, plan_markdown
@@ -71,7 +71,8 @@ def _shards(joined: Joined) -> str:
         f"shard {part.shard} ended with {int(part.code)} ({part.file})" for part in joined.parts if part.code
     ]
     text = f"Joined from {counted(len(joined.parts), 'shard', 'shards')}"
-    return "\n".join([f"{text}{':' if bad else '.'}", *(f"  {line}" for line in bad)])
+    told = [f"note: {UNTOLD}"] if joined.outcome is not None and UNTOLD in joined.plan.notes else []
+    return "\n".join([f"{text}{':' if bad else '.'}", *(f"  {line}" for line in bad), *told])
 
 
 def _markdown(joined: Joined, out: Path | None) -> str:

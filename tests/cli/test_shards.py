@@ -129,7 +129,9 @@ def test_shards_that_plan_for_themselves_at_the_same_time_do_everything_once(
     folder.registries(one=f'url: "{live.url}", requests_per_minute: 6000')
     folder.models(*(manifest(f"model-{index}") for index in range(24)))
     limit = Limited(live, 3, 6000)
-    shards = [["apply", "--shard", f"{number}/3", "--yes", "-o", "json"] for number in (1, 2, 3)]
+    shards = [
+        ["apply", "--shard", f"{number}/3", "--run", "7", "--yes", "-o", "json"] for number in (1, 2, 3)
+    ]
     results = at_once(folder, *shards)
     assert [result.code for result in results] == [0] * 3, results
     assert limit.turned_away == 0
@@ -352,6 +354,57 @@ def test_a_model_that_fails_fails_in_the_report_of_all(folder: Folder, cli: Run,
     assert "one: a new plan has 1 to create:\n    model-5: create" in joined.out
     [bad] = [number for number, result in enumerate(results, start=1) if result.code]
     assert f"Joined from 3 shards:\n  shard {bad}/3 ended with 4 (outcome-{bad}.json)\n" in joined.out
+
+
+@pytest.fixture
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No CI that says which run this is."""
+    for name in ("RECONCILER_RUN", "GITHUB_RUN_ID", "CI_PIPELINE_ID"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_a_report_of_yesterday_is_not_joined_with_those_of_today(
+    folder: Folder, cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are of the same manifests, but what the first one wrote is gone."""
+    names = ["one", "two"]
+    folder.registries(**{name: f"embedded: {name}.db" for name in names})
+    folder.models(manifest("m", registries="one, two"))
+
+    def applied(number: int, *run: str) -> Result:
+        for name in names:
+            (folder.path / f"{name}.db").unlink(missing_ok=True)
+        return cli("apply", "--shard", f"{number}/2", "--yes", "-o", "json", *run)
+
+    results = [applied(1, "--run", "mon"), applied(2, "--run", "tue")]
+    result = cli("merge", *kept(folder, results))
+    assert result.code == 1
+    assert "is of another run: the id that it was given is another one" in result.err
+    for variable in ("RECONCILER_RUN", "GITHUB_RUN_ID", "CI_PIPELINE_ID"):
+        found = []
+        for number in (1, 2):
+            monkeypatch.setenv(variable, f"day {number}")
+            found.append(applied(number))
+        assert cli("merge", *kept(folder, found)).code == 1
+        assert [each.document["plan"]["shard"]["run"] for each in found] == ["day 1", "day 2"]
+        monkeypatch.delenv(variable)
+    result = cli("merge", *kept(folder, [applied(1), applied(2, "--run", "tue")]))
+    assert result.code == 1
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_where_nothing_says_which_run_it_was_that_is_told(folder: Folder, cli: Run, live: Live) -> None:
+    said = "nothing says that these shards are of one run"
+    files = kept(folder, sharded(folder, cli, 2, "apply", "--yes"))
+    for output in ("text", "markdown", "json"):
+        result = cli("merge", *files, "-o", output)
+        assert (result.code, result.out.count(said)) == (0, 1)
+    assert json.loads(result.out)["plan"]["notes"][0].startswith(said)
+    folder.models(*(manifest(f"new-{index}") for index in range(12)))
+    assert cli("plan", "--out", "plan.json").code == 0
+    files = kept(folder, sharded(folder, cli, 2, "apply", "plan.json", "--yes"))
+    assert said not in cli("merge", *files).out  # the plan file says it
 
 
 def test_a_shard_that_never_ran_is_missed(folder: Folder, cli: Run, live: Live) -> None:
