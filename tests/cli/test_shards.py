@@ -356,6 +356,27 @@ def test_a_model_that_fails_fails_in_the_report_of_all(folder: Folder, cli: Run,
     assert f"Joined from 3 shards:\n  shard {bad}/3 ended with 4 (outcome-{bad}.json)\n" in joined.out
 
 
+@pytest.mark.parametrize("saved", [False, True], ids=["planned anew", "saved"])
+def test_a_shard_that_ended_half_done_does_the_rest_only_where_it_plans_anew(
+    folder: Folder, cli: Run, live: Live, saved: bool
+) -> None:
+    assert cli("plan", "--out", "plan.json").code == 0
+    command = ["apply", *(["plan.json"] if saved else []), "--shard", "1/2", "--yes", "-o", "json"]
+    own = [
+        each["name"]
+        for each in cli("plan", "--shard", "1/2", "-o", "json").document["registries"][0]["actions"]
+    ]
+    live.answer = lambda seen: (400, {"error": "no"}) if seen.writes and seen.name == own[0] else None
+    assert cli(*command).code == 4
+    live.answer = lambda seen: None
+    live.seen.clear()
+    assert cli(*command).code == (5 if saved else 0)
+    assert [seen.name for seen in live.written] == ([] if saved else own[:1])
+    assert cli("plan", "--out", "plan.json").code == 0
+    assert cli(*command).code == 0
+    assert [seen.name for seen in live.written] == own[:1]
+
+
 @pytest.fixture
 def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     """No CI that says which run this is."""
