@@ -25,6 +25,12 @@ T = TypeVar("T")
 
 _NAMES_SHOWN: Final = 8
 _HINT: Final = "give all that the shards of one run wrote: plan --out FILE, or apply -o json"
+UNTOLD: Final = (
+    "nothing says that these shards are of one run, and not one of them of an older one: "
+    "give all shards of a run the same --run"
+)
+"""What is said of reports that have no id of a run."""
+
 _WORST_FIRST: Final = (
     *(ExitCode.PARTIAL, ExitCode.SIGTERM, ExitCode.SIGINT, ExitCode.ERROR),
     *(ExitCode.STALE, ExitCode.REFUSED, ExitCode.CHANGES, ExitCode.OK),
@@ -166,6 +172,7 @@ def _check_run(parts: Sequence[Part]) -> None:
     _same(parts, "was made by another version of reconciler", lambda part: part.plan.tool)
     _same(parts, "was made from another git commit", lambda part: part.plan.made and part.plan.made.commit)
     _same(parts, "was asked for something else (--registry, --only, --except)", lambda part: part.plan.scope)
+    _same(parts, "is of another run: the id that it was given is another one", _run)
     _same(parts, "is of another run: what is declared, or its plan file, is not the same", _of)
     busy = [part for part in parts if part.shard.portions]
     _same(busy, "is about other registries", lambda part: part.shard.registries)
@@ -185,6 +192,10 @@ def _check_run(parts: Sequence[Part]) -> None:
 
 def _of(part: Part) -> str:
     return part.shard.of
+
+
+def _run(part: Part) -> str | None:
+    return part.shard.run
 
 
 def _same(parts: Sequence[Part], what: str, told: Callable[[Part], Hashable]) -> None:
@@ -263,11 +274,13 @@ def _check_plans(parts: Sequence[Part], plan: Plan) -> None:
 def _plan(parts: Sequence[Part]) -> Plan:
     registries = tuple(_registry(parts, name) for name in _registries(parts))
     first = parts[0].plan
+    # Plans are of one whole by its digest. Reports of an apply may be right, and of yesterday.
+    untold = parts[0].outcome is not None and parts[0].shard.run is None and len(parts) > 1
     return replace(
         first,
         registries=registries,
         digest=plan_digest(registries),
-        notes=_once(note for part in parts for note in part.plan.notes),
+        notes=_once([*(note for part in parts for note in part.plan.notes), *([UNTOLD] if untold else [])]),
         made=_made(parts),
         refusals=_refusals(part.plan.refusals for part in parts),
         tool=__version__,

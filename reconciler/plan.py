@@ -252,7 +252,8 @@ class ShardOf:
     """Which part of a whole plan a plan is.
 
     ``of`` is the same for all shards of one run: the digest of what is declared, or of the plan file that
-    they share. ``digest`` is the whole plan's and ``registries`` are its registries, as this shard saw them;
+    they share. ``run`` is the id of that run, where there is one: what is declared may be applied again and
+    again. ``digest`` is the whole plan's and ``registries`` are its registries, as this shard saw them;
     both are of nothing for a shard that has nothing to do, and so no ``portions``.
     """
 
@@ -262,6 +263,7 @@ class ShardOf:
     digest: str
     registries: tuple[str, ...]
     portions: tuple[Portion, ...]
+    run: str | None = None
 
     def __str__(self) -> str:
         return f"{self.number}/{self.count}"

@@ -115,11 +115,12 @@ class Split:
         """``plan`` with the registries and the actions of this shard alone."""
         return self._cut(plan)[0]
 
-    def part_of(self, whole: Plan, *, of: str) -> Plan:
-        """The part of ``whole`` that this shard executes. ``of`` is what tells its run from others."""
+    def part_of(self, whole: Plan, *, of: str, run: str | None = None) -> Plan:
+        """The part of ``whole`` that this shard executes. ``of`` is what tells what its run is about, ``run``
+        the id of that run."""
         part, portions = self._cut(whole)
         known = tuple(registry.name for registry in whole.registries)
-        told = ShardOf(self.shard.number, self.shard.count, of, whole.digest, known, portions)
+        told = ShardOf(self.shard.number, self.shard.count, of, whole.digest, known, portions, run)
         return replace(part, shard=told)
 
     def _cut(self, whole: Plan) -> tuple[Plan, tuple[Portion, ...]]:

@@ -259,6 +259,20 @@ def _gone(now: Now, then: _Then, files: _Files, patterns: Patterns) -> Iterator[
             left = [one for one in _registries(root, then.config) if one not in manifest.registries]
             if left:
                 yield f"{what} in {', '.join(map(str, left))}"
+    yield from _no_default(now, then, files, patterns)
+
+
+def _no_default(now: Now, then: _Then, files: _Files, patterns: Patterns) -> Iterator[str]:
+    """What its own file says as before, and is for fewer registries because they are no default any more."""
+    is_ = now.config.value.default_registries or ()
+    left = [one for one in then.config.default_registries or () if one not in is_]
+    for one in sorted(now.manifests, key=lambda one: (one.resource, one.name)) if left else ():
+        if set(one.registries) != set(is_) or not patterns.take(one.name, one.labels):
+            continue
+        edited = one.document.file in files.now or (one.resource, one.name) in files.before
+        if not edited and one.value.spec.registries is None:
+            what = one.name if one.resource == "Model" else f"{one.resource.lower()} {one.name}"
+            yield f"{what} in {', '.join(left)}"
 
 
 # ---- shared files

@@ -103,7 +103,23 @@ def test_a_pod_has_no_right_and_no_secret_of_its_own(path: Path) -> None:
     assert one["securityContext"]["capabilities"] == {"drop": ["ALL"]}
     assert one["securityContext"]["readOnlyRootFilesystem"] is True
     assert one["envFrom"] == [{"secretRef": {"name": "reconciler-tokens"}}]
-    assert {each["name"] for each in one["env"]} <= {"SHARDS", "HOME"}
+    assert {each["name"] for each in one["env"]} <= {
+        "SHARDS",
+        "RECONCILER_RUN",
+        "HOME",
+        "RECONCILER_CACHE_DIR",
+    }
+
+
+@pytest.mark.parametrize("path", [p for p in KUBERNETES if "job" in p.stem], ids=lambda path: path.stem)
+def test_nothing_but_the_run_itself_writes_into_the_checkout_of_a_pod(path: Path) -> None:
+    """Home is a volume of its own, and there is no cache that would stand in it."""
+    one = container(path)
+    told = {each["name"]: each.get("value") for each in one["env"]}
+    assert told["RECONCILER_CACHE_DIR"] == ""
+    mounts = {each["mountPath"]: each for each in one["volumeMounts"]}
+    assert "readOnly" not in mounts[told["HOME"]]
+    assert told["HOME"] != one["workingDir"]
 
 
 def test_every_action_is_one_that_init_writes() -> None:
@@ -120,6 +136,12 @@ def test_every_job_says_its_permissions_and_only_those_in_an_environment_get_sec
         assert one["permissions"] in ({}, {"contents": "read"})
         assert ("secrets." in json.dumps(one)) == ("environment" in one)
         assert 0 < one["timeout-minutes"] <= 60
+
+
+@pytest.mark.parametrize("path", SHARED, ids=lambda path: path.stem)
+def test_all_pods_of_a_job_and_no_others_are_told_its_id(path: Path) -> None:
+    (run,) = (each["valueFrom"] for each in container(path)["env"] if each["name"] == "RECONCILER_RUN")
+    assert run == {"fieldRef": {"fieldPath": "metadata.labels['batch.kubernetes.io/controller-uid']"}}
 
 
 # --- the commands ---------------------------------------------------------------------------------------
@@ -167,10 +189,11 @@ def test_the_pods_of_a_job_write_everything_once(declared: Path, tmp_path: Path)
         work.mkdir()
         mine = script.replace("/config/", f"{declared}/").replace("/manifests/", f"{declared}/models/")
         mine = mine.replace("/dev/termination-log", str(work / "said"))
-        result = shell(mine, work, JOB_COMPLETION_INDEX=str(index), SHARDS="2", CI="")
+        result = shell(mine, work, JOB_COMPLETION_INDEX=str(index), SHARDS="2", CI="", RECONCILER_RUN="uid")
         assert result.returncode == 0, (work / "said").read_text()
         reports.append(json.loads(result.stdout))
     assert [one["plan"]["shard"]["number"] for one in reports] == [1, 2]
+    assert [one["plan"]["shard"]["run"] for one in reports] == ["uid", "uid"]
     done = [(each["registry"], each["status"]) for one in reports for each in one["outcome"]["results"]]
     assert sorted(done) == [("one", "done"), ("two", "done")]
 

@@ -13,7 +13,7 @@ import simplejson
 from test_sharding import WIDE, Registries, action, plan_of, splits
 
 from reconciler.errors import ExitCode, ReconcilerError
-from reconciler.merging import Joined, MergeError, Part, join, read_part
+from reconciler.merging import UNTOLD, Joined, MergeError, Part, join, read_part
 from reconciler.outcome import ActionResult, Left, Outcome, Proof, result_of
 from reconciler.plan import Failure, Made, Plan, Scope, ShardOf
 from reconciler.planfile import PlanFileError, sealed
@@ -36,7 +36,7 @@ def whole() -> Plan:
 def parts(tmp_path: Path) -> list[Plan]:
     config = Registries(tmp_path)({"one": WIDE, "two": WIDE})
     plan = whole()
-    return [one.part_of(plan, of="run") for one in splits(config, {"one": 12, "two": 2}, COUNT)]
+    return [one.part_of(plan, of="run", run="7") for one in splits(config, {"one": 12, "two": 2}, COUNT)]
 
 
 def shard_of(plan: Plan) -> ShardOf:
@@ -210,6 +210,26 @@ def test_what_is_not_one_run_is_refused(
 ) -> None:
     with pytest.raises(MergeError, match=said):
         join(spoil(planned(parts)))
+
+
+def without_a_run(every: list[Part]) -> list[Part]:
+    for index in range(len(every)):
+        changed(every, index, run=None)
+    return every
+
+
+def test_that_nothing_tells_the_run_is_said_of_reports_and_not_of_plans(parts: list[Plan]) -> None:
+    assert join(without_a_run(applied(parts))).plan.notes == ("a note", UNTOLD)
+    assert join(without_a_run(planned(parts))).plan.notes == ("a note",)
+
+
+@pytest.mark.parametrize("made", [planned, applied], ids=["plans", "outcomes"])
+@pytest.mark.parametrize("other", ["8", None])
+def test_what_was_given_the_id_of_another_run_is_refused(
+    made: Callable[[Sequence[Plan]], list[Part]], other: str | None, parts: list[Plan]
+) -> None:
+    with pytest.raises(MergeError, match=r"3.json.* is of another run: the id that it was given"):
+        join(changed(made(parts), 2, run=other))
 
 
 def test_a_plan_does_not_go_with_an_outcome(parts: list[Plan]) -> None:

@@ -63,6 +63,7 @@ class Declined(ReconcilerError):
 @options.since
 @options.resend
 @options.shard
+@options.run
 @click.option("--yes", is_flag=True, help="Do not ask; needed where there is no terminal.")
 @click.option(
     "--expect",
@@ -91,6 +92,7 @@ def command(
     since: str | None,
     resend: tuple[str, ...],
     shard: Shard | None,
+    run: str | None,
     yes: bool,
     expect: str | None,
     skip_stale: bool,
@@ -119,7 +121,7 @@ def command(
     signals = _Signals()
     # One loop reads and writes, so that both keep one pace. It stands still while the question is asked.
     with push as review, recorded(project.config, shard) as record, asyncio.Runner() as runner:
-        planned = own_part(_planned(project, saved, asked_for, plan_file, runner), saved)
+        planned = own_part(_planned(project, saved, asked_for, plan_file, runner), saved, run)
         past = with_past(planned, applying=True)
         planned = past.planned if review is None else review.restrict(past.planned)
         plan = planned.plan

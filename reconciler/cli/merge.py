@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import sys
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from reconciler.cli import options
 from reconciler.cli.console import OutputError, paint, shown_path, write
 from reconciler.cli.logs import level_of, set_up_logging
 from reconciler.errors import UsageError
-from reconciler.merging import Joined, join, read_part
+from reconciler.merging import UNTOLD, Joined, join, read_part
 from reconciler.report.counting import counted
 from reconciler.report.documents import merged_document, render
 from reconciler.report.markdown import COMMENT, outcome_markdown, plan_markdown
@@ -40,6 +41,8 @@ def command(files: tuple[Path, ...], output: str, verbose: int, out: Path | None
     set_up_logging(level_of(verbose))
     if len({file.resolve() for file in files}) != len(files):
         raise UsageError("merge: a file is named twice")
+    if out is not None and any(_is_same(out, file) for file in files):
+        raise UsageError(f"--out: {shown_path(out)} is one of the files to join; name another")
     joined = join(read_part(file, shown_path(file)) for file in files)
     document = merged_document(joined)
     if out is not None:
@@ -68,7 +71,8 @@ def _shards(joined: Joined) -> str:
         f"shard {part.shard} ended with {int(part.code)} ({part.file})" for part in joined.parts if part.code
     ]
     text = f"Joined from {counted(len(joined.parts), 'shard', 'shards')}"
-    return "\n".join([f"{text}{':' if bad else '.'}", *(f"  {line}" for line in bad)])
+    told = [f"note: {UNTOLD}"] if joined.outcome is not None and UNTOLD in joined.plan.notes else []
+    return "\n".join([f"{text}{':' if bad else '.'}", *(f"  {line}" for line in bad), *told])
 
 
 def _markdown(joined: Joined, out: Path | None) -> str:
@@ -80,8 +84,24 @@ def _markdown(joined: Joined, out: Path | None) -> str:
     )
 
 
+def _is_same(one: Path, other: Path) -> bool:
+    """Whether two names are of one file, also where one is a link to it."""
+    return one.resolve() == other.resolve() or (one.exists() and other.exists() and one.samefile(other))
+
+
 def _save(document: dict[str, Any], path: Path) -> None:
+    """Writes all of it or nothing: what stood there before stays until the new one is complete."""
+    text, target = render(document), path.resolve()
     try:
-        path.write_text(render(document), encoding="utf-8")
+        if target.exists() and not target.is_file():  # a pipe or a device, which cannot be replaced
+            target.write_text(text, encoding="utf-8")
+            return
+        beside = target.with_name(f".{target.name}.{secrets.token_hex(4)}.new")
+        try:
+            with beside.open("x", encoding="utf-8") as file:
+                file.write(text)
+            beside.replace(target)
+        finally:
+            beside.unlink(missing_ok=True)
     except OSError as error:
         raise OutputError(str(path), error) from None

@@ -141,6 +141,28 @@ shard = click.option(
 )
 
 
+_LONGEST_ID: Final = 200
+
+
+def _id(context: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not (len(value) <= _LONGEST_ID and value.isascii() and value.isprintable()):
+        raise click.BadParameter(
+            f"an ID has at most {_LONGEST_ID} printable characters of ASCII", context, param
+        )
+    return value
+
+
+run = click.option(
+    "--run",
+    metavar="ID",
+    envvar="RECONCILER_RUN",
+    show_envvar=True,
+    callback=_id,
+    help="With --shard: what tells this run from others, the same for all its shards. By default the plan "
+    "file tells it, or GitHub Actions or GitLab CI.",
+)
+
+
 def common(function: F) -> F:
     """--config, --output, --verbose and --timings, of a command that plans."""
     return config(report_output(verbose()(timings(function))))

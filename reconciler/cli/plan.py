@@ -67,6 +67,7 @@ class _Command(click.Command):
 @options.since
 @options.resend
 @options.shard
+@options.run
 @click.option(
     "--usages", is_flag=True, help="Also tell who uses the models that do not change, where that is known."
 )
@@ -101,6 +102,7 @@ def command(
     since: str | None,
     resend: tuple[str, ...],
     shard: Shard | None,
+    run: str | None,
     usages: bool,
     usage_path: Path | None,
     usage_columns: tuple[str, ...],
@@ -120,7 +122,7 @@ def command(
     import asyncio
 
     project = split_for(project, asked, None, shard)
-    planned = own_part(read_and_plan(project, asked, run=asyncio.run), None)
+    planned = own_part(read_and_plan(project, asked, run=asyncio.run), None, run)
     plan = with_past(planned).planned.plan
     code = plan_exit_code(plan, changes_count=exit_code)
     with stage("report"):

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import replace
 
 from reconciler.cli.loading import Project
@@ -28,14 +30,24 @@ def split_for(project: Project, asked: Asked, saved: Plan | None, shard: Shard |
     return replace(project, split=split(project.config, counts, shard, all_read=True))
 
 
-def own_part(planned: Planned, saved: Plan | None) -> Planned:
-    """``planned`` with the part of its plan that is for this process; all of it where there is only one."""
+def own_part(planned: Planned, saved: Plan | None, run: str | None) -> Planned:
+    """``planned`` with the part of its plan that is for this process; all of it where there is only one.
+
+    ``run`` is the id of the run that was given. Without, a plan file tells it, or else CI."""
     split = planned.project.split
     if split is None:
         return planned
     project, whole = planned.project, planned.plan
     of = of_declared(project.config, whole.scope, project.desired) if saved is None else of_saved(saved)
-    return replace(planned, plan=split.part_of(whole, of=of), whole=whole)
+    known = run or (run_of(os.environ) if saved is None else of)
+    return replace(planned, plan=split.part_of(whole, of=of, run=known), whole=whole)
+
+
+def run_of(environment: Mapping[str, str]) -> str | None:
+    """The id of the run that GitHub Actions or GitLab CI give to all of its jobs; None elsewhere.
+
+    A job that is run again has the same one: what it writes then goes with what the others wrote before."""
+    return environment.get("GITHUB_RUN_ID") or environment.get("CI_PIPELINE_ID") or None
 
 
 def check_whole(saved: Plan, shown_as: str) -> None:

@@ -57,6 +57,7 @@ FIELDS: Final = {
         "digest": "The digest of the whole plan, as this shard saw it.",
         "registries": "The registries of the whole plan; none where nothing is for this shard.",
         "portions": "What this plan has of each registry that it has any of.",
+        "run": "The id that all shards of a run are given, or what tells their plan file; null for none.",
     },
     "Portion": {
         "registry": "The registry's name.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 import time
@@ -128,7 +129,9 @@ def test_shards_that_plan_for_themselves_at_the_same_time_do_everything_once(
     folder.registries(one=f'url: "{live.url}", requests_per_minute: 6000')
     folder.models(*(manifest(f"model-{index}") for index in range(24)))
     limit = Limited(live, 3, 6000)
-    shards = [["apply", "--shard", f"{number}/3", "--yes", "-o", "json"] for number in (1, 2, 3)]
+    shards = [
+        ["apply", "--shard", f"{number}/3", "--run", "7", "--yes", "-o", "json"] for number in (1, 2, 3)
+    ]
     results = at_once(folder, *shards)
     assert [result.code for result in results] == [0] * 3, results
     assert limit.turned_away == 0
@@ -353,6 +356,78 @@ def test_a_model_that_fails_fails_in_the_report_of_all(folder: Folder, cli: Run,
     assert f"Joined from 3 shards:\n  shard {bad}/3 ended with 4 (outcome-{bad}.json)\n" in joined.out
 
 
+@pytest.mark.parametrize("saved", [False, True], ids=["planned anew", "saved"])
+def test_a_shard_that_ended_half_done_does_the_rest_only_where_it_plans_anew(
+    folder: Folder, cli: Run, live: Live, saved: bool
+) -> None:
+    assert cli("plan", "--out", "plan.json").code == 0
+    command = ["apply", *(["plan.json"] if saved else []), "--shard", "1/2", "--yes", "-o", "json"]
+    own = [
+        each["name"]
+        for each in cli("plan", "--shard", "1/2", "-o", "json").document["registries"][0]["actions"]
+    ]
+    live.answer = lambda seen: (400, {"error": "no"}) if seen.writes and seen.name == own[0] else None
+    assert cli(*command).code == 4
+    live.answer = lambda seen: None
+    live.seen.clear()
+    assert cli(*command).code == (5 if saved else 0)
+    assert [seen.name for seen in live.written] == ([] if saved else own[:1])
+    assert cli("plan", "--out", "plan.json").code == 0
+    assert cli(*command).code == 0
+    assert [seen.name for seen in live.written] == own[:1]
+
+
+@pytest.fixture
+def by_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No CI that says which run this is."""
+    for name in ("RECONCILER_RUN", "GITHUB_RUN_ID", "CI_PIPELINE_ID"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_a_report_of_yesterday_is_not_joined_with_those_of_today(
+    folder: Folder, cli: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both are of the same manifests, but what the first one wrote is gone."""
+    names = ["one", "two"]
+    folder.registries(**{name: f"embedded: {name}.db" for name in names})
+    folder.models(manifest("m", registries="one, two"))
+
+    def applied(number: int, *run: str) -> Result:
+        for name in names:
+            (folder.path / f"{name}.db").unlink(missing_ok=True)
+        return cli("apply", "--shard", f"{number}/2", "--yes", "-o", "json", *run)
+
+    results = [applied(1, "--run", "mon"), applied(2, "--run", "tue")]
+    result = cli("merge", *kept(folder, results))
+    assert result.code == 1
+    assert "is of another run: the id that it was given is another one" in result.err
+    for variable in ("RECONCILER_RUN", "GITHUB_RUN_ID", "CI_PIPELINE_ID"):
+        found = []
+        for number in (1, 2):
+            monkeypatch.setenv(variable, f"day {number}")
+            found.append(applied(number))
+        assert cli("merge", *kept(folder, found)).code == 1
+        assert [each.document["plan"]["shard"]["run"] for each in found] == ["day 1", "day 2"]
+        monkeypatch.delenv(variable)
+    result = cli("merge", *kept(folder, [applied(1), applied(2, "--run", "tue")]))
+    assert result.code == 1
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_where_nothing_says_which_run_it_was_that_is_told(folder: Folder, cli: Run, live: Live) -> None:
+    said = "nothing says that these shards are of one run"
+    files = kept(folder, sharded(folder, cli, 2, "apply", "--yes"))
+    for output in ("text", "markdown", "json"):
+        result = cli("merge", *files, "-o", output)
+        assert (result.code, result.out.count(said)) == (0, 1)
+    assert json.loads(result.out)["plan"]["notes"][0].startswith(said)
+    folder.models(*(manifest(f"new-{index}") for index in range(12)))
+    assert cli("plan", "--out", "plan.json").code == 0
+    files = kept(folder, sharded(folder, cli, 2, "apply", "plan.json", "--yes"))
+    assert said not in cli("merge", *files).out  # the plan file says it
+
+
 def test_a_shard_that_never_ran_is_missed(folder: Folder, cli: Run, live: Live) -> None:
     results = sharded(folder, cli, 3, "apply", "--yes")
     files = kept(folder, results)
@@ -374,6 +449,38 @@ def test_what_is_joined_is_told_in_markdown_and_in_full(folder: Folder, cli: Run
     unwritable = cli("merge", *reports, "--out", "gone/all.json")
     assert unwritable.code == 1
     assert "gone/all.json" in unwritable.err
+
+
+def test_what_is_joined_overwrites_none_of_its_shards(folder: Folder, cli: Run, live: Live) -> None:
+    plans = kept(folder, sharded(folder, cli, 2, "plan"), "plan")
+    before = {name: (folder.path / name).read_bytes() for name in plans}
+    (folder.path / "link.json").symlink_to(plans[0])
+    (folder.path / "hard.json").hardlink_to(folder.path / plans[1])
+    for out in (f"./{plans[0]}", "link.json", "hard.json"):
+        result = cli("merge", *plans, "--out", out)
+        assert result.code == 1
+        assert "is one of the files to join" in result.err
+    assert {name: (folder.path / name).read_bytes() for name in plans} == before
+
+
+def test_what_stood_there_stays_where_the_joined_file_cannot_be_written(
+    folder: Folder, cli: Run, live: Live, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plans = kept(folder, sharded(folder, cli, 2, "plan"), "plan")
+    (folder.path / "all.json").write_text("before")
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", full)
+        result = cli("merge", *plans, "--out", "all.json")
+    assert result.code == 1
+    assert "all.json: No space left on device" in result.err
+    assert (folder.path / "all.json").read_text() == "before"
+    assert list(folder.path.glob(".all.json*")) == []
+    assert cli("merge", *plans, "--out", "all.json").code == 0
+    assert json.loads((folder.path / "all.json").read_text())["kind"] == "Plan"
 
 
 def test_shards_of_other_manifests_are_not_joined(folder: Folder, cli: Run, live: Live) -> None:

@@ -144,6 +144,27 @@ def test_what_went_away_is_named_and_nothing_is_done_to_it(repository: Folder, c
     assert notes(cli, "--only", "b")[1] == gone.replace("a, b in sandbox, d", "b in sandbox")
 
 
+def test_a_registry_that_is_no_default_any_more_is_named_with_what_it_had(
+    repository: Folder, cli: Run
+) -> None:
+    both = CONFIG.replace("default_registries: [sandbox]", "default_registries: [sandbox, other]")
+    repository.config(both)
+    put(repository, "named.yaml", manifest("named", registries="sandbox, other"))
+    put(repository, "house.yaml", provider("house"))
+    commit("two defaults")
+    git("tag", "-f", "start")
+    repository.config(CONFIG)
+    put(repository, "b.yaml", manifest("b", price="0.20"))
+    short = git("rev-parse", "start")[:12]
+    assert since(cli) == {"sandbox": ["b"]}
+    said = f"no longer managed since start ({short}): "
+    left = "b in other, a in other, c in other, provider house in other; what is live stays"
+    assert notes(cli)[1] == said + left
+    assert notes(cli, "--only", "a")[1] == f"{said}a in other; what is live stays"
+    repository.config(both)
+    assert len(notes(cli)) == 1
+
+
 def test_the_patterns_choose_from_what_has_changed(repository: Folder, cli: Run) -> None:
     put(repository, "a.yaml", manifest("a", price="0.20"))
     put(repository, "both.yaml", f"{manifest('c', price='1')}---\n{manifest('d', registries='other')}")
