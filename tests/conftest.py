@@ -39,6 +39,8 @@ def pytest_collection_finish() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 10, 10)
+    # A run that freezes and thaws would thaw these too, and put its garbage, open files among it, to them.
+    gc.freeze = gc.unfreeze = lambda: None
 
 
 def _is_roomy(folder: Path) -> bool:

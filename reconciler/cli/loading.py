@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from reconciler.cli.console import shown_path
+from reconciler.cli.console import say, shown_path
 from reconciler.cli.options import NO_CACHE
 from reconciler.desired import Desired
 from reconciler.errors import InputError, Problem
@@ -39,6 +39,10 @@ class Project:
     split: Split | None = None
 
 
+def _warn(text: str) -> None:
+    say(f"warning: {text}")
+
+
 def cache_environ() -> Mapping[str, str] | None:
     """Where the cache of this run is; None where it shall not have one."""
     context = click.get_current_context(silent=True)
@@ -53,7 +57,9 @@ def load(config_path: Path, *, tolerate: Collection[str] = ()) -> Project:
     has.
     """
     config = load_config(config_path, shown_path(config_path))
-    loaded, desired, problems = read_folder(config, relative_to=Path.cwd(), environ=cache_environ())
+    loaded, desired, problems = read_folder(
+        config, relative_to=Path.cwd(), environ=cache_environ(), warn=_warn
+    )
     if config.value.policies is not None:
         from reconciler.policies.check import check_policies
 

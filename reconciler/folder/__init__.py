@@ -3,7 +3,7 @@ did not change since the last run from a cache."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -20,12 +20,18 @@ WORTH: Final = 192 * 1024
 
 
 def read_folder(
-    config: LoadedConfig, *, relative_to: Path, environ: Mapping[str, str] | None, worth: int = WORTH
+    config: LoadedConfig,
+    *,
+    relative_to: Path,
+    environ: Mapping[str, str] | None,
+    worth: int = WORTH,
+    warn: Callable[[str], None] = lambda _: None,
 ) -> tuple[Loaded, list[Desired], list[Problem]]:
     """Every manifest, what each asks of each of its registries, and every mistake of all files.
 
     ``environ`` says where records of earlier runs are kept; None: nowhere. ``worth`` is the size of a folder,
-    in bytes, from which on there are records at all. What comes is the same either way.
+    in bytes, from which on there are records at all; ``warn`` is told why they are not kept where that is not
+    safe. What comes is the same either way.
     """
     files: list[File] = []
     problems: list[Problem] = []
@@ -39,7 +45,7 @@ def read_folder(
     if files and sum(len(file.data) for file in files) >= worth:
         from reconciler.folder.quick import quick  # noqa: PLC0415 - small folders need none of it
 
-        ready = quick(config, files, environ)
+        ready = quick(config, files, environ, warn)
     asked: dict[int, Sequence[Desired]] = {}
     items: list[Document | Manifest] = []
     for index, file in enumerate(files):

@@ -15,7 +15,7 @@ import re
 import sqlite3
 import stat
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,10 @@ _FAULTS: Final = (sqlite3.Error, OSError, TypeError, ValueError)
 _log = logging.getLogger(__name__)
 
 
+def _nobody(_: str) -> None:
+    """Hears a warning and says nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Cache:
     """The records that were made with one version of this package and one set of registries and secrets."""
@@ -55,12 +59,17 @@ class Cache:
     path: Path
 
     @classmethod
-    def of(cls, config: LoadedConfig, environ: Mapping[str, str]) -> Cache | None:
-        """The cache for ``config``; None where there is none to be had, or a kind is not one of ours."""
+    def of(
+        cls, config: LoadedConfig, environ: Mapping[str, str], warn: Callable[[str], None] = _nobody
+    ) -> Cache | None:
+        """The cache for ``config``; None where there is none to be had, or a kind is not one of ours.
+
+        ``warn`` is told of a folder that is not safe.
+        """
         if any(entry.kind not in BUILT_IN for entry in config.value.registries.values()):
             return None  # what another distribution makes of a manifest may change with that
         folder = _folder(environ)
-        if folder is None or not _is_ours(folder, config):
+        if folder is None or not _is_ours(folder, config, warn):
             return None
         context = _context(config)
         return None if context is None else cls(folder / f"{context}.sqlite")
@@ -152,9 +161,6 @@ def _folder(environ: Mapping[str, str]) -> Path | None:
     given = environ.get(FOLDER)
     if given is not None:
         return Path(given) if given else None
-    if sys.platform == "win32":
-        home = environ.get("LOCALAPPDATA")
-        return Path(home, "reconciler", "cache") if home else None
     try:
         home = environ.get("XDG_CACHE_HOME") or str(
             Path.home() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
@@ -164,21 +170,19 @@ def _folder(environ: Mapping[str, str]) -> Path | None:
     return Path(home, "reconciler") if Path(home).is_absolute() else None
 
 
-def _is_ours(folder: Path, config: LoadedConfig) -> bool:
+def _is_ours(folder: Path, config: LoadedConfig, warn: Callable[[str], None]) -> bool:
     """Whether only we can write there; the folder is made where there is none."""
     try:
         if _is_checked_out(folder, config):
-            _log.warning("%s is not used as a cache: it is inside the checkout", folder)
+            warn(f"{folder} is not used as a cache: it is inside the checkout")
             return False
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         status = folder.stat()
     except (OSError, RuntimeError) as error:  # RuntimeError: a loop of links
         _log.debug("there is no cache: %s", error)
         return False
-    if sys.platform == "win32":
-        return True
     if status.st_uid != os.geteuid() or status.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        _log.warning("%s is not used as a cache: others may write to it", folder)
+        warn(f"{folder} is not used as a cache: others may write to it")
         return False
     return True
 
@@ -216,11 +220,9 @@ def _code() -> str | None:
     seal = hashlib.blake2b(reconciler.__version__.encode(), digest_size=16)
     try:
         for folder in ("", "folder", "manifests", "manifests/yamltree", "registries", *_kinds(home)):
-            with os.scandir(home / folder) as entries:
-                for entry in sorted(entries, key=lambda each: each.name):
-                    if entry.name.endswith(".py"):
-                        status = entry.stat()
-                        seal.update(f"{folder}/{entry.name} {status.st_size} {status.st_mtime_ns}\n".encode())
+            for path in sorted((home / folder).glob("*.py")):
+                seal.update(f"{folder}/{path.name}\0".encode())
+                seal.update(path.read_bytes())
     except OSError as error:
         _log.debug("there is no cache: %s", error)
         return None

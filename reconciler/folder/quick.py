@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import closing, suppress
 from itertools import chain
 
@@ -21,12 +21,17 @@ Ready = dict[int, list[tuple[Manifest, list[Desired]]]]
 """The manifests of a file and what they ask, by the file's index."""
 
 
-def quick(config: LoadedConfig, files: Sequence[File], environ: Mapping[str, str] | None) -> Ready:
+def quick(
+    config: LoadedConfig,
+    files: Sequence[File],
+    environ: Mapping[str, str] | None,
+    warn: Callable[[str], None],
+) -> Ready:
     """The manifests of all ``files`` that have no mistake and are not refused.
 
-    ``environ`` says where the cache is; without it, there is none.
+    ``environ`` says where the cache is; without it, there is none. ``warn`` is told of one that is not safe.
     """
-    cache = None if environ is None else Cache.of(config, environ)
+    cache = None if environ is None else Cache.of(config, environ, warn)
     reading = _Reading(config, files, cache)
     if cache is not None:
         reading.remember(cache)

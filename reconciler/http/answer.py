@@ -28,7 +28,7 @@ _MOST_VALUES = 10_000_000
 an object that takes a hundred."""
 
 _USUAL_DEPTH = 16
-_NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
+_NO_MARKS = bytes(set(range(256)) - set(b'[]{}"\\'))
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,13 +151,20 @@ def decode(body: bytes) -> Any:
 
 
 def _is_shallow(body: bytes) -> bool:
-    """Whether JSON is surely less deep than ``_DEEPEST``; much faster than to walk through all of it."""
-    brackets = body.translate(None, _NO_BRACKETS)
+    """Whether JSON is less deep than ``_DEEPEST``, where it is; much faster than to walk through all of it.
+
+    Brackets in texts could hide others, and texts with escapes could hide those: they are not judged here.
+    The quotes of a text without them stand side by side once all else is gone; before the first text that
+    has one, an odd number of them does.
+    """
+    marks = body.translate(None, _NO_MARKS).replace(b'""', b"")
+    if b'"' in marks or b"\\" in marks:
+        return False
     for _ in range(_USUAL_DEPTH):
-        brackets = brackets.replace(b"{}", b"").replace(b"[]", b"")
-        if not brackets:
+        marks = marks.replace(b"{}", b"").replace(b"[]", b"")
+        if not marks:
             return True
-    return False  # also where texts hold brackets without their other half
+    return False
 
 
 def _depth(data: Any) -> int:

@@ -76,14 +76,14 @@ class Connection:
                 _, link = await asyncio.get_running_loop().create_connection(
                     _Link,
                     host,
-                    url.port or (443 if secure else 80),
+                    url.port if url.port is not None else (443 if secure else 80),
                     ssl=self._tls if secure else None,
                     server_hostname=host if secure else None,
                     happy_eyeballs_delay=_NEXT_ADDRESS,
                 )
         except TimeoutError:
             raise httpx.ConnectTimeout("no connection in time") from None
-        except OSError as error:
+        except (OSError, IndexError, OverflowError) as error:  # what asyncio makes of odd addresses
             raise httpx.ConnectError(str(error)) from error
         return link
 

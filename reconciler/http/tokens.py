@@ -42,10 +42,7 @@ class FixedToken:
     def __init__(self, token: Secret | None) -> None:
         """Raises SecretError where the token cannot be a header."""
         if token is not None and not can_be_a_header(token):
-            raise SecretError(
-                f"{token.name}: has characters that a token cannot have",
-                hint="set it again without line breaks, control characters or letters outside ASCII",
-            )
+            raise _no_header(token)
         self._token = token
         self.name = None if token is None else token.name
 
@@ -57,8 +54,20 @@ class FixedToken:
         return False
 
 
+def _no_header(token: Secret) -> SecretError:
+    return SecretError(
+        f"{token.name}: has characters that a token cannot have",
+        hint="set it again without line breaks, control characters or letters outside ASCII",
+    )
+
+
 def bearer(token: Secret) -> str:
-    """What the header `Authorization` says; made at the last moment, so that no value of ours holds it."""
+    """What the header `Authorization` says; made at the last moment, so that no value of ours holds it.
+
+    Raises SecretError where the token cannot be a header: it must end no line of a request.
+    """
+    if not can_be_a_header(token):
+        raise _no_header(token)
     return f"Bearer {token.reveal()}"
 
 

@@ -61,7 +61,7 @@ class _Container:
             if type(value) is not Price or value.unit.count != count:
                 yield index
             elif type(wire) is Decimal or type(wire) is int:
-                # Both have 15 digits at most, so that the products are exact.
+                # A wire number of more than 15 digits, which the products round, means the one of 15.
                 same = (
                     wire == value.amount if wire_count == count else wire * count == value.amount * wire_count
                 )

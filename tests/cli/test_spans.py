@@ -75,6 +75,7 @@ def test_an_apply_is_one_trace(cli: Run, live: Live, collector: Collector) -> No
         ["reconciler apply", "apply", "apply", "create Model", "POST /v2/models"]
     ] * 2
     actions = [span for span in collector.spans if span.name == "create Model"]
+    actions.sort(key=lambda span: span.facts["reconciler.manifest"])
     assert [(span.kind, span.facts) for span in actions] == [
         (
             INTERNAL,

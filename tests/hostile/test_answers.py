@@ -229,6 +229,15 @@ def test_a_key_that_stands_twice_counts_as_it_came_last() -> None:
     assert decode(b'{"a": 1, "a": 2}') == {"a": 2}
 
 
+@pytest.mark.parametrize(
+    ("opens", "closes"), [(b'["]",', b',"["]'), (b'{"]":', b"}"), (b'["\\"]",', b"]"), (b"[", b"]")]
+)
+def test_brackets_in_texts_hide_no_depth(opens: bytes, closes: bytes) -> None:
+    with pytest.raises(ValueError, match="nested too deeply"):
+        decode(opens * 90 + b"1" + closes * 90)
+    assert decode(opens * 20 + b"1" + closes * 20) is not None
+
+
 def test_small_values_in_great_number_are_not_made(house: House) -> None:
     assert LIMIT < 10_000_000
     with pytest.raises(ValueError, match="too many values"):
