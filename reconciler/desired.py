@@ -24,7 +24,7 @@ from reconciler.manifests.problems import did_you_mean, dotted
 from reconciler.manifests.yamltree import UNREADABLE, Document, locate
 from reconciler.money import Price, Unit
 from reconciler.native import check_free, laid_over, literal_secret, native_leaves, paths_of
-from reconciler.outlines import NOT_PORTABLE, normal_price, paths_of_model, plainly_asked
+from reconciler.outlines import NOT_PORTABLE, may_share, normal_price, paths_of_model, plainly_asked
 from reconciler.refusal import Refusal
 from reconciler.registries import BUILT_IN, KINDS
 from reconciler.registries.addresses import upstreams
@@ -353,12 +353,10 @@ def _layout(table: Table, declared: Collection[Path]) -> _Layout:
 def _new_layout(table: Table, paths: Sequence[Path]) -> _Layout:
     items = tuple(map(table.find, paths))
     held = [item for item in items if item is not None]
-    written = [point.path for item in held for point in item.points if point.create or point.update]
-    first = [item.points[0].path for item in held]
     return _Layout(
         items,
         tuple(item is not None and not isinstance(item.row.codec, Word | Tree) for item in items),
-        shared=len(set(written)) < len(written) or len(set(first)) < len(first),
+        shared=may_share(held),
         aliased=any(item.path[2:] in item.row.aliases for item in held),
     )
 

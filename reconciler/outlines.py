@@ -249,7 +249,7 @@ def _new_outline(kind: Kind, resource: str, keys: Keys) -> _Outline | None:
                 return None
             unheld.append(path)
     held = [item for item in items if item is not None]
-    if not all(_is_plain(item) for item in held) or _share(held):
+    if not all(_is_plain(item) for item in held) or may_share(held):
         return None
     return _Outline(
         table,
@@ -273,7 +273,7 @@ def _is_plain(item: Field) -> bool:
     return type(row.codec) in _PLAIN and not odd and item.path[2:] not in row.aliases
 
 
-def _share(held: Sequence[Field]) -> bool:
+def may_share(held: Sequence[Field]) -> bool:
     """Whether some of the fields may be the same one under two names."""
     written = [point.path for item in held for point in item.points if point.create or point.update]
     first = [item.points[0].path for item in held]
