@@ -113,7 +113,7 @@ class _Reader:
             if self.text[end : end + 1] == "}":
                 break
             end = self.comma(end, "}")
-        found.lines, found.later = self.lines, marks
+        found.lines, found.later, found.twin = self.lines, marks, None
         return found, end + 1
 
     def sequence(self, at: int, depth: int) -> tuple[Seq, int]:

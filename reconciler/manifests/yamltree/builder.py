@@ -104,6 +104,11 @@ class Builder:
                 line, column = self._lines.place(event.start_mark.index)
                 yield Document(self._report.file, index, root, line, column)
 
+    @property
+    def has_anchors(self) -> bool:
+        """Whether the last document has any."""
+        return bool(self._anchors)
+
     def _check_directives(self, event: DocumentStartEvent) -> None:
         if event.tags:
             self._report.add(
@@ -147,6 +152,7 @@ class Builder:
         if event.anchor is not None:
             anchor = self._anchors[event.anchor] = _Anchor(node, is_open=True)
         if isinstance(node, Map):
+            node.twin = None
             self._fill_map(node, start, depth + 1)
         else:
             self._fill_seq(node, start, depth + 1)

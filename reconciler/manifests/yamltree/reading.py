@@ -10,7 +10,7 @@ import yaml
 from reconciler.errors import Place, Problem
 from reconciler.manifests.yamltree.builder import Builder, DocumentGivenUpError
 from reconciler.manifests.yamltree.mistakes import FORBIDDEN, NEXT_DOCUMENT, Report, TooManyProblemsError
-from reconciler.manifests.yamltree.templates import TEMPLATES
+from reconciler.manifests.yamltree.pieces import PIECES
 from reconciler.manifests.yamltree.tree import DEFAULT_LIMITS, Document, Limits, Lines
 
 _PLAIN_BYTES: Final = bytes((*b"\t\n\r", *range(0x20, 0x7F)))  # a file of only these needs no search
@@ -29,7 +29,7 @@ def parse(data: bytes, file: str, *, limits: Limits = DEFAULT_LIMITS) -> tuple[l
     text = written
     if data.translate(None, _PLAIN_BYTES):
         text = FORBIDDEN.sub(" ", written)  # of the same length, so that every place stays true
-    elif limits is DEFAULT_LIMITS and (quick := TEMPLATES.read(text, file, limits)) is not None:
+    elif limits is DEFAULT_LIMITS and (quick := PIECES.read(text, file)) is not None:
         return quick, []
     report = Report(file, Lines.of(text), limits.problems)
     documents: list[Document] = []

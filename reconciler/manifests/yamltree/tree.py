@@ -67,6 +67,19 @@ class Lines:
         return self
 
 
+class PlainLines(Lines):
+    """The lines of a text whose only line break is LF, which are counted when a place is asked for."""
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def place(self, offset: int) -> tuple[int, int]:
+        """Line and column, from 1, of the character at ``offset``."""
+        return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
+
+
 class _Marked:
     """What mappings and lists have in common: places, which most of them are never asked for."""
 
@@ -74,16 +87,15 @@ class _Marked:
     if TYPE_CHECKING:  # they are slots of the classes that have this
         lines: Lines
         later: Any
-        """The marks, or how to make them: a tuple."""
+        """The marks, or how to make them: a function and its arguments."""
 
     @property
     def marks(self) -> array[int]:
         """The offsets of what stands here."""
         later = self.later
         if type(later) is tuple:
-            places, ends = later
-            later = array("I", [at + ends[before] for at, before in places])
-            self.later = later
+            make, *given = later
+            later = self.later = make(*given)
         return cast("array[int]", later)
 
 
@@ -91,10 +103,12 @@ class Map(dict[str, Any], _Marked):
     """A mapping that knows where it is written. Not to be changed once it is read.
 
     ``marks`` holds the offset of the mapping, then of each key and its value, in the order of the keys:
-    eight bytes an entry. A dict of places would need more than the data.
+    eight bytes an entry. A dict of places would need more than the data. ``twin`` is something that only
+    mappings of the very same keys, values and types have in common; None where it is not known.
     """
 
-    __slots__ = ("later", "lines")
+    __slots__ = ("later", "lines", "twin")
+    twin: object | None
 
     @property
     def place(self) -> tuple[int, int]:
