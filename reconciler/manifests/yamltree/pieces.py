@@ -26,7 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import yaml
 from yaml._yaml import CParser
@@ -43,7 +43,6 @@ _TEXT: Final = (
 )
 _VALUE: Final = re.compile(rf": ({_TEXT})(?=\Z|, |\}})")
 _PLAIN_TEXT: Final = re.compile(_TEXT).fullmatch
-_KEY: Final = frozenset({"", "\n", "#", "-"})
 _KEY: Final = r" *([A-Za-z_][A-Za-z0-9_./-]*):"
 _HEAD: Final = re.compile(_KEY + r"(?=[ \n]|\Z)")
 _BARE: Final = re.compile(_KEY + r"(?: +#[^\n]*| *)")
@@ -72,7 +71,15 @@ _Pair: TypeAlias = "tuple[str, Any, _Node | None, int]"
 """A key, its value (a scalar or a tree) or else how that is made, and where the value starts in the piece."""
 
 _Line: TypeAlias = "tuple[str, _Node | None, int]"
-"""A line with places for values: its key, how its value is made where that is not the one, where it starts."""
+"""A line with places for values: its key, how its value is made where that is not the one, and its start."""
+
+
+class _Level(NamedTuple):
+    """Where a block mapping is: the column of its keys, how many it is in, and the lines of the file."""
+
+    column: int
+    depth: int
+    lines: Lines
 
 
 class _Plain(dict[str, Any]):
@@ -142,7 +149,7 @@ class Pieces:
             if first is not None:
                 self._tries, self._new = self._tries + 1, 0
                 start = first.start(1)
-                root = self._mapping(text[start : end - 1], start, len(first[1]), 1, lines)
+                root = self._mapping(text[start : end - 1], start, _Level(len(first[1]), 1, lines))
                 if root is None:
                     return None
                 self._alike += self._new * _RARE <= text.count("\n", begin, end)
@@ -153,9 +160,10 @@ class Pieces:
             begin = following
         return found
 
-    def _mapping(self, text: str, base: int, column: int, depth: int, lines: Lines) -> Map | None:
-        """The block mapping whose first key is at ``column`` in the first line of ``text``, which stands at
-        ``base`` and has no line break at its end."""
+    def _mapping(self, text: str, base: int, level: _Level) -> Map | None:
+        """The block mapping whose first key is in the first line of ``text``, which stands at ``base`` and
+        has no line break at its end."""
+        column, depth, lines = level
         if depth > _DEEPEST:
             return None
         parts = _cut(column)(text)
@@ -173,7 +181,7 @@ class Pieces:
                     places.append(value_at)
                     at += len(part) + 1
                     continue
-                pair = self._unknown(part, at, column, depth, lines)
+                pair = self._unknown(part, at, level)
                 if pair is None:
                     return None
             key, value, node, value_at = pair
@@ -186,31 +194,30 @@ class Pieces:
         made.later = (_marks_of_parts, parts, places, base, column)
         return made
 
-    def _unknown(self, part: str, at: int, column: int, depth: int, lines: Lines) -> _Pair | None:
+    def _unknown(self, part: str, at: int, level: _Level) -> _Pair | None:
         """A piece that is not known by its text."""
         head, more, below = part.partition("\n")
         pair: _Pair | None = None
         if not more:
-            pair = self._filled(part, at, lines)
+            pair = self._filled(part, at, level.lines)
         elif (key := _BARE_KEYS[head]) is not None:
-            pair = self._block(key, part, len(head) + 1, at, column, depth, lines)
+            pair = self._block(key, part, len(head) + 1, at, level)
         elif "|" not in head and ">" not in head and _NOTHING.fullmatch(below):
             # What follows a block scalar may belong to it, even where it is empty.
-            return self._pairs.get(head) or self._unknown(head, at, column, depth, lines)
+            return self._pairs.get(head) or self._unknown(head, at, level)
         if pair is None:
-            return self._learned(part, column)
+            return self._learned(part, level.column)
         self._keep(part, pair, at)
         return pair
 
-    def _block(
-        self, key: str, part: str, below: int, at: int, column: int, depth: int, lines: Lines
-    ) -> _Pair | None:
+    def _block(self, key: str, part: str, below: int, at: int, level: _Level) -> _Pair | None:
         """A bare key over a mapping in deeper lines, which start at ``below``."""
         first = _FIRST.match(part, below)
-        if first is None or len(first[1]) <= column or part[first.end(1)] == "-":
+        if first is None or len(first[1]) <= level.column or part[first.end(1)] == "-":
             return None
         start = first.start(1)
-        tree = self._mapping(part[start:], at + start, len(first[1]), depth + 1, lines)
+        inner = _Level(len(first[1]), level.depth + 1, level.lines)
+        tree = self._mapping(part[start:], at + start, inner)
         return None if tree is None else (key, tree, None, first.end(1))
 
     def _filled(self, part: str, at: int, lines: Lines) -> _Pair | None:
