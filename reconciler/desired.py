@@ -21,10 +21,10 @@ from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.fields import LITERAL, Amount
 from reconciler.manifests.load import Loaded, Manifest
 from reconciler.manifests.problems import did_you_mean, dotted
-from reconciler.manifests.yamltree import UNREADABLE, Document, locate
+from reconciler.manifests.yamltree import UNREADABLE, Document, Map, locate
 from reconciler.money import Price, Unit
 from reconciler.native import check_free, laid_over, literal_secret, native_leaves, paths_of
-from reconciler.outlines import NOT_PORTABLE, may_share, normal_price, paths_of_model, plainly_asked
+from reconciler.outlines import NOT_PORTABLE, Keys, may_share, normal_price, paths_of_model, plainly_asked
 from reconciler.refusal import Refusal
 from reconciler.registries import BUILT_IN, KINDS
 from reconciler.registries.addresses import upstreams
@@ -100,6 +100,7 @@ def desire_each(
     desired: list[Desired] = []
     problems: list[Problem] = list(_override_problems(manifest))
     checked: dict[str, set[str]] = defaultdict(set)
+    portable: Keys | None = None
     for registry in manifest.registries:
         kind = KINDS.get(config.value.registries[registry].kind)
         if kind is None:
@@ -111,13 +112,42 @@ def desire_each(
             problems += found
         else:
             one = Desired(registry, manifest, asked.table, asked.fields, asked.unheld, units=asked.units)
+            portable = asked.portable
         desired.append(one)
         if one.table is not None:
             checked[""].add(kind.name)
             checked[registry].add(kind.name)
-    if manifest.value.spec.overrides or not checked[""].issuperset(manifest.value.spec.native or ()):
-        problems += _native_problems(manifest.document, checked=checked)
+    native = manifest.value.spec.native or ()
+    if manifest.value.spec.overrides or not checked[""].issuperset(native):
+        document = manifest.document
+        others = [kind for kind in native if kind not in checked[""]]
+        if portable is None or any(_sound_key(document, kind, portable) not in _sound for kind in others):
+            found = list(_native_problems(document, checked=checked))
+            problems += found
+            if portable is not None and not found:
+                _remember_sound(_sound_key(document, kind, portable) for kind in others)
     return desired, problems
+
+
+_SoundKey = tuple[str, str, Keys, object]
+_sound: set[_SoundKey | None] = set()
+"""Native parts without a mistake of kinds that their manifests are not for: by the kind, the kind of manifest,
+the other keys of the spec, which choose the table, and the twin of the part."""
+
+
+def _sound_key(document: Document, kind: str, portable: Keys) -> _SoundKey | None:
+    """What else has no mistake where this has none; None where that cannot be told."""
+    root: Any = document.root
+    tree = root["spec"]["native"][kind]
+    if kind not in BUILT_IN or not isinstance(tree, Map) or tree.twin is None:
+        return None
+    return kind, root["kind"], portable, tree.twin
+
+
+def _remember_sound(keys: Iterable[_SoundKey | None]) -> None:
+    if len(_sound) >= _MOST_LAYOUTS:
+        _sound.clear()
+    _sound.update(key for key in keys if key is not None)
 
 
 def _config_problems(config: LoadedConfig) -> Iterator[Problem]:

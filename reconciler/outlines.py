@@ -16,7 +16,7 @@ from typing import Any, Final
 
 from pydantic import BaseModel
 
-from reconciler.manifests.fields import Amount
+from reconciler.manifests.fields import Amount, Shared, is_shared
 from reconciler.money import Price, Unit
 from reconciler.registries import BUILT_IN
 from reconciler.registries.codecs import (
@@ -61,7 +61,47 @@ def paths_of_model(model: type[BaseModel], above: Path) -> tuple[tuple[str, Path
     )
 
 
-def _walk(model: BaseModel, above: Path, keys: list[str | bool], values: list[Any]) -> None:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Part:
+    """What a part of a spec comes to in one table: its normal forms, and the units of its prices."""
+
+    given: tuple[Value, ...]
+    units: tuple[Unit, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Leaves:
+    """The keys and values of a part of a spec that many have, and what it came to, by the table."""
+
+    model: Shared
+    keys: Keys
+    values: tuple[Any, ...]
+    parts: dict[tuple[str, str], _Part] = field(default_factory=dict)
+
+
+_leaves: dict[int, _Leaves] = {}
+"""By the identity of the part, which is in it, so that no other has that."""
+
+
+def _leaves_of(model: Shared, path: Path) -> _Leaves | None:
+    """What is known of a part that many have; None of another."""
+    known = _leaves.get(id(model))
+    if known is not None or not is_shared(model):
+        return known
+    keys: list[str | bool] = []
+    values: list[Any] = []
+    _walk(model, path, keys, values, [])
+    if len(_leaves) >= _MOST:
+        _leaves.clear()
+    _leaves[id(model)] = made = _Leaves(model, tuple(keys), tuple(values))
+    return made
+
+
+_Blocks = list[tuple[int, _Leaves]]
+"""The parts of a spec that many have, and where their values start."""
+
+
+def _walk(model: BaseModel, above: Path, keys: list[str | bool], values: list[Any], blocks: _Blocks) -> None:
     declared, known = model.model_fields_set, model.__dict__
     for name, path in paths_of_model(type(model), above):
         if name not in declared:
@@ -70,13 +110,19 @@ def _walk(model: BaseModel, above: Path, keys: list[str | bool], values: list[An
         keys.append(name)
         if isinstance(value, BaseModel):
             keys.append(True)
-            _walk(value, path, keys, values)
+            leaves = _leaves_of(value, path) if not above and isinstance(value, Shared) else None
+            if leaves is None:
+                _walk(value, path, keys, values, blocks)
+            else:
+                blocks.append((len(values), leaves))
+                keys += leaves.keys
+                values += leaves.values
             keys.append(False)
         elif isinstance(value, dict):
             keys.append(True)
             for key, item in value.items():
                 keys += (key, True)
-                _walk(item, (*path, key), keys, values)
+                _walk(item, (*path, key), keys, values, blocks)
                 keys.append(False)
             keys.append(False)
         else:
@@ -126,18 +172,23 @@ class _NotPlainError(Exception):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Asked:
-    """What a manifest asks of a registry: its fields, what has no place there, the units of its prices."""
+    """What a manifest asks of a registry: its fields, what has no place there, the units of its prices.
+
+    ``portable`` are the keys of its spec but for the native ones; none of them is null.
+    """
 
     table: Table
     fields: Fields
     unheld: tuple[Path, ...]
     units: Mapping[Path, Unit]
+    portable: Keys
 
 
 @dataclass(slots=True, eq=False)
 class _Outline:
     """What one set of keys means for one kind. ``items`` are the fields of the values, by position; None
     where there is no place, or for the unit and the currency, whose positions are ``unit`` and ``currency``.
+    ``place`` is the table's kind and variant.
     """
 
     table: Table
@@ -148,37 +199,57 @@ class _Outline:
     currency: int | None
     paths: tuple[Path, ...]
     together: bool
+    place: tuple[str, str]
     units: dict[tuple[Unit, ...], Mapping[Path, Unit]] = field(default_factory=dict)
 
-    def asked(self, name: str, values: Sequence[Any]) -> Asked | None:
+    def asked(self, name: str, values: Sequence[Any], blocks: _Blocks, portable: Keys) -> Asked | None:
         """None where a value is anything but plain."""
         given: list[Value] = []
-        priced: list[Path] = []
         units: list[Unit] = []
+        at = 0
         try:
-            for item, value, path in zip(self.items, values, self.paths, strict=True):
-                if value is None:
-                    return None
-                if type(value) is Amount:
-                    per = self._price(item, value, values, given)
-                    units.append(per)
-                    priced.append(path)
-                elif item is not None:
-                    codec = item.row.codec
-                    if type(codec) is Word and not item.native and value not in codec.spellings:
-                        return None
-                    given.append(codec.normal(value, native=item.native))
+            for start, leaves in blocks:
+                self._add(at, start, values, given, units)
+                at = start + len(leaves.values)
+                part = leaves.parts.get(self.place)
+                if part is None:
+                    part = leaves.parts[self.place] = self._part(start, at, values)
+                given += part.given
+                units += part.units
+            self._add(at, len(values), values, given, units)
         except (BadValue, CannotExpress, TypeError, _NotPlainError):
             return None  # TypeError: a list is no key of the spellings
         known = self.units.get(tuple(units))
         if known is None:
+            priced = (path for path, value in zip(self.paths, values, strict=True) if type(value) is Amount)
             known = dict(zip(priced, units, strict=True))
             if len(self.units) < _MOST:
                 self.units[tuple(units)] = known
         fields = Fields(self.shape, tuple(given))
         if self.together and self._says_more(name, fields):
             return None
-        return Asked(self.table, fields, self.unheld, known)
+        return Asked(self.table, fields, self.unheld, known, portable)
+
+    def _part(self, start: int, stop: int, values: Sequence[Any]) -> _Part:
+        given: list[Value] = []
+        units: list[Unit] = []
+        self._add(start, stop, values, given, units)
+        return _Part(tuple(given), tuple(units))
+
+    def _add(
+        self, start: int, stop: int, values: Sequence[Any], given: list[Value], units: list[Unit]
+    ) -> None:
+        """Adds what the values from ``start`` to ``stop`` come to."""
+        for item, value in zip(self.items[start:stop], values[start:stop], strict=True):
+            if value is None:
+                raise _NotPlainError
+            if type(value) is Amount:
+                units.append(self._price(item, value, values, given))
+            elif item is not None:
+                codec = item.row.codec
+                if type(codec) is Word and not item.native and value not in codec.spellings:
+                    raise _NotPlainError
+                given.append(codec.normal(value, native=item.native))
 
     def _price(self, item: Field | None, value: Amount, values: Sequence[Any], given: list[Value]) -> Unit:
         """The unit of a price, whose normal form is added to ``given`` where it has a place."""
@@ -216,7 +287,9 @@ def plainly_asked(kind: Kind, resource: str, name: str, spec: BaseModel) -> Aske
         return None  # the tables of others may be chosen by values
     keys: list[str | bool] = []
     values: list[Any] = []
-    _walk(spec, (), keys, values)
+    blocks: _Blocks = []
+    _walk(spec, (), keys, values, blocks)
+    portable = tuple(keys)
     native = (getattr(spec, "native", None) or {}).get(kind.name)
     if native:
         keys += ("native", True, kind.name, True)
@@ -228,7 +301,7 @@ def plainly_asked(kind: Kind, resource: str, name: str, spec: BaseModel) -> Aske
             _known.clear()
         _known[key] = _new_outline(kind, resource, key[2])
     outline = _known[key]
-    return None if outline is None else outline.asked(name, values)
+    return None if outline is None else outline.asked(name, values, blocks, portable)
 
 
 def _new_outline(kind: Kind, resource: str, keys: Keys) -> _Outline | None:
@@ -260,6 +333,7 @@ def _new_outline(kind: Kind, resource: str, keys: Keys) -> _Outline | None:
         paths.index(_CURRENCY) if _CURRENCY in paths else None,
         tuple(paths),
         together=table.says_more,
+        place=(table.kind, table.variant),
     )
 
 

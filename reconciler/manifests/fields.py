@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Annotated, Any, Final, TypeVar
+from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -17,8 +17,10 @@ from pydantic import (
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
+    ModelWrapValidatorHandler,
     PlainValidator,
     WithJsonSchema,
+    model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
 
@@ -31,6 +33,7 @@ from reconciler.manifests.vocabulary import (
     TIER,
     full,
 )
+from reconciler.manifests.yamltree import Map
 from reconciler.money import Unit, parse_unit, plain, unit_pattern
 from reconciler.secrets import SecretRef
 
@@ -50,6 +53,36 @@ class Strict(BaseModel):
         arbitrary_types_allowed=True,
         defer_build=True,  # a run checks files of a few kinds
     )
+
+
+class Shared(Strict):
+    """A part of a manifest that thousands have alike. Mappings of one text become one instance."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _once(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        twin = value.twin if type(value) is Map else None
+        if twin is None:
+            return handler(value)
+        made = _made.get((cls, twin))
+        if made is None:
+            made = handler(value)
+            if len(_made) >= _MOST_MADE:
+                _made.clear()
+                _shared.clear()
+            _made[cls, twin] = made
+            _shared[id(made)] = made
+        return made  # type: ignore[return-value]
+
+
+_MOST_MADE: Final = 8192
+_made: dict[tuple[type, object], Shared] = {}
+_shared: dict[int, Shared] = {}
+
+
+def is_shared(part: Shared) -> bool:
+    """Whether later mappings of the same text will become ``part`` too."""
+    return _shared.get(id(part)) is part
 
 
 def failure(code: str, message: str, hint: str = "") -> PydanticCustomError:

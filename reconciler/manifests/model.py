@@ -25,6 +25,7 @@ from reconciler.manifests.fields import (
     ProviderWord,
     SearchPrice,
     SecondPrice,
+    Shared,
     Strict,
     TierName,
     TokenPrice,
@@ -55,7 +56,7 @@ class Endpoint(Strict):
     api_key: UpstreamKey = None
 
 
-class Limits(Strict):
+class Limits(Shared):
     """Sizes in tokens."""
 
     context_window: Tokens | None = Field(
@@ -66,7 +67,7 @@ class Limits(Strict):
     )
 
 
-class InOut(Strict):
+class InOut(Shared):
     """A pair of token prices."""
 
     input: TokenPrice | None = Field(None, description="Per input token.")
@@ -182,7 +183,7 @@ _TOKEN_PRICES: Final = tuple(
 )
 
 
-class Capabilities(Strict):
+class Capabilities(Shared):
     """What the model can do."""
 
     tools: bool | None = Field(None, description="Function calling.")
