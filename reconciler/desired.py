@@ -131,8 +131,8 @@ def desire_each(
 
 _SoundKey = tuple[str, str, Keys, object]
 _sound: set[_SoundKey | None] = set()
-"""Native parts without a mistake of kinds that their manifests are not for: by the kind, the kind of manifest,
-the other keys of the spec, which choose the table, and the twin of the part."""
+"""Native parts without a mistake, of kinds that a manifest is not for: by that kind, the kind of manifest, the
+other keys of the spec, which choose the table, and the twin of the part."""
 
 
 def _sound_key(document: Document, kind: str, portable: Keys) -> _SoundKey | None:

@@ -338,17 +338,18 @@ def _word(
 ) -> Any:
     """One of a closed set of words, with the nearest one suggested. ``foreign`` words are known mistakes."""
     foreign = foreign or {}
+    ours = frozenset(words)
 
     def check(value: str) -> str:
+        if value in ours:
+            return value
         if value in foreign:
-            ours = foreign[value]
-            text = "means different systems" if len(ours) > 1 else "is a registry's own word"
-            raise failure("unknown-word", f"'{value}' {text}", f"write {' or '.join(ours)}")
-        if value not in words:
-            text = f"'{value}' is not a known {what}"
-            context = {"text": text, "word": value, "known": list(words), "hint": hint}
-            raise PydanticCustomError("unknown-word", "{text}", context)
-        return value
+            meant = foreign[value]
+            text = "means different systems" if len(meant) > 1 else "is a registry's own word"
+            raise failure("unknown-word", f"'{value}' {text}", f"write {' or '.join(meant)}")
+        text = f"'{value}' is not a known {what}"
+        context = {"text": text, "word": value, "known": list(words), "hint": hint}
+        raise PydanticCustomError("unknown-word", "{text}", context)
 
     return Annotated[str, AfterValidator(check), WithJsonSchema({"type": "string", "enum": list(words)})]
 
