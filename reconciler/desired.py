@@ -131,7 +131,7 @@ def desire_each(
 
 _SoundKey = tuple[str, str, Keys, object]
 _sound: set[_SoundKey | None] = set()
-"""Native parts without a mistake, of kinds that a manifest is not for: by that kind, the kind of manifest, the
+"""Native parts without a mistake, of kinds that a manifest is not for: by that kind, the manifest's own, the
 other keys of the spec, which choose the table, and the twin of the part."""
 
 

@@ -9,7 +9,7 @@ from itertools import chain
 from reconciler.desired import Desired
 from reconciler.folder.cache import Cache, digest_of
 from reconciler.folder.records import Forms, record_of, restored
-from reconciler.folder.workers import processes, records
+from reconciler.folder.workers import processes, records, settle
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.files import File
 from reconciler.manifests.load import Manifest
@@ -31,6 +31,7 @@ def quick(
 
     ``environ`` says where the cache is; without it, there is none. ``warn`` is told of one that is not safe.
     """
+    settle()
     cache = None if environ is None else Cache.of(config, environ, warn)
     reading = _Reading(config, files, cache)
     if cache is not None:

@@ -10,10 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import marshal
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from reconciler.desired import Desired, desire_each
@@ -25,13 +25,13 @@ from reconciler.manifests.yamltree import Document, parse
 from reconciler.money import Price, Unit
 from reconciler.registries import KINDS
 from reconciler.registries.codecs import Choice, Flag, Id, Json, Money, Text, Value, Whole, Word
-from reconciler.registries.rows import Field, Path
+from reconciler.registries.rows import Field, Path, Table
 from reconciler.registries.shapes import Fields, Shape, shape_of
 from reconciler.secrets import SecretRef
 
 _PLAIN: Final = frozenset({str, int, bool, type(None)})
-_KNOWN: Final = frozenset({Choice, Flag, Id, Money, Text, Whole, Word})
-"""Codecs whose normal forms are prices, or else texts, whole numbers, true and false."""
+_KNOWN: Final = frozenset({Choice, Flag, Id, Text, Whole, Word})
+"""Codecs whose normal forms are texts, whole numbers, true and false."""
 
 
 class StaleRecordError(Exception):
@@ -64,10 +64,16 @@ class Form:
         table = KINDS[kind].tables.get(variant) if kind in KINDS else None
         if table is None:
             raise StaleRecordError
-        fields = {tuple(path): table.find(tuple(path)) for path in paths}
-        found = {path: item for path, item in fields.items() if item is not None}
-        if len(found) < len(paths):
-            raise StaleRecordError
+        known = _fields_of(kind, variant)
+        found = {path: known[path] for path in map(tuple, paths)}
+        money: list[tuple[int, Money, dict[str, Price]]] = []
+        odd: list[int] = []
+        for index, item in enumerate(found.values()):
+            codec = item.row.codec
+            if type(codec) is Money:
+                money.append((index, codec, {}))
+            elif type(codec) not in _KNOWN:
+                odd.append(index)
         return cls(
             text,
             shape_of(table, found),
@@ -75,8 +81,8 @@ class Form:
             frozenset(map(tuple, overridden)),
             {tuple(path): Unit(dimension, count) for path, dimension, count in units},
             tuple(hints),
-            tuple(_money_of(found.values())),
-            tuple(index for index, item in enumerate(found.values()) if type(item.row.codec) not in _KNOWN),
+            tuple(money),
+            tuple(odd),
         )
 
     def given(self, values: Sequence[Any]) -> tuple[Value, ...]:
@@ -99,12 +105,27 @@ class Form:
         return tuple(given)
 
 
-def _money_of(items: Iterable[Field]) -> Iterator[tuple[int, Money, dict[str, Price]]]:
-    for index, item in enumerate(items):
-        if type(item.row.codec) is Money:
-            yield index, item.row.codec, {}
+class _Fields(dict[Path, Field]):
+    """The fields of a table, by their paths. Raises StaleRecordError for a path that it does not have."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __missing__(self, path: Path) -> Field:
+        found = self._table.find(path)
+        if found is None:
+            raise StaleRecordError
+        if len(self) < _MOST_FIELDS:
+            self[path] = found
+        return found
 
 
+@cache
+def _fields_of(kind: str, variant: str) -> _Fields:
+    return _Fields(KINDS[kind].tables[variant])
+
+
+_MOST_FIELDS: Final = 8192
 _MOST_PRICES: Final = 8192
 
 

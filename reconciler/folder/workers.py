@@ -6,6 +6,7 @@ one of them ends early, the caller makes the records itself.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import marshal
 import os
@@ -77,13 +78,31 @@ def records(
         gc.unfreeze()
 
 
-Send = Callable[[tuple[dict[str, str], Results]], None]
+@dataclass(frozen=True, slots=True)
+class _Parent:
+    """The process that waits for what this one makes."""
+
+    descriptor: int
+
+    def send(self, texts: dict[str, str], results: Results) -> None:
+        data = marshal.dumps((texts, results))
+        waiting = memoryview(len(data).to_bytes(_HEAD, "little") + data)
+        while waiting:
+            waiting = waiting[os.write(self.descriptor, waiting) :]
+
+    def leave(self) -> None:
+        """Nothing more is coming: it goes on."""
+        os.close(self.descriptor)
 
 
 def _work(
-    config: LoadedConfig, files: Sequence[File], share: Sequence[int], cache: Cache | None, send: Send
+    config: LoadedConfig,
+    files: Sequence[File],
+    share: Sequence[int],
+    cache: Cache | None,
+    parent: _Parent,
 ) -> None:
-    """What one process does: records of its share of the files, sent as they come, kept at the end."""
+    """What one process does: records of its share of the files, sent as they come, and then kept."""
     forms = Forms()
     told: set[str] = set()
     kept: list[tuple[bytes, bytes]] = []
@@ -96,7 +115,8 @@ def _work(
                 kept.append((digest_of(files[index]), record))
         new = {digest: text for digest, text in forms.texts.items() if digest not in told}
         told.update(new)
-        send((new, batch))
+        parent.send(new, batch)
+    parent.leave()
     if cache is not None:
         cache.add(forms.texts, kept)
 
@@ -126,12 +146,32 @@ class _Worker:
             yield message
 
     def stop(self) -> None:
+        """Ends the process, unless it is done: then it may still write to the cache."""
         os.close(self.descriptor)
-        if not self.ended:
-            with suppress(ProcessLookupError):
-                os.kill(self.identity, signal.SIGKILL)
-        with suppress(ChildProcessError):  # where SIGCHLD is ignored, nobody is left to be waited for
-            os.waitpid(self.identity, 0)
+        if self.ended:
+            _writing.append(self.identity)
+            return
+        with suppress(ProcessLookupError):
+            os.kill(self.identity, signal.SIGKILL)
+        _waited_for(self.identity)
+
+
+_writing: list[int] = []
+"""Processes that are done but for what they keep."""
+
+
+def settle() -> None:
+    """Waits until the processes of earlier reads have kept what they made."""
+    while _writing:
+        _waited_for(_writing.pop())
+
+
+atexit.register(settle)
+
+
+def _waited_for(identity: int) -> None:
+    with suppress(ChildProcessError):  # where SIGCHLD is ignored, nobody is left to be waited for
+        os.waitpid(identity, 0)
 
 
 _SIGNALS: Final = frozenset({signal.SIGINT, signal.SIGTERM})
@@ -148,7 +188,7 @@ def _held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start(work: Callable[[Send], None]) -> _Worker:
+def _start(work: Callable[[_Parent], None]) -> _Worker:
     """A process that does ``work``. To be called while signals are held."""
     reading, writing = os.pipe()
     try:
@@ -167,16 +207,10 @@ def _start(work: Callable[[Send], None]) -> _Worker:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(reading)
-        work(lambda message: _send(writing, message))
+        gc.disable()  # what a short life leaves behind goes with it
+        work(_Parent(writing))
         status = 0
     except BaseException:  # noqa: BLE001, S110 - the parent does what is missing, and tells of what is wrong
         pass
     finally:
         os._exit(status)
-
-
-def _send(descriptor: int, message: Any) -> None:
-    data = marshal.dumps(message)
-    waiting = memoryview(len(data).to_bytes(_HEAD, "little") + data)
-    while waiting:
-        waiting = waiting[os.write(descriptor, waiting) :]

@@ -37,9 +37,11 @@ def _two(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture(autouse=True)
 def _nothing_stays() -> Iterator[None]:
     """No process, no descriptor, no signal that is held."""
+    workers.settle()
     before = sorted(os.listdir("/proc/self/fd"))  # noqa: PTH208 - names are enough
     children = _children()
     yield
+    workers.settle()
     assert _children() == children
     assert sorted(os.listdir("/proc/self/fd")) == before  # noqa: PTH208 - names are enough
     assert not signal.pthread_sigmask(signal.SIG_BLOCK, ())
