@@ -155,12 +155,14 @@ def test_native_parts_of_another_kind_are_held_to_its_table_each(tmp_path: Path)
     assert (found, mistakes) == asked(house, text, LIBYAML)
 
 
-def test_what_has_no_mistake_beside_other_keys_may_have_one_here(tmp_path: Path) -> None:
-    house = config(tmp_path, "watsonx")
-    endpoint = "  endpoint: {base_url: 'https://llm.example.com/v1'}\n"
+@pytest.mark.parametrize("kind", ["respan", "watsonx"])
+def test_what_has_no_mistake_beside_other_keys_may_have_one_here(kind: str, tmp_path: Path) -> None:
+    house = config(tmp_path, kind)
+    endpoint = "  endpoint: {region: eu}\n"
     native = "  native:\n    orq: {metadata: {region: us}}\n"
     text = many(5, ALIKE + native) + "---\n" + many(5, ALIKE.replace("%s", "n%s") + endpoint + native)
     assert asked(house, text) == asked(house, text, LIBYAML)
+    assert len(asked(house, text)[1]) == 5
     backwards = "---\n".join(reversed(text.split("---\n")))
     assert asked(house, backwards) == asked(house, backwards, LIBYAML)
 
