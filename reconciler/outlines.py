@@ -22,14 +22,8 @@ from reconciler.registries import BUILT_IN
 from reconciler.registries.codecs import (
     BadValue,
     CannotExpress,
-    Choice,
-    Flag,
-    Id,
     Money,
-    Number,
-    Text,
     Value,
-    Whole,
     Word,
 )
 from reconciler.registries.interface import Kind, Unsupported
@@ -47,7 +41,6 @@ Keys = tuple[str | bool, ...]
 
 _UNIT: Final = ("pricing", "unit")
 _CURRENCY: Final = ("pricing", "currency")
-_PLAIN: Final = (Choice, Flag, Id, Money, Number, Text, Whole, Word)
 _MOST: Final = 4096
 
 
@@ -344,7 +337,7 @@ def _is_group(table: Table, path: Path) -> bool:
 def _is_plain(item: Field) -> bool:
     row = item.row
     odd = row.upstream or row.switch is not None or row.secret
-    return type(row.codec) in _PLAIN and not odd and item.path[2:] not in row.aliases
+    return row.codec.plain and not odd and item.path[2:] not in row.aliases
 
 
 def may_share(held: Sequence[Field]) -> bool:

@@ -93,9 +93,13 @@ def _unreadable(wire: Wire) -> Unreadable:
 
 
 class Codec:
-    """The protocol of a codec, and what most have in common."""
+    """The protocol of a codec, and what most have in common.
+
+    ``plain``: a value needs nothing but ``normal``. It is no tree, holds no secret, and goes nowhere.
+    """
 
     __slots__ = ()
+    plain: ClassVar[bool] = False
 
     def schema(self) -> JsonSchema:
         """The JSON Schema of the native value."""
@@ -127,6 +131,7 @@ class Codec:
 class Text(Codec):
     """A text. With ``empty_is_unset``, ``""`` is what the registry answers for none."""
 
+    plain: ClassVar[bool] = True
     max_length: int | None = None
     empty_is_unset: bool = False
 
@@ -187,6 +192,7 @@ class Id(Text):
 class Address(Text):
     """The address of an upstream, under the rule of the portable one; with ``bare`` also without scheme."""
 
+    plain: ClassVar[bool] = False
     bare: bool = False
 
     def normal(self, value: Any, *, native: bool) -> Value:
@@ -211,6 +217,7 @@ class Flag(Codec):
     """True or false."""
 
     __slots__ = ()
+    plain: ClassVar[bool] = True
 
     def schema(self) -> JsonSchema:
         return {"type": "boolean"}
@@ -229,6 +236,7 @@ class ZeroOrOne(Codec):
     """True or false, which the wire keeps as 1 or 0; a JSON boolean is understood on read."""
 
     __slots__ = ()
+    plain: ClassVar[bool] = True
 
     def schema(self) -> JsonSchema:
         return {"type": ["boolean", "integer"], "minimum": 0, "maximum": 1}
@@ -254,6 +262,7 @@ class ZeroOrOne(Codec):
 class Whole(Codec):
     """A whole number of which every digit is kept, also where a server stores doubles; from 0, or signed."""
 
+    plain: ClassVar[bool] = True
     LARGEST: ClassVar = 10**SIGNIFICANT_DIGITS
     signed: bool = False
 
@@ -283,6 +292,7 @@ class Whole(Codec):
 class Number(Codec):
     """A number without a published unit; from 0, or signed."""
 
+    plain: ClassVar[bool] = True
     signed: bool = False
 
     def schema(self) -> JsonSchema:
@@ -349,6 +359,7 @@ class Money(Codec):
     ``native_unit`` is what a bare native number is per, where that is not the wire's unit.
     """
 
+    plain: ClassVar[bool] = True
     unit: Unit
     currency: str = "USD"
     native_unit: Unit | None = None
@@ -553,6 +564,7 @@ class Word(Codec):
     The normal form is the registry's spelling. ``elsewhere`` maps what this table does not hold to why.
     """
 
+    plain: ClassVar[bool] = True
     spellings: Mapping[str, str]
     kind: str
     elsewhere: Mapping[str, str] = field(default_factory=dict)
