@@ -57,11 +57,11 @@ class Acknowledgement(Strict):
     )
     digest: Annotated[
         str,
-        *matching(r"[0-9a-f]{64}", "digest", "a digest is 64 hexadecimal digits, as the refusal prints it"),
+        matching(r"[0-9a-f]{64}", "digest", "a digest is 64 hexadecimal digits, as the refusal prints it"),
     ] = Field(description="The digest of the change, as the refusal prints it.")
     reason: Annotated[str, Field(min_length=1)] = Field(description="Why this is right.")
     expires: Omittable[
-        Annotated[str, *matching(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "date", "a date reads 2026-12-31")]
+        Annotated[str, matching(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", "date", "a date reads 2026-12-31")]
     ] = Field(None, description="The last day on which it holds.")
 
     @model_validator(mode="after")
