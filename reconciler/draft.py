@@ -8,7 +8,7 @@ from reconciler.errors import Place, Problem
 from reconciler.manifests.problems import dotted
 from reconciler.manifests.yamltree import Document, locate
 from reconciler.refusal import Refusal
-from reconciler.registries.interface import Kind
+from reconciler.registries.kind import Kind
 from reconciler.registries.rows import Path
 
 

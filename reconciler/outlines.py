@@ -32,7 +32,7 @@ from reconciler.registries.codecs import (
     Whole,
     Word,
 )
-from reconciler.registries.interface import Kind, Unsupported
+from reconciler.registries.kind import Kind, Unsupported
 from reconciler.registries.rows import Declared, Field, Path, Table
 from reconciler.registries.shapes import Fields, Shape, shape_of
 

@@ -19,7 +19,8 @@ from reconciler.manifests.load import read_documents
 from reconciler.manifests.yamltree import parse
 from reconciler.money import PER_1K_TOKENS, Unit
 from reconciler.registries.codecs import Address, Flag, Id, Money, SecretText, Text, TreeOrSecret, Whole, Word
-from reconciler.registries.interface import Kind, LiveObject, Observation
+from reconciler.registries.interface import LiveObject, Observation
+from reconciler.registries.kind import Kind
 from reconciler.registries.rows import REST, Call, Declared, Echo, Identity, Path, Point, Row, Table
 
 SECRET = "sk-planted-0123456789"

@@ -23,7 +23,7 @@ from reconciler.manifests.model import Model
 from reconciler.manifests.provider import Provider
 from reconciler.plan import Plan
 from reconciler.registries import KINDS
-from reconciler.registries.interface import Kind
+from reconciler.registries.kind import Kind
 from reconciler.review import Review
 from reconciler.schemas.drift import drift_schema
 from reconciler.schemas.faults import faults_schema
