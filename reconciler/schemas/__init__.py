@@ -17,7 +17,8 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from reconciler.declared import Diff
-from reconciler.guards.acknowledgements import OF_A_REGISTRY, OF_THE_RUN, AcknowledgementFile
+from reconciler.guards.acknowledgementfile import AcknowledgementFile
+from reconciler.guards.acknowledgements import OF_A_REGISTRY, OF_THE_RUN
 from reconciler.manifests.config import Config
 from reconciler.manifests.model import Model
 from reconciler.manifests.provider import Provider
