@@ -6,13 +6,10 @@ that every echoed row keeps: ``decode(encode(normal(x))) == normal(x)``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, Final
-
-import simplejson
 
 from reconciler.manifests.concealing import concealed
 from reconciler.manifests.fields import SECRET_SCHEMA, JsonSchema, secret_shape_problem, text_schema
@@ -53,6 +50,8 @@ class Json:
 
     @property
     def value(self) -> Wire:
+        import json  # noqa: PLC0415 - few fields hold any JSON
+
         return json.loads(self.text, parse_float=Decimal)
 
     def __str__(self) -> str:
@@ -64,6 +63,8 @@ def json_of(value: Wire, *, drop_empty: bool = False, shape: Mapping[str, Any] |
 
     The keys that ``shape`` requires are always there, so that a price of 0 stays a price.
     """
+    import simplejson  # noqa: PLC0415 - few fields hold any JSON
+
     canonical = _canonical(value, drop_empty=drop_empty, shape=shape or {})
     return Json(simplejson.dumps(canonical, use_decimal=True, sort_keys=True))
 
