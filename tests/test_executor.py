@@ -647,7 +647,7 @@ def test_accepted_and_then_not_readable_is_unproven(house: House) -> None:
 def server_made(house: House) -> Any:
     """The generic table as it would be if the server made the ids."""
     rows = tuple(row for row in GENERIC.rows if not row.identity)
-    identity = replace(GENERIC.identity, client_chosen=False)
+    identity = GENERIC.identity._replace(client_chosen=False)
     table = replace(GENERIC, rows=rows, identity=identity)
     return replace(ORQ, tables={table.variant: table})
 

@@ -44,7 +44,7 @@ OF_THE_RUN: Final = ("most-actions",)
 """The guards over a whole run."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Acknowledged:
     """The acknowledgements of one run; remembers which of them were of use."""
 

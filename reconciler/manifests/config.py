@@ -319,7 +319,7 @@ class Config(Strict):
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LoadedConfig:
     """A valid reconciler.yaml and where it stands."""
 

@@ -40,7 +40,7 @@ def _untold(_: Sequence[LiveObject]) -> None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Kind:
     """One kind of registry.
 
