@@ -516,7 +516,8 @@ def test_the_tables_of_the_built_in_kinds_are_consistent() -> None:
 def test_a_built_in_kind_is_loaded_when_it_is_asked_for() -> None:
     asked = (
         "import sys; from reconciler.registries import KINDS; kind = KINDS['respan']; "
-        "print(kind.name, *sorted(name for name in sys.modules if name.endswith('.kind') and name.count('.') == 3))"
+        "names = [name for name in sys.modules if name.endswith('.kind') and name.count('.') == 3]; "
+        "print(kind.name, *sorted(names))"
     )
     process = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
     assert process.stdout.split() == ["respan", "reconciler.registries.respan.kind"]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Any, Final
 
-from reconciler.manifests.secretkeys import secret_in_address, secret_key
+from reconciler.manifests.secretkeys import is_address_with_secret, names_secret
 
 HIDDEN: Final = "(hidden)"
 """What stands for a credential."""
@@ -44,8 +44,7 @@ def concealed(value: Any, *, by_key: bool = True) -> Any:
         beside = _is_pair(value)
         return {
             key: HIDDEN
-            if (by_key and _is_value(item) and secret_key().search(key))
-            or (beside and key.lower() in _VALUES)
+            if (by_key and _is_value(item) and names_secret(key)) or (beside and key.lower() in _VALUES)
             else concealed(item, by_key=by_key)
             for key, item in value.items()
         }
@@ -61,7 +60,7 @@ def holds_one(value: Any) -> bool:
 
 def reads_like_one(text: str) -> bool:
     """Whether a text is or holds a credential: after `Bearer`, after `api-key:`, in an address, `sk-…`."""
-    if secret_in_address().search(text) or _ALONE.search(text):
+    if is_address_with_secret(text) or _ALONE.search(text):
         return True
     if any(_is_strong(found["rest"]) for found in _PREFIXED.finditer(text)):
         return True
@@ -86,7 +85,7 @@ def _is_value(item: Any) -> bool:
 
 def _is_pair(value: Mapping[str, Any]) -> bool:
     return any(
-        re.sub("[-_]", "", key).lower() in _NAMES and isinstance(item, str) and secret_key().search(item)
+        re.sub("[-_]", "", key).lower() in _NAMES and isinstance(item, str) and names_secret(item)
         for key, item in value.items()
     )
 
@@ -97,5 +96,5 @@ def _is_named(item: Any) -> bool:
         isinstance(item, list | tuple)
         and len(item) == 2
         and isinstance(item[0], str)
-        and secret_key().search(item[0]) is not None
+        and names_secret(item[0])
     )

@@ -11,7 +11,7 @@ import math
 from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from reconciler.registries.rows import Path
 from reconciler.secrets import Secret, SecretRef
@@ -20,8 +20,7 @@ Ref = tuple[str, str]
 """A resource (`Model`) and the id of an object of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class LiveObject:
+class LiveObject(NamedTuple):
     """One object that a registry holds, without any secret. ``raw`` is the wire's, lists as mappings.
 
     ``id`` is what calls name it by; ``keys`` is what manifests name it by, the best one first, where

@@ -18,11 +18,11 @@ def is_masked(value: Any) -> bool:
 
     Written back, it would take the place of what it hides.
     """
+    if isinstance(value, str):
+        return _MASKED.search(value) is not None
     if isinstance(value, Mapping):
         return any(is_masked(item) for item in value.values())
-    if isinstance(value, list):
-        return any(is_masked(item) for item in value)
-    return isinstance(value, str) and _MASKED.search(value) is not None
+    return isinstance(value, list) and any(is_masked(item) for item in value)
 
 
 def is_masked_key(key: str) -> bool:

@@ -813,23 +813,23 @@ class Table:
             for name, item in value.items()
         ]
 
-    def unwrapped(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def unwrapped(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         """``raw`` with its lists of objects as mappings by their key.
 
         A second item with the same key is kept under a name that no manifest can write.
         """
-        there = [(name, keyed) for name, keyed in self.lists.items() if isinstance(raw.get(name), list)]
-        if not there and isinstance(raw, dict):
-            return raw
-        result = dict(raw)
-        for container, keyed in there:
-            items: Any = result[container]
+        result: dict[str, Any] | None = None
+        for container, keyed in self.lists.items():
+            items: Any = raw.get(container)
+            if not isinstance(items, list):
+                continue
             named: dict[str, Any] = {}
             for index, item in enumerate(items):
                 name = item.get(keyed.key) if isinstance(item, Mapping) else None
                 named[name if isinstance(name, str) and name not in named else f"\0{index}"] = item
+            result = dict(raw) if result is None else result
             result[container] = named
-        return result
+        return raw if result is None else result
 
     # ---- proof
 
