@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path as File
 from typing import Any
@@ -327,7 +326,7 @@ def test_names_that_are_taken_get_a_number(config: LoadedConfig) -> None:
 
 
 def test_an_object_without_a_table_is_skipped(config: LoadedConfig) -> None:
-    result = run(config, replace(model(), variant="new"), model("vendor", ours=False))
+    result = run(config, model()._replace(variant="new"), model("vendor", ours=False))
     assert result.manifests == ()
     assert [(one.reason, one.failed) for one in result.skipped] == [
         ("objects of the variant 'new' cannot be declared", False)
