@@ -324,7 +324,7 @@ def _compose_prices(declared: dict[Path, Any]) -> Mapping[Path, Unit]:
     return units
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Layout:
     """What declared paths mean for a table, whatever their values.
 

@@ -190,8 +190,7 @@ def _text(data: bytes) -> str | None:
 SecretSource = EnvSource | FileSource
 
 
-@dataclass(frozen=True, slots=True)
-class TokenExchange:
+class TokenExchange(NamedTuple):
     """An API key that buys access tokens: ``key`` goes to ``url`` alone, in the ``form`` that it takes.
 
     ``iam``: the form of IBM Cloud's IAM. ``mcsp``: the JSON of IBM's Multi-Cloud SaaS Platform.
@@ -219,7 +218,7 @@ class SecretRule(NamedTuple):
         return host in self.hosts or host.rsplit(":", 1)[0] in self.hosts
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class SecretStore:
     """Resolves references late, each at most once, and never for a host that its rule does not list."""
 

@@ -124,7 +124,7 @@ class Codec:
         return value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Text(Codec):
     """A text. With ``empty_is_unset``, ``""`` is what the registry answers for none."""
 
@@ -153,7 +153,7 @@ class Text(Codec):
         return "" if value is None else value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Choice(Text):
     """One of a few words, which is all that the registry takes."""
 
@@ -184,7 +184,7 @@ class Id(Text):
         return {**Text.schema(self), "not": {"enum": [".", ".."]}}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Address(Text):
     """The address of an upstream, under the rule of the portable one; with ``bare`` also without scheme."""
 
@@ -251,7 +251,7 @@ class ZeroOrOne(Codec):
         return number == 1 if number in (0, 1) else _unreadable(wire)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Whole(Codec):
     """A whole number of which every digit is kept, also where a server stores doubles; from 0, or signed."""
 
@@ -280,7 +280,7 @@ class Whole(Codec):
         return int(number)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Number(Codec):
     """A number without a published unit; from 0, or signed."""
 
@@ -343,7 +343,7 @@ def whole_if_exact(number: Decimal) -> Wire:
     return int(number) if number == number.to_integral_value() else number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Money(Codec):
     """A price that the wire keeps per ``unit`` in ``currency``; its normal form is for exactly that unit.
 
@@ -387,7 +387,7 @@ class Money(Codec):
         return value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SetOf(Codec):
     """A set that the wire keeps as a list: its order means nothing."""
 
@@ -421,7 +421,7 @@ class SetOf(Codec):
         return list(value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tree(Codec):
     """Any JSON value, compared whole. ``shape`` is the schema of its keys where they are known.
 
@@ -547,7 +547,7 @@ class EmptyMapping(Codec):
         return {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Word(Codec):
     """A portable word with a spelling of the registry's own; natively, any text but those ``elsewhere``.
 
