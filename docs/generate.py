@@ -22,7 +22,7 @@ from reconciler.manifests.problems import dotted
 from reconciler.manifests.providers import FOREIGN_PROVIDERS, PROVIDERS
 from reconciler.money import Price
 from reconciler.registries import BUILT_IN
-from reconciler.registries.interface import Kind
+from reconciler.registries.kind import Kind
 from reconciler.registries.rows import ANY, REST, Clear, Row, Table
 from reconciler.report.capabilities import LEGEND, feature_rows, field_rows
 from reconciler.schemas import schemas, text_of

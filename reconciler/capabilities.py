@@ -10,7 +10,7 @@ from reconciler.manifests.load import RESOURCES
 from reconciler.manifests.portable import ANY_TIER, portable_paths
 from reconciler.manifests.problems import dotted
 from reconciler.registries.codecs import Money
-from reconciler.registries.interface import Kind
+from reconciler.registries.kind import Kind
 from reconciler.registries.rows import Clear, Echo, Path, Row, Table
 
 Updates = Literal["yes", "no", "once there"]

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from reconciler.manifests.config import AuthEntry, LoadedConfig
 from reconciler.registries import KINDS
-from reconciler.registries.interface import Connection, Kind
+from reconciler.registries.interface import Connection
+from reconciler.registries.kind import Kind
 from reconciler.secrets import EnvSource, SecretSource, TokenExchange
 from reconciler.sharding import Limits
 

@@ -37,7 +37,7 @@ from reconciler.registries.codecs import (
     Value,
     Word,
 )
-from reconciler.registries.interface import Kind, Unsupported
+from reconciler.registries.kind import Kind, Unsupported
 from reconciler.registries.rows import Declared, Field, Path, Table
 from reconciler.registries.shapes import NO_FIELDS, Fields
 from reconciler.secrets import SecretRef, SecretRule
@@ -354,7 +354,7 @@ def _compose_prices(declared: dict[Path, Any]) -> Mapping[Path, Unit]:
     return units
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Layout:
     """What declared paths mean for a table, whatever their values.
 

@@ -8,11 +8,11 @@ from reconciler.errors import Place, Problem
 from reconciler.manifests.problems import dotted
 from reconciler.manifests.yamltree import Document, locate
 from reconciler.refusal import Refusal
-from reconciler.registries.interface import Kind
+from reconciler.registries.kind import Kind
 from reconciler.registries.rows import Path
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Draft:
     """Collects what is wrong. ``overridden`` are the paths that the registry's override sets;
     ``in_override`` says that what is looked at now stands in it."""

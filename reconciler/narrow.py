@@ -24,7 +24,8 @@ from reconciler.manifests.config import LoadedConfig
 from reconciler.matching import Found, match_all, wanted_key
 from reconciler.planner import Selection, null_containers, unseen_keys
 from reconciler.registries import KINDS
-from reconciler.registries.interface import Kind, Observation
+from reconciler.registries.interface import Observation
+from reconciler.registries.kind import Kind
 from reconciler.registries.rows import Echo, Path, Table
 
 

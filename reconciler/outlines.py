@@ -26,7 +26,7 @@ from reconciler.registries.codecs import (
     Value,
     Word,
 )
-from reconciler.registries.interface import Kind, Unsupported
+from reconciler.registries.kind import Kind, Unsupported
 from reconciler.registries.rows import Declared, Field, Path, Table
 from reconciler.registries.shapes import Fields, Shape, shape_of
 

@@ -16,7 +16,7 @@ SOONEST_SECONDS: Final = 1.0
 """Before, a rate says nothing."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Track:
     """One piece of work: ``doing`` (`reading`) so many ``unit`` (`files`), of ``total`` where that is known.
 

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from reconciler.desired import Desired, desire_all
 from reconciler.errors import InputError, Place, Problem
 from reconciler.git import Blob, GitError, commit_of, contents, files_of, path_in_repository
-from reconciler.guards.acknowledgements import FILE, Acknowledged, read_acknowledgements
+from reconciler.guards.acknowledgementfile import read_acknowledgements
+from reconciler.guards.acknowledgements import FILE, Acknowledged
 from reconciler.manifests.config import LoadedConfig, read_config
 from reconciler.manifests.files import is_manifest, too_large
 from reconciler.manifests.load import Manifest, but_for, read_documents

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Literal, NoReturn
+from typing import Final, Literal, NamedTuple, NoReturn
 
 from reconciler.errors import SecretError
 
@@ -65,8 +65,7 @@ class Secret:
         raise TypeError("a secret is never serialised")
 
 
-@dataclass(frozen=True, slots=True)
-class EnvSource:
+class EnvSource(NamedTuple):
     """Reads a secret from an environment variable."""
 
     env: str
@@ -87,8 +86,7 @@ class EnvSource:
         return Secret(name, text.strip())
 
 
-@dataclass(frozen=True, slots=True)
-class FileSource:
+class FileSource(NamedTuple):
     """Reads a secret from a file inside one of ``folders``.
 
     ``file`` is the path as it is written in reconciler.yaml, ``place`` where that is; ``path`` and
@@ -192,8 +190,7 @@ def _text(data: bytes) -> str | None:
 SecretSource = EnvSource | FileSource
 
 
-@dataclass(frozen=True, slots=True)
-class TokenExchange:
+class TokenExchange(NamedTuple):
     """An API key that buys access tokens: ``key`` goes to ``url`` alone, in the ``form`` that it takes.
 
     ``iam``: the form of IBM Cloud's IAM. ``mcsp``: the JSON of IBM's Multi-Cloud SaaS Platform.
@@ -204,8 +201,7 @@ class TokenExchange:
     form: Literal["iam", "mcsp"]
 
 
-@dataclass(frozen=True, slots=True)
-class SecretRule:
+class SecretRule(NamedTuple):
     """One entry of ``secrets:`` in reconciler.yaml: where it is read, and the hosts it may go to."""
 
     name: str
@@ -222,7 +218,7 @@ class SecretRule:
         return host in self.hosts or host.rsplit(":", 1)[0] in self.hosts
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class SecretStore:
     """Resolves references late, each at most once, and never for a host that its rule does not list."""
 

@@ -53,6 +53,6 @@ def _is_roomy(folder: Path) -> bool:
 @pytest.fixture
 def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is tried again is tried again at once."""
-    monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
-    monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_none())
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_FAULT", wait_none())
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_LIMIT", wait_none())
     monkeypatch.setattr("reconciler.executor.timing.PAUSES", (0.0, 0.0, 0.0))

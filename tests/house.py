@@ -24,7 +24,8 @@ from reconciler.plan import Action, Plan
 from reconciler.planner import Selection, make_plan
 from reconciler.registries import BUILT_IN
 from reconciler.registries.builtin import BuiltIn
-from reconciler.registries.interface import Connection, Kind, Observation
+from reconciler.registries.interface import Connection, Observation
+from reconciler.registries.kind import Kind
 from reconciler.registries.orq.client import live_object
 from reconciler.registries.orq.kind import ORQ
 from reconciler.secrets import SecretStore

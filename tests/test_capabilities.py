@@ -15,7 +15,7 @@ from reconciler.manifests.portable import portable_paths
 from reconciler.money import PER_1K_TOKENS, PER_1M_TOKENS
 from reconciler.plan import Failure
 from reconciler.registries.codecs import Flag, Money, SecretText, Text
-from reconciler.registries.interface import Kind, Unsupported
+from reconciler.registries.kind import Kind, Unsupported
 from reconciler.registries.orq.kind import ORQ
 from reconciler.registries.rows import Call, Clear, Echo, Identity, Path, Point, Row, Table
 from reconciler.report.capabilities import LEGEND, cell, features, matrix_text, summary

@@ -57,8 +57,8 @@ NEW_NAME = {"display_name": "New name"}
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(talk, "_settings", brisk(0.4))
-    monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
-    monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_none())
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_FAULT", wait_none())
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_LIMIT", wait_none())
     monkeypatch.setattr(timing, "PAUSES", (0.0, 0.0, 0.0))
 
 
@@ -647,7 +647,7 @@ def test_accepted_and_then_not_readable_is_unproven(house: House) -> None:
 def server_made(house: House) -> Any:
     """The generic table as it would be if the server made the ids."""
     rows = tuple(row for row in GENERIC.rows if not row.identity)
-    identity = replace(GENERIC.identity, client_chosen=False)
+    identity = GENERIC.identity._replace(client_chosen=False)
     table = replace(GENERIC, rows=rows, identity=identity)
     return replace(ORQ, tables={table.variant: table})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path as File
 from typing import Any
@@ -19,7 +18,8 @@ from reconciler.manifests.load import read_documents
 from reconciler.manifests.yamltree import parse
 from reconciler.money import PER_1K_TOKENS, Unit
 from reconciler.registries.codecs import Address, Flag, Id, Money, SecretText, Text, TreeOrSecret, Whole, Word
-from reconciler.registries.interface import Kind, LiveObject, Observation
+from reconciler.registries.interface import LiveObject, Observation
+from reconciler.registries.kind import Kind
 from reconciler.registries.rows import REST, Call, Declared, Echo, Identity, Path, Point, Row, Table
 
 SECRET = "sk-planted-0123456789"
@@ -326,7 +326,7 @@ def test_names_that_are_taken_get_a_number(config: LoadedConfig) -> None:
 
 
 def test_an_object_without_a_table_is_skipped(config: LoadedConfig) -> None:
-    result = run(config, replace(model(), variant="new"), model("vendor", ours=False))
+    result = run(config, model()._replace(variant="new"), model("vendor", ours=False))
     assert result.manifests == ()
     assert [(one.reason, one.failed) for one in result.skipped] == [
         ("objects of the variant 'new' cannot be declared", False)

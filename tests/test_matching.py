@@ -147,7 +147,7 @@ def test_two_creates_of_one_id_are_both_refused_and_both_named_with_their_places
 def test_two_creates_with_one_natural_key_are_refused_where_the_server_makes_the_id(house: House) -> None:
     house.manifests = [manifest("a"), manifest("b"), manifest("c", model="c")]
     _, desired, _ = house.load()
-    made = replace(GENERIC, identity=replace(GENERIC.identity, client_chosen=False))
+    made = replace(GENERIC, identity=GENERIC.identity._replace(client_chosen=False))
     matches = match_all([replace(each, table=made) for each in desired], observation([]))
     for match in matches[:2]:
         assert isinstance(match, Unclear)

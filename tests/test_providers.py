@@ -16,7 +16,7 @@ from reconciler.manifests.config import load_config
 from reconciler.manifests.load import read_documents
 from reconciler.manifests.yamltree import parse
 from reconciler.registries.codecs import Address, SecretText, Text, Whole
-from reconciler.registries.interface import Kind, Unsupported
+from reconciler.registries.kind import Kind, Unsupported
 from reconciler.registries.orq.kind import ORQ
 from reconciler.registries.rows import Call, Echo, Identity, Point, Row, Table
 from reconciler.registries.rows import Path as RowPath

@@ -43,8 +43,8 @@ NAME = "virtual-model/openai/gpt-4o-mini"
 
 @pytest.fixture
 def house(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
-    monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
-    monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_none())
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_FAULT", wait_none())
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_LIMIT", wait_none())
     monkeypatch.setattr("reconciler.executor.timing.PAUSES", (0.0, 0.0, 0.0))
     found = House(tmp_path)
     yield found

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from reconciler.sharding import Split
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Project:
     """Everything that the folder says, free of mistakes but those that the command ``tolerated``.
 

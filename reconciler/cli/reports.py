@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from reconciler.report.findings import Finding
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Reports:
     """The files that one run shall write, by their formats. ``command`` is what runs."""
 

@@ -24,7 +24,8 @@ from reconciler.matching import Look, looks, natural_key, shows
 from reconciler.outcome import ActionResult, Status, result_of
 from reconciler.plan import Action, Failure, RegistryPlan
 from reconciler.planner import failure_of
-from reconciler.registries.interface import Connection, Kind, Observation, Ref
+from reconciler.registries.interface import Connection, Observation, Ref
+from reconciler.registries.kind import Kind
 from reconciler.registries.rows import Echo, Edit, Table, dig
 from reconciler.registries.wire import body_bytes
 from reconciler.secrets import Secret, SecretRef, SecretStore

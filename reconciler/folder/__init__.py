@@ -18,6 +18,9 @@ from reconciler.stages import count
 WORTH: Final = 192 * 1024
 """Bytes of manifests from which on processes and a cache are worth their start."""
 
+_COUNTED_AT_ONCE: Final = 32
+"""Files; to count each takes a tenth of the time that it takes to read it."""
+
 
 def read_folder(
     config: LoadedConfig,
@@ -40,7 +43,10 @@ def read_folder(
             problems.append(each)
         else:
             files.append(each)
-            count("files")
+            if len(files) % _COUNTED_AT_ONCE == 0:
+                count("files", _COUNTED_AT_ONCE)
+    if left := len(files) % _COUNTED_AT_ONCE:
+        count("files", left)
     ready: dict[int, list[tuple[Manifest, list[Desired]]]] = {}
     if files and sum(len(file.data) for file in files) >= worth:
         from reconciler.folder.quick import quick  # noqa: PLC0415 - small folders need none of it

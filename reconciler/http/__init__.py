@@ -5,6 +5,7 @@ Planning gets a ``ReadTransport``, which has no method that writes; only applyin
 ::
 
     transport.py   ReadTransport and Transport: one call, its attempts, its verdict
+    repeating.py   a call that is made again, and the waits in between
     clients.py     the pool of httpx clients, one per call in flight; TLS, proxies
     tokens.py      where the token of a call comes from, and how it gets onto a request
     exchange.py    an API key exchanged for access tokens, renewed before they end

@@ -12,16 +12,8 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
-from tenacity import (
-    AsyncRetrying,
-    RetryCallState,
-    retry_if_result,
-    stop_before_delay,
-    wait_exponential,
-    wait_random,
-)
 
-from reconciler.errors import RateLimited, RegistryError
+from reconciler.errors import RegistryError
 from reconciler.http.answer import Answer, Reply, receive
 from reconciler.http.clients import Client, Clients
 from reconciler.http.judge import SEND_FAILURES, Call, Failed, Judge, Verdict
@@ -29,12 +21,9 @@ from reconciler.http.pace import Clock, Pace
 from reconciler.http.tokens import FixedToken, TokenSource
 from reconciler.http.urls import BaseUrl, Query, with_query
 from reconciler.secrets import Secret
-from reconciler.stages import count, request, waits
+from reconciler.stages import count, request
 
 _log = logging.getLogger("reconciler.http")
-
-_AFTER_FAULT = wait_exponential(multiplier=0.5, max=20) + wait_random(0, 0.5)
-_AFTER_LIMIT = wait_exponential(multiplier=4, max=60) + wait_random(0, 1)  # limits count whole minutes
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,26 +173,11 @@ class ReadTransport:
     async def _tried(self, call: Call, patience: float) -> Verdict:
         began = time.monotonic()
         verdict = await self._attempt(call)
-        if _may_repeat(verdict):
-            return await self._repeat(call, verdict, patience=patience - (time.monotonic() - began))
-        return verdict
+        if isinstance(verdict, Failed) and verdict.repeat:
+            from reconciler.http.repeating import Repeating  # noqa: PLC0415 - most calls are made once
 
-    async def _repeat(self, call: Call, first: Verdict, *, patience: float) -> Verdict:
-        """Tries ``call`` again, after a ``first`` try that was not the last."""
-        tried = iter([first])
-
-        async def attempt() -> Verdict:
-            return next(tried, None) or await self._attempt(call)
-
-        too_late = stop_before_delay(patience)
-        verdict: Verdict = await AsyncRetrying(
-            retry=retry_if_result(_may_repeat),
-            stop=lambda state: self._is_spent(state) or too_late(state),
-            wait=_delay,
-            sleep=self._clock.sleep,
-            before_sleep=_announce,
-            retry_error_callback=self._given_up,
-        )(attempt)
+            repeating = Repeating(self._settings, self._clock.sleep, patience - (time.monotonic() - began))
+            return await repeating.run(verdict, lambda: self._attempt(call))
         return verdict
 
     async def _attempt(self, call: Call) -> Verdict:
@@ -256,18 +230,6 @@ class ReadTransport:
         count("bytes", len(answer.body))
         return answer
 
-    def _given_up(self, state: RetryCallState) -> Verdict:
-        """The last verdict. A limit that only outlasts the patience says for how long."""
-        failed = _failed(state)
-        if isinstance(failed.error, RateLimited) and not self._is_spent(state):
-            failed.error.wait = state.upcoming_sleep
-        return failed
-
-    def _is_spent(self, state: RetryCallState) -> bool:
-        limited = isinstance(_failed(state).error, RateLimited)
-        tries = self._settings.rate_limited_attempts if limited else self._settings.read_attempts
-        return state.attempt_number >= tries
-
 
 class Transport(ReadTransport):
     """A ReadTransport that can also write."""
@@ -300,34 +262,3 @@ class Transport(ReadTransport):
 
 class _TooOld(Exception):
     """The turn of a call came when its body was too old to be sent."""
-
-
-def _may_repeat(verdict: Verdict) -> bool:
-    return isinstance(verdict, Failed) and verdict.repeat
-
-
-def _verdict(state: RetryCallState) -> Verdict:
-    assert state.outcome is not None
-    verdict: Verdict = state.outcome.result()
-    return verdict
-
-
-def _failed(state: RetryCallState) -> Failed:
-    verdict = _verdict(state)
-    assert isinstance(verdict, Failed)
-    return verdict
-
-
-def _delay(state: RetryCallState) -> float:
-    failed = _failed(state)
-    if failed.wait is not None:
-        return failed.wait
-    return (_AFTER_LIMIT if isinstance(failed.error, RateLimited) else _AFTER_FAULT)(state)
-
-
-def _announce(state: RetryCallState) -> None:
-    error = _failed(state).error
-    _log.info("%s; trying again in %.1f s", error.message, state.upcoming_sleep)
-    count("retries")
-    if isinstance(error, RateLimited):
-        waits(error.registry, state.upcoming_sleep)

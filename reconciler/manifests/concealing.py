@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
-from reconciler.manifests.secretkeys import secret_in_address, secret_key
+from reconciler.manifests.secretkeys import is_address_with_secret, names_secret
 
 HIDDEN: Final = "(hidden)"
 """What stands for a credential."""
@@ -17,20 +18,34 @@ HIDDEN: Final = "(hidden)"
 _NAMES: Final = frozenset({"field", "header", "headername", "key", "name"})
 _VALUES: Final = frozenset({"content", "default", "text", "val", "value", "values"})
 
-# After these comes the credential itself, or a word of a sentence: `bearer of news`.
-_ANNOUNCED: Final = re.compile(
-    r"\b(?:bearer|basic)\s+(?P<scheme>[^\s\"',;]+)"
-    r"|(?:key|token|secret|password|passwd|pwd|authorization|credentials?|cookie|signature|\bsig)"
-    r"[\"']?\s*[:=]\s*[\"']?(?P<named>[^\s\"',;]+)",
-    re.IGNORECASE,
-)
-_PREFIXED: Final = re.compile(
-    r"(?<![A-Za-z0-9])(?:(?:sk|pk|rk)[-_]|gh[opsu]_|github_pat_|glpat-|hf_|xox[a-z]-)(?P<rest>[A-Za-z0-9_-]{4,})"
-)
-_ALONE: Final = re.compile(
-    r"(?<![A-Za-z0-9])(?:A[KS]IA[A-Z0-9]{16}|AIza[\w-]{30,}|eyJ[\w-]+\.[\w-]+\.[\w-]*)"
-    r"|-----BEGIN [A-Z ]*PRIVATE KEY"
-)
+
+# Compiled when they are asked for: most runs look for no credential.
+@cache
+def _announced() -> re.Pattern[str]:
+    """After these comes the credential itself, or a word of a sentence: `bearer of news`."""
+    return re.compile(
+        r"\b(?:bearer|basic)\s+(?P<scheme>[^\s\"',;]+)"
+        r"|(?:key|token|secret|password|passwd|pwd|authorization|credentials?|cookie|signature|\bsig)"
+        r"[\"']?\s*[:=]\s*[\"']?(?P<named>[^\s\"',;]+)",
+        re.IGNORECASE,
+    )
+
+
+@cache
+def _prefixed() -> re.Pattern[str]:
+    return re.compile(
+        r"(?<![A-Za-z0-9])(?:(?:sk|pk|rk)[-_]|gh[opsu]_|github_pat_|glpat-|hf_|xox[a-z]-)(?P<rest>[A-Za-z0-9_-]{4,})"
+    )
+
+
+@cache
+def _alone() -> re.Pattern[str]:
+    return re.compile(
+        r"(?<![A-Za-z0-9])(?:A[KS]IA[A-Z0-9]{16}|AIza[\w-]{30,}|eyJ[\w-]+\.[\w-]+\.[\w-]*)"
+        r"|-----BEGIN [A-Z ]*PRIVATE KEY"
+    )
+
+
 _PLACEHOLDER: Final = re.compile(r"\$|\{\{|<[A-Za-z]|\(hidden\)")
 _WORD: Final = re.compile(r"(?:[A-Za-z]?[a-z]{0,15})[.:!?)]*")
 
@@ -44,8 +59,7 @@ def concealed(value: Any, *, by_key: bool = True) -> Any:
         beside = _is_pair(value)
         return {
             key: HIDDEN
-            if (by_key and _is_value(item) and secret_key().search(key))
-            or (beside and key.lower() in _VALUES)
+            if (by_key and _is_value(item) and names_secret(key)) or (beside and key.lower() in _VALUES)
             else concealed(item, by_key=by_key)
             for key, item in value.items()
         }
@@ -61,13 +75,13 @@ def holds_one(value: Any) -> bool:
 
 def reads_like_one(text: str) -> bool:
     """Whether a text is or holds a credential: after `Bearer`, after `api-key:`, in an address, `sk-…`."""
-    if secret_in_address().search(text) or _ALONE.search(text):
+    if is_address_with_secret(text) or _alone().search(text):
         return True
-    if any(_is_strong(found["rest"]) for found in _PREFIXED.finditer(text)):
+    if any(_is_strong(found["rest"]) for found in _prefixed().finditer(text)):
         return True
     # One may stand behind the other: `Authorization: Bearer …`.
     at = 0
-    while (found := _ANNOUNCED.search(text, at)) is not None:
+    while (found := _announced().search(text, at)) is not None:
         if _is_strong(found["scheme"] or found["named"]):
             return True
         at = found.start("scheme" if found["scheme"] else "named")
@@ -86,7 +100,7 @@ def _is_value(item: Any) -> bool:
 
 def _is_pair(value: Mapping[str, Any]) -> bool:
     return any(
-        re.sub("[-_]", "", key).lower() in _NAMES and isinstance(item, str) and secret_key().search(item)
+        re.sub("[-_]", "", key).lower() in _NAMES and isinstance(item, str) and names_secret(item)
         for key, item in value.items()
     )
 
@@ -97,5 +111,5 @@ def _is_named(item: Any) -> bool:
         isinstance(item, list | tuple)
         and len(item) == 2
         and isinstance(item[0], str)
-        and secret_key().search(item[0]) is not None
+        and names_secret(item[0])
     )

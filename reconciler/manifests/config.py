@@ -37,7 +37,7 @@ from reconciler.secrets import EnvSource, FileSource, SecretRule, SecretSource, 
 
 EnvName = Annotated[
     str,
-    *matching(
+    matching(
         r"[A-Za-z_][A-Za-z0-9_]{0,255}",
         LITERAL,
         "the name of an environment variable stands here, never its value",
@@ -47,7 +47,7 @@ EnvName = Annotated[
 ]
 Host = Annotated[
     str,
-    *matching(
+    matching(
         HOST,
         "host",
         "a host is a name or an address in small letters, with a port if it matters",
@@ -57,7 +57,7 @@ Host = Annotated[
     ),
 ]
 LocalPath = Annotated[
-    str, *matching(r"[^\x00-\x1f\x7f]+", "path", "a path is not empty and has no control characters")
+    str, matching(r"[^\x00-\x1f\x7f]+", "path", "a path is not empty and has no control characters")
 ]
 
 
@@ -146,7 +146,7 @@ class AuthEntry(Strict):
 
 Pattern = Annotated[
     str,
-    *matching(
+    matching(
         r"[^\x00-\x1f\x7f]+",
         "pattern",
         "what is protected is a name, a glob as prod-*, or label=value",
@@ -319,7 +319,7 @@ class Config(Strict):
     )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class LoadedConfig:
     """A valid reconciler.yaml and where it stands."""
 

@@ -12,14 +12,11 @@ from decimal import Decimal
 from typing import Annotated, Any, Final, Self, TypeVar
 
 from pydantic import (
-    AfterValidator,
     BaseModel,
     ConfigDict,
     GetCoreSchemaHandler,
     GetJsonSchemaHandler,
     ModelWrapValidatorHandler,
-    PlainValidator,
-    WithJsonSchema,
     model_validator,
 )
 from pydantic_core import CoreSchema, PydanticCustomError, core_schema
@@ -91,6 +88,35 @@ def failure(code: str, message: str, hint: str = "") -> PydanticCustomError:
     return PydanticCustomError(code, "{text}", {"text": message, "hint": hint})
 
 
+class _Checked:
+    """A check of any value, and the JSON Schema that gives the same verdict.
+
+    Pydantic's own PlainValidator and AfterValidator also work out how a value is written out again, anew for
+    every field, which nobody asks for here and which takes longer than all else.
+    """
+
+    __slots__ = ("_check", "_schema")
+
+    def __init__(self, check: Callable[[Any], Any], schema: JsonSchema) -> None:
+        self._check = check
+        self._schema = schema
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self._check)
+
+    def __get_pydantic_json_schema__(self, _schema: CoreSchema, _handler: GetJsonSchemaHandler) -> JsonSchema:
+        return dict(self._schema)
+
+
+class _CheckedText(_Checked):
+    """A check of a text."""
+
+    __slots__ = ()
+
+    def __get_pydantic_core_schema__(self, _source: Any, _handler: GetCoreSchemaHandler) -> CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, core_schema.str_schema())
+
+
 LITERAL: Final = "secret-literal"
 """The code of a mistake whose line may hold the text of a secret, so that the report masks it."""
 
@@ -101,7 +127,7 @@ def matching(
     message: str,
     *examples: str,
     hint: str | Callable[[str], str] = "",
-) -> tuple[Any, Any]:
+) -> _Checked:
     """A check and a schema for texts that match ``pattern`` whole. Code and hint may depend on the text."""
 
     def check(text: str) -> str:
@@ -109,7 +135,7 @@ def matching(
             raise failure(*(one if isinstance(one, str) else one(text) for one in (code, message, hint)))
         return text
 
-    return AfterValidator(check), WithJsonSchema(text_schema(pattern, message, *examples))
+    return _CheckedText(check, text_schema(pattern, message, *examples))
 
 
 def text_schema(pattern: str, message: str, *examples: str) -> JsonSchema:
@@ -124,19 +150,19 @@ def text_schema(pattern: str, message: str, *examples: str) -> JsonSchema:
 
 Name = Annotated[
     str,
-    *matching(
+    matching(
         NAME, "name", "a name is 1 to 128 letters, digits, '.', '_' or '-', and starts with a letter or digit"
     ),
 ]
 SecretName = Annotated[
     str,
-    *matching(
+    matching(
         SECRET_NAME, "secret-name", "a secret's name is letters, digits and '_', and starts with no digit"
     ),
 ]
 TierName = Annotated[
     str,
-    *matching(
+    matching(
         TIER, "tier", "a tier is named by the tokens that it starts above: above_128k, above_200k, above_1m"
     ),
 ]
@@ -159,7 +185,7 @@ def _url_hint(text: str) -> str:
 
 BaseUrl = Annotated[
     str,
-    *matching(
+    matching(
         BASE_URL,
         lambda text: LITERAL if set("@?") & set(text) else "url",
         "an address is http:// or https://, a host and a path, without user information or query",
@@ -237,7 +263,7 @@ def _price(*dimensions: str, example: str) -> Any:
     }
     if not bare:
         del schema["minimum"]
-    return Annotated[Amount, PlainValidator(check), WithJsonSchema(schema)]
+    return Annotated[Amount, _Checked(check, schema)]
 
 
 TokenPrice = _price("token", example="0.15 / 1M tokens")
@@ -258,13 +284,12 @@ def _token_unit(value: Any) -> Unit:
 
 TokenUnit = Annotated[
     Unit,
-    PlainValidator(_token_unit),
-    WithJsonSchema(text_schema(unit_pattern("token"), _UNIT_FORM, "1M tokens", "1K tokens")),
+    _Checked(_token_unit, text_schema(unit_pattern("token"), _UNIT_FORM, "1M tokens", "1K tokens")),
 ]
 
 Currency = Annotated[
     str,
-    *matching(
+    matching(
         r"[A-Z]{3}",
         "currency",
         "a currency is three capital letters (ISO 4217), as USD",
@@ -305,7 +330,7 @@ def _percent(pattern: str, form: str, *examples: str) -> Any:
             raise failure("percent", form)
         return Percent(Decimal(value.removesuffix("%")))
 
-    return Annotated[Percent, PlainValidator(check), WithJsonSchema(text_schema(pattern, form, *examples))]
+    return Annotated[Percent, _Checked(check, text_schema(pattern, form, *examples))]
 
 
 Markup = _percent(
@@ -323,7 +348,7 @@ ShareOfModels = _percent(
 
 CatalogueEntry = Annotated[
     str,
-    *matching(
+    matching(
         r"[A-Za-z0-9._-]{1,64}/[!-~]{1,256}",
         "catalogue-entry",
         "an entry is named by its provider and its id, as openai/gpt-4o-mini",
@@ -351,7 +376,7 @@ def _word(
         context = {"text": text, "word": value, "known": list(words), "hint": hint}
         raise PydanticCustomError("unknown-word", "{text}", context)
 
-    return Annotated[str, AfterValidator(check), WithJsonSchema({"type": "string", "enum": list(words)})]
+    return Annotated[str, _CheckedText(check, {"type": "string", "enum": list(words)})]
 
 
 ModelType = _word(
@@ -399,4 +424,4 @@ SECRET_SCHEMA: Final[JsonSchema] = {
     "description": "A secret by the name that reconciler.yaml gives it; never the secret itself.",
     "examples": [{"secret": "UPSTREAM_KEY"}],
 }
-SecretReference = Annotated[SecretRef, PlainValidator(_secret), WithJsonSchema(SECRET_SCHEMA)]
+SecretReference = Annotated[SecretRef, _Checked(_secret, SECRET_SCHEMA)]

@@ -13,7 +13,7 @@ import stat
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import Final
+from typing import Final, NamedTuple
 
 from reconciler.errors import Place, Problem
 from reconciler.manifests.yamltree import DEFAULT_LIMITS, Document, Limits, parse
@@ -21,12 +21,22 @@ from reconciler.manifests.yamltree import DEFAULT_LIMITS, Document, Limits, pars
 _SUFFIXES: Final = (".yaml", ".yml")
 
 
-@dataclass(frozen=True, slots=True)
-class File:
+class File(NamedTuple):
     """A file of manifests: the name to show, and its bytes."""
 
     name: str
     data: bytes
+
+
+class Found(NamedTuple):
+    """The paths of the files in a folder, sorted, and what stands in the way of others.
+
+    ``regular`` are those that the folder itself says are regular files, and no links.
+    """
+
+    files: list[str]
+    regular: set[str]
+    problems: list[Problem]
 
 
 def load_folder(
@@ -61,11 +71,11 @@ def read_files(
             return _shown(Path(path), relative_to)
         return above + printable(path[len(below) :].replace(os.sep, "/"))
 
-    files, problems = find_files(folder, shown_as=shown_as)
+    files, regular, problems = find_files(folder, shown_as=shown_as)
     yield from problems
     for path in files:
         name = shown_as(path)
-        data = read_regular(path, name, limits.file_bytes)
+        data = read_regular(path, name, limits.file_bytes, was_regular=path in regular)
         yield data if isinstance(data, Problem) else File(name, data)
 
 
@@ -74,8 +84,8 @@ def is_manifest(path: PurePosixPath) -> bool:
     return _is_yaml(path.name) and not any(part.startswith(".") for part in path.parts)
 
 
-def find_files(folder: Path, *, shown_as: Callable[[str], str]) -> tuple[list[str], list[Problem]]:
-    """Every ``*.yaml`` and ``*.yml`` below ``folder``, sorted by path, and what stands in the way.
+def find_files(folder: Path, *, shown_as: Callable[[str], str]) -> Found:
+    """Every ``*.yaml`` and ``*.yml`` below ``folder``.
 
     Hidden files and folders are passed over. A link counts only for what nothing else in the folder
     leads to. ``shown_as`` names a path in a Problem. A ``folder`` that is a file stands for itself.
@@ -84,18 +94,18 @@ def find_files(folder: Path, *, shown_as: Callable[[str], str]) -> tuple[list[st
     try:
         root = folder.resolve(strict=True)
         if not root.is_dir():
-            return [name], []
+            return Found([name], set(), [])
     except FileNotFoundError:
         message = f"there is no folder '{shown_as(name)}'"
         hint = "create it, or correct the path of the manifests"
-        return [], [Problem("folder-missing", message, Place(shown_as(name)), hint)]
+        return Found([], set(), [Problem("folder-missing", message, Place(shown_as(name)), hint)])
     except (OSError, RuntimeError, ValueError) as error:  # RuntimeError: a loop of links; ValueError: a NUL
-        return [], [_unreadable(shown_as(name), error)]
+        return Found([], set(), [_unreadable(shown_as(name), error)])
     walk = _Walk(root, shown_as)
     walk.folder(name, str(root))
     while walk.links:  # after the files, so that a file is known by its own name rather than a link's
         walk.link(heapq.heappop(walk.links))
-    return sorted(walk.files.values(), key=_by_parts), walk.problems
+    return Found(sorted(walk.files.values(), key=_by_parts), walk.regular, walk.problems)
 
 
 def _by_parts(path: str) -> str:
@@ -107,13 +117,14 @@ class _Walk:
     """What is known so far. Paths are texts: for thousands of files, to join them otherwise takes longer than
     to read them.
 
-    ``files`` is keyed by real path, so that no file is read twice; ``links`` is a heap, so that which of
-    two links to one file counts does not depend on the order of the disk.
+    ``files`` is keyed by real path, so that no file is read twice; ``regular`` is of its values. ``links`` is
+    a heap, so that which of two links to one file counts does not depend on the order of the disk.
     """
 
     root: Path
     shown_as: Callable[[str], str]
     files: dict[str, str] = field(default_factory=dict)
+    regular: set[str] = field(default_factory=set)
     folders: set[str] = field(default_factory=set)
     links: list[str] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -139,6 +150,8 @@ class _Walk:
                             waiting.append((above + name, real_above + name))
                         elif _is_yaml(name):
                             self.files.setdefault(real_above + name, above + name)
+                            if entry.is_file(follow_symlinks=False):
+                                self.regular.add(above + name)
             except OSError as error:
                 self.problems.append(_unreadable(self.shown_as(path), error))
 
@@ -172,14 +185,15 @@ def _is_yaml(name: str) -> bool:
     return name.endswith(_SUFFIXES)
 
 
-def read_regular(path: str | Path, name: str, most: int) -> bytes | Problem:
-    """The bytes of a regular file that has at most ``most``."""
+def read_regular(path: str | Path, name: str, most: int, *, was_regular: bool = False) -> bytes | Problem:
+    """The bytes of a regular file that has at most ``most``. ``was_regular``: the folder has just said that
+    it is one, and no link."""
     try:
         # Asked before opening, because to open a device can already do something, and again after,
         # because it may be another file by then. O_NONBLOCK: to open a FIFO waits for its writer.
-        if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - so that no Path is made of each
+        if not was_regular and not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - no Path for each
             return _not_regular(name)
-        opened = os.open(path, os.O_RDONLY | _NONBLOCK | _BINARY)
+        opened = os.open(path, _FLAGS | _NO_LINK if was_regular else _FLAGS)
         try:
             status = os.fstat(opened)
             if not stat.S_ISREG(status.st_mode):
@@ -198,8 +212,8 @@ def read_regular(path: str | Path, name: str, most: int) -> bytes | Problem:
         return _unreadable(name, error)
 
 
-_NONBLOCK: Final = getattr(os, "O_NONBLOCK", 0)
-_BINARY: Final = getattr(os, "O_BINARY", 0)
+_FLAGS: Final = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
 
 
 def _unreadable(name: str, error: Exception) -> Problem:

@@ -7,7 +7,7 @@ They take long to compile, and most runs need neither: so each is compiled when 
 from __future__ import annotations
 
 import re
-from functools import cache
+from functools import cache, lru_cache
 from typing import Final
 
 _END: Final = r"(?![\s\S])"
@@ -78,3 +78,15 @@ def secret_key() -> re.Pattern[str]:
 def secret_in_address() -> re.Pattern[str]:
     """A text with an address that holds user information, or a credential in its query."""
     return re.compile(rf"://[^\s/?#]*@|[?&;#][^\s=&;#]*(?:{_any_case(SECRET_WORDS)}){_any_case(_FORMS)}=")
+
+
+@lru_cache(maxsize=4096)  # thousands of objects have the same keys
+def names_secret(key: str) -> bool:
+    """Whether a key is named like that of a credential."""
+    return secret_key().search(key) is not None
+
+
+def is_address_with_secret(text: str) -> bool:
+    """Whether a text has an address with user information, or with a credential in its query."""
+    # The pattern ends in one of the two, and most texts have neither.
+    return ("@" in text or "=" in text) and secret_in_address().search(text) is not None

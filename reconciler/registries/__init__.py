@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from reconciler.registries.builtin import BuiltIn
-from reconciler.registries.interface import Kind
+from reconciler.registries.kind import Kind
 from reconciler.registries.plugins import Kinds
 
 BUILT_IN: Mapping[str, Kind] = BuiltIn(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from reconciler.registries.codecs import Json, TreeOrSecret
@@ -12,20 +13,29 @@ from reconciler.registries.codecs import Json, TreeOrSecret
 if TYPE_CHECKING:
     from reconciler.registries.rows import Row
 
-_KEY: Final = re.compile(
-    r"(?:url|uri|endpoint|host|hostname|domain|server|proxy|gateway|upstream|origin)s?$|(?:^|[^a-z])base$",
-    re.IGNORECASE,
-)
-_CAMEL_BASE: Final = re.compile(r"[a-z0-9]Base$")
 _DOT: Final = "[.\u3002\uff0e\uff61]"
-_HOST: Final = re.compile(
-    rf"(?:[^\s/@]*:[^\s/@]*@)?"  # user and password
-    rf"(?:[\w-]+(?:{_DOT}[\w-]+)*{_DOT}(?:[^\W\d_]{{2,}}|xn--[a-z0-9-]+){_DOT}?(?::[0-9]+)?"  # name.tld
-    r"|[\w.-]*[^\W\d_][\w.-]*:[1-9][0-9]{0,4}"  # name:port
-    r"|[0-9]+(?:\.[0-9]+){3}(?::[0-9]+)?|\[[0-9a-f:.]+\](?::[0-9]+)?|localhost)"
-    r"(?:[/?#\\].*)?",
-    re.IGNORECASE | re.DOTALL,
-)
+
+
+# Compiled when they are asked for: most runs meet no free part of an object.
+@cache
+def _names_address() -> re.Pattern[str]:
+    """Keys of what reads like an address."""
+    return re.compile(
+        r"(?i:(?:url|uri|endpoint|host|hostname|domain|server|proxy|gateway|upstream|origin)s?$"
+        r"|(?:^|[^a-z])base$)|[a-z0-9]Base$"
+    )
+
+
+@cache
+def _host() -> re.Pattern[str]:
+    return re.compile(
+        rf"(?:[^\s/@]*:[^\s/@]*@)?"  # user and password
+        rf"(?:[\w-]+(?:{_DOT}[\w-]+)*{_DOT}(?:[^\W\d_]{{2,}}|xn--[a-z0-9-]+){_DOT}?(?::[0-9]+)?"  # name.tld
+        r"|[\w.-]*[^\W\d_][\w.-]*:[1-9][0-9]{0,4}"  # name:port
+        r"|[0-9]+(?:\.[0-9]+){3}(?::[0-9]+)?|\[[0-9a-f:.]+\](?::[0-9]+)?|localhost)"
+        r"(?:[/?#\\].*)?",
+        re.IGNORECASE | re.DOTALL,
+    )
 
 
 def upstreams(row: Row, path: tuple[str, ...], value: Any) -> Iterator[str]:
@@ -48,14 +58,14 @@ def _addresses(key: str, value: Any) -> Iterator[str]:
         for item in value:
             yield from _addresses(key, item)
     elif isinstance(value, str) and value.strip():
-        if _KEY.search(key) or _CAMEL_BASE.search(key):
+        if _names_address().search(key):
             yield value
         else:
             yield from (word for word in re.split(r"[\s,;|]+", value) if _is_address(word))
 
 
 def _is_address(word: str) -> bool:
-    if "://" in word or word.startswith(("//", "\\\\")) or _HOST.fullmatch(word):
+    if "://" in word or word.startswith(("//", "\\\\")) or _host().fullmatch(word):
         return True
     try:
         ipaddress.ip_address(word)

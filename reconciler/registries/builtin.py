@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Iterator, Mapping
 
-from reconciler.registries.interface import Kind
+from reconciler.registries.kind import Kind
 
 
 class BuiltIn(Mapping[str, Kind]):

@@ -6,13 +6,10 @@ that every echoed row keeps: ``decode(encode(normal(x))) == normal(x)``.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any, ClassVar, Final
-
-import simplejson
 
 from reconciler.manifests.concealing import concealed
 from reconciler.manifests.fields import SECRET_SCHEMA, JsonSchema, secret_shape_problem, text_schema
@@ -53,6 +50,8 @@ class Json:
 
     @property
     def value(self) -> Wire:
+        import json  # noqa: PLC0415 - few fields hold any JSON
+
         return json.loads(self.text, parse_float=Decimal)
 
     def __str__(self) -> str:
@@ -64,6 +63,8 @@ def json_of(value: Wire, *, drop_empty: bool = False, shape: Mapping[str, Any] |
 
     The keys that ``shape`` requires are always there, so that a price of 0 stays a price.
     """
+    import simplejson  # noqa: PLC0415 - few fields hold any JSON
+
     canonical = _canonical(value, drop_empty=drop_empty, shape=shape or {})
     return Json(simplejson.dumps(canonical, use_decimal=True, sort_keys=True))
 
@@ -127,7 +128,7 @@ class Codec:
         return value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Text(Codec):
     """A text. With ``empty_is_unset``, ``""`` is what the registry answers for none."""
 
@@ -157,7 +158,7 @@ class Text(Codec):
         return "" if value is None else value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Choice(Text):
     """One of a few words, which is all that the registry takes."""
 
@@ -188,7 +189,7 @@ class Id(Text):
         return {**Text.schema(self), "not": {"enum": [".", ".."]}}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Address(Text):
     """The address of an upstream, under the rule of the portable one; with ``bare`` also without scheme."""
 
@@ -258,7 +259,7 @@ class ZeroOrOne(Codec):
         return number == 1 if number in (0, 1) else _unreadable(wire)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Whole(Codec):
     """A whole number of which every digit is kept, also where a server stores doubles; from 0, or signed."""
 
@@ -288,7 +289,7 @@ class Whole(Codec):
         return int(number)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Number(Codec):
     """A number without a published unit; from 0, or signed."""
 
@@ -352,7 +353,7 @@ def whole_if_exact(number: Decimal) -> Wire:
     return int(number) if number == number.to_integral_value() else number
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Money(Codec):
     """A price that the wire keeps per ``unit`` in ``currency``; its normal form is for exactly that unit.
 
@@ -397,7 +398,7 @@ class Money(Codec):
         return value
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class SetOf(Codec):
     """A set that the wire keeps as a list: its order means nothing."""
 
@@ -431,7 +432,7 @@ class SetOf(Codec):
         return list(value)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Tree(Codec):
     """Any JSON value, compared whole. ``shape`` is the schema of its keys where they are known.
 
@@ -557,7 +558,7 @@ class EmptyMapping(Codec):
         return {}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Word(Codec):
     """A portable word with a spelling of the registry's own; natively, any text but those ``elsewhere``.
 

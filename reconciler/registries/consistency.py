@@ -10,7 +10,7 @@ from typing import Final
 from reconciler.manifests.load import RESOURCES
 from reconciler.manifests.portable import is_portable
 from reconciler.registries.codecs import Codec
-from reconciler.registries.interface import Kind
+from reconciler.registries.kind import Kind
 from reconciler.registries.rows import ANY, REST, Call, Echo, Path, Row, Table
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]*")

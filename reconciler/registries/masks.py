@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from functools import cache
 from typing import Any, Final
 
-_MASKED: Final = re.compile(
-    r"[*\u2022\u25cf]{3,}|^\W*(?:hidden|masked|redacted)\W*\Z",
-    re.IGNORECASE,
-)
-_MASKED_KEY: Final = re.compile(r"^masked[_-]", re.IGNORECASE)
+_KEY: Final = re.compile(r"^masked[_-]", re.IGNORECASE)
+
+
+@cache  # compiled when it is asked for: a run that reads no registry has no use for it
+def _masked() -> re.Pattern[str]:
+    return re.compile(
+        r"[*\u2022\u25cf]{3,}|^\W*(?:hidden|masked|redacted)\W*\Z",
+        re.IGNORECASE,
+    )
 
 
 def is_masked(value: Any) -> bool:
@@ -18,13 +23,13 @@ def is_masked(value: Any) -> bool:
 
     Written back, it would take the place of what it hides.
     """
+    if isinstance(value, str):
+        return _masked().search(value) is not None
     if isinstance(value, Mapping):
         return any(is_masked(item) for item in value.values())
-    if isinstance(value, list):
-        return any(is_masked(item) for item in value)
-    return isinstance(value, str) and _MASKED.search(value) is not None
+    return isinstance(value, list) and any(is_masked(item) for item in value)
 
 
 def is_masked_key(key: str) -> bool:
     """Whether a key like `masked_api_key` says that its value is a mask."""
-    return _MASKED_KEY.search(key) is not None
+    return _KEY.search(key) is not None

@@ -13,7 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
 from reconciler.errors import PluginError
-from reconciler.registries.interface import PLUGIN_HINT, Kind, described
+from reconciler.registries.kind import PLUGIN_HINT, Kind, described
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint

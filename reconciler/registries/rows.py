@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from reconciler.errors import InternalError
 from reconciler.money import Price
@@ -68,8 +68,7 @@ ABSENT: Final = _Absent.ABSENT
 """No such key on the wire."""
 
 
-@dataclass(frozen=True, slots=True)
-class Point:
+class Point(NamedTuple):
     """Where a row stands on the wire, and which calls write it there.
 
     A ``derived`` point is computed by the server from the row's first point: it is sent along only
@@ -94,8 +93,7 @@ class Point:
         return replace(value, currency=currency.upper()) if isinstance(currency, str) and currency else value
 
 
-@dataclass(frozen=True, slots=True)
-class Declared:
+class Declared(NamedTuple):
     """What a default may depend on: the manifest's name and the normal forms that it declares."""
 
     name: str
@@ -106,8 +104,7 @@ class Declared:
         return self.values.get(path) is not None
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One documented request. ``path`` may hold ``{id}``.
 
     ``replaces`` are the containers of the body that the server replaces whole, so that the body must
@@ -130,7 +127,7 @@ class Call:
         return self.whole or path[0] in self.replaces
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False, repr=False)
 class Row:
     """One field.
 
@@ -218,8 +215,7 @@ class Contradiction:
         return "contradicts itself: " + ", ".join(f"{path} is {value}" for path, value in self.parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(NamedTuple):
     """A row as one manifest path reaches it, patterns filled in."""
 
     path: Path
@@ -279,8 +275,7 @@ class Edit:
     cleared: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Keyed:
+class Keyed(NamedTuple):
     """A container that the wire keeps as a list of objects and that we read as a mapping.
 
     ``key`` names the item, ``demanded`` are the keys that a new item must have, ``stripped`` those that
@@ -292,8 +287,7 @@ class Keyed:
     stripped: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class Identity:
+class Identity(NamedTuple):
     """How a manifest finds its live object.
 
     ``pin`` is the native path that names it outright. ``client_chosen``: a create sends that key; else
@@ -313,8 +307,7 @@ class Identity:
     shadows: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Demand:
+class Demand(NamedTuple):
     """What a create needs besides the demanded fields: every path of one of ``choices``.
 
     ``when`` says for which manifests, and ``when_text`` so in words that follow "a create" (`with provider
@@ -360,7 +353,7 @@ def _no_clash(_declared: Declared, _raw: Mapping[str, Any]) -> tuple[()]:
 _MOST_KEYS: Final = 2048
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
 class Table:
     """Everything that we know of one variant of one kind of registry, as rows and a few facts.
 
@@ -446,7 +439,7 @@ class Table:
         for pattern, row in self._patterns:
             taken = _match(pattern, path)
             if taken is not None:
-                points = tuple(replace(point, path=_fill(point.path, taken)) for point in row.points)
+                points = tuple(point._replace(path=_fill(point.path, taken)) for point in row.points)
                 return Field(path, row, native=True, points=points)
         return None
 
@@ -820,23 +813,23 @@ class Table:
             for name, item in value.items()
         ]
 
-    def unwrapped(self, raw: Mapping[str, Any]) -> dict[str, Any]:
+    def unwrapped(self, raw: Mapping[str, Any]) -> Mapping[str, Any]:
         """``raw`` with its lists of objects as mappings by their key.
 
         A second item with the same key is kept under a name that no manifest can write.
         """
-        there = [(name, keyed) for name, keyed in self.lists.items() if isinstance(raw.get(name), list)]
-        if not there and isinstance(raw, dict):
-            return raw
-        result = dict(raw)
-        for container, keyed in there:
-            items: Any = result[container]
+        result: dict[str, Any] | None = None
+        for container, keyed in self.lists.items():
+            items: Any = raw.get(container)
+            if not isinstance(items, list):
+                continue
             named: dict[str, Any] = {}
             for index, item in enumerate(items):
                 name = item.get(keyed.key) if isinstance(item, Mapping) else None
                 named[name if isinstance(name, str) and name not in named else f"\0{index}"] = item
+            result = dict(raw) if result is None else result
             result[container] = named
-        return result
+        return raw if result is None else result
 
     # ---- proof
 
@@ -887,8 +880,7 @@ class Table:
         raise InternalError(f"{self.kind}/{self.variant}: no row writes {'.'.join(path)}")
 
 
-@dataclass(frozen=True, slots=True)
-class Created:
+class Created(NamedTuple):
     """What a create sends, the defaults among it, and the demanded fields and choices that nothing gives."""
 
     edits: tuple[Edit, ...]

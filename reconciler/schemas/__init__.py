@@ -17,13 +17,14 @@ from pathlib import Path
 from pydantic import TypeAdapter
 
 from reconciler.declared import Diff
-from reconciler.guards.acknowledgements import OF_A_REGISTRY, OF_THE_RUN, AcknowledgementFile
+from reconciler.guards.acknowledgementfile import AcknowledgementFile
+from reconciler.guards.acknowledgements import OF_A_REGISTRY, OF_THE_RUN
 from reconciler.manifests.config import Config
 from reconciler.manifests.model import Model
 from reconciler.manifests.provider import Provider
 from reconciler.plan import Plan
 from reconciler.registries import KINDS
-from reconciler.registries.interface import Kind
+from reconciler.registries.kind import Kind
 from reconciler.review import Review
 from reconciler.schemas.drift import drift_schema
 from reconciler.schemas.faults import faults_schema

@@ -25,7 +25,7 @@ from reconciler.registries.codecs import (
     Whole,
     ZeroOrOne,
 )
-from reconciler.registries.interface import Kind
+from reconciler.registries.kind import Kind
 from reconciler.registries.rows import ANY, REST, Clear, Echo, Row, Table
 from reconciler.registries.rows import Path as RowPath
 from reconciler.schemas.tidy import Schema, or_null, ordered

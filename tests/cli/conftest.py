@@ -31,7 +31,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Folder:
 @pytest.fixture
 def cli(folder: Folder, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Run:
     """Runs the command line in this process, without the pauses between tries."""
-    monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_FAULT", wait_none())
     monkeypatch.setattr("reconciler.executor.timing.PAUSES", (0.0, 0.0, 0.0))
 
     def one(*arguments: str) -> Result:

@@ -137,7 +137,7 @@ def test_an_error_is_told_by_its_code_alone(cli: Run, live: Live, collector: Col
 def test_a_rate_limit_is_seen_as_a_retry_and_a_wait(
     cli: Run, live: Live, collector: Collector, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_fixed(0.01))
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_LIMIT", wait_fixed(0.01))
     limited = iter([True])
     live.answer = lambda seen: (429, {}) if not seen.writes and next(limited, False) else None
     assert cli("plan").code == 0

@@ -32,10 +32,12 @@ OF_HELP = (
 )
 OF_VALIDATE = (
     "reconciler.git",
+    "reconciler.guards.acknowledgementfile",
     "reconciler.guards.run",
     "reconciler.journal",
     "reconciler.plan",
     "reconciler.planner",
+    "reconciler.registries.interface",
     "reconciler.registries.respan.kind",
     "reconciler.registries.watsonx.kind",
 )
@@ -52,6 +54,7 @@ OF_PLAN = (
     "reconciler.report.findings",
     "reconciler.report.markdown",
     "rich",
+    "tenacity",
     "uvicorn",
 )
 PROGRAM = """
@@ -95,6 +98,21 @@ def test_validate_loads_no_client_no_planner_and_no_other_kind(
     assert loaded(folder, names, "validate", *words) == "code 0, loaded []"
     folder.models(manifest("a", price="cheap"))
     assert loaded(folder, names, "validate", *words) == "code 1, loaded []"
+
+
+def test_no_json_is_loaded_without_a_field_that_holds_any(folder: Folder) -> None:
+    folder.models(manifest("a"))
+    names = ("json", "reconciler.report.documents", "simplejson")
+    assert loaded(folder, names, "validate") == "code 0, loaded []"
+
+
+def test_only_acknowledgements_load_what_checks_them(folder: Folder) -> None:
+    folder.models(manifest("a"))
+    (folder.path / "acknowledgements.yaml").write_text(
+        "apiVersion: reconciler/v1\nkind: Acknowledgements\nacknowledgements: []\n"
+    )
+    names = ("reconciler.guards.acknowledgementfile",)
+    assert loaded(folder, names, "validate") == f"code 0, loaded {[*names]}"
 
 
 def test_only_policies_load_what_checks_them(folder: Folder) -> None:

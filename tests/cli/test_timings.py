@@ -87,7 +87,7 @@ def test_an_apply_counts_what_it_did(cli: Run, live: Live) -> None:
 
 
 def test_retries_and_waits_are_counted(cli: Run, live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_fixed(0.01))
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_LIMIT", wait_fixed(0.01))
     limited = iter([True])
     live.answer = lambda seen: (429, {}) if seen.path == "/v2/models" and next(limited, False) else None
     found = timings(cli("plan", "--timings", "-o", "json").err)
@@ -97,7 +97,7 @@ def test_retries_and_waits_are_counted(cli: Run, live: Live, monkeypatch: pytest
 
 def test_a_wait_of_the_executor_is_a_wait(cli: Run, live: Live, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body would be too old after the wait: it is given back by the transport, and made anew."""
-    monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_fixed(0.5))
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_LIMIT", wait_fixed(0.5))
     monkeypatch.setattr("reconciler.executor.timing.FRESH_SECONDS", 0.1)
     limited = iter([True])
     live.answer = lambda seen: (429, {}) if seen.writes and next(limited, False) else None

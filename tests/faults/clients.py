@@ -93,7 +93,7 @@ def _quicken() -> None:
     from tenacity import wait_none
 
     from reconciler.executor import timing
-    from reconciler.http import Clock, pace, transport
+    from reconciler.http import Clock, pace, repeating, transport
 
     slept = 0.0
 
@@ -107,7 +107,7 @@ def _quicken() -> None:
     for module in (transport, pace):
         module.Clock = clock  # type: ignore[assignment, misc]
     for name in ("_AFTER_FAULT", "_AFTER_LIMIT"):
-        setattr(transport, name, wait_none())
+        setattr(repeating, name, wait_none())
     for name, value in vars(timing).items():
         if isinstance(value, tuple):
             setattr(timing, name, tuple(0.0 for _ in value))

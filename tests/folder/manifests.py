@@ -15,7 +15,7 @@ from reconciler.manifests.load import Manifest, read_documents
 from reconciler.manifests.yamltree import parse
 from reconciler.registries import BUILT_IN
 from reconciler.registries.codecs import Choice, ZeroOrOne
-from reconciler.registries.interface import Kind
+from reconciler.registries.kind import Kind
 from reconciler.registries.rows import Field, Path, Table
 from tests.properties.house import SECRETS, UPSTREAM
 from tests.properties.strategies import JSON, TEXTS, WHOLES, may_be_null, values

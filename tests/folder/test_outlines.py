@@ -18,7 +18,7 @@ from reconciler.manifests.load import Manifest, read_documents
 from reconciler.manifests.yamltree import parse
 from reconciler.outlines import plainly_asked
 from reconciler.registries import BUILT_IN
-from reconciler.registries.interface import Kind
+from reconciler.registries.kind import Kind
 from reconciler.registries.rows import Table
 from tests.properties.house import REGISTRY
 from tests.properties.profile import examples

@@ -15,7 +15,7 @@ from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.files import File
 from reconciler.registries import BUILT_IN, KINDS
 from reconciler.registries.codecs import SetOf, Value, Wire
-from reconciler.registries.interface import Kind
+from reconciler.registries.kind import Kind
 from reconciler.registries.rows import Point, Row, Table
 
 from .states import WAYS, plainly, read, said

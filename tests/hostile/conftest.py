@@ -139,7 +139,7 @@ class House:
 @pytest.fixture
 def house(folder: Folder, cli: Run, monkeypatch: pytest.MonkeyPatch) -> Iterator[House]:
     monkeypatch.setenv("TOKEN", TOKEN)
-    monkeypatch.setattr("reconciler.http.transport._AFTER_LIMIT", wait_none())
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_LIMIT", wait_none())
     with ExitStack() as stack:
         servers = {kind.name: stack.enter_context(HostileServer(kind.honest)) for kind in KINDS}
         house = House(folder, cli, servers)

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from reconciler.errors import Place
-from reconciler.manifests.files import find_files, load_folder
+from reconciler.errors import Place, Problem
+from reconciler.manifests.files import File, find_files, load_folder, read_files
 from reconciler.manifests.yamltree import Limits
 
 
@@ -39,8 +39,8 @@ class TestFinding:
         names = ["b.yaml", "a/z.yml", "a/b/c.yaml", "a.yaml", "a-b.yaml", "x.yaml/in.yml"]
         for name in [*names, "a.json", "README.md", "yaml", "a.yaml.bak"]:
             write(models / name)
-        files, problems = find_files(models, shown_as=str)
-        assert problems == []
+        files, regular, problems = find_files(models, shown_as=str)
+        assert (regular, problems) == (set(files), [])
         assert [Path(file).relative_to(models).as_posix() for file in files] == sorted(names)
 
     def test_hidden_files_and_folders_are_passed_over(self, models: Path) -> None:
@@ -212,6 +212,30 @@ class TestReading:
         monkeypatch.setattr(os, "stat", too_early)
         assert load(models) == (["models/b.yaml"], [("file-not-regular", "models/a.yaml:1:1")])
 
+    @pytest.mark.parametrize("now", ["pipe", "link", "gone"])
+    def test_what_is_replaced_after_the_folder_was_listed(self, models: Path, now: str) -> None:
+        """The folder has said that it is a regular file; by the time it is opened it may be anything."""
+        write(models / "a.yaml", "a: 1")
+        write(models / "b.yaml", "b: 1")
+        outside = write(models.parent / "outside.yaml", "secret: 1")
+        reading = read_files(models, relative_to=models.parent)
+        assert next(reading) == File("models/a.yaml", b"a: 1")
+        (models / "b.yaml").unlink()
+        if now == "pipe":
+            os.mkfifo(models / "b.yaml")
+        elif now == "link":
+            (models / "b.yaml").symlink_to(outside)
+        [problem] = reading
+        assert isinstance(problem, Problem)
+        code = "file-not-regular" if now == "pipe" else "file-unreadable"
+        assert (problem.code, str(problem.place)) == (code, "models/b.yaml:1:1")
+
+    def test_a_link_inside_the_folder_is_read_though_it_is_no_regular_file(self, models: Path) -> None:
+        write(models / ".kept" / "a.yaml")
+        (models / "a.yaml").symlink_to(".kept/a.yaml")
+        assert find_files(models, shown_as=str).regular == set()
+        assert load(models) == (["models/a.yaml"], [])
+
     def test_the_largest_file_that_is_read(self, models: Path) -> None:
         write(models / "fits.yaml", "a: 12345")
         write(models / "over.yaml", "a: 123456")
@@ -257,21 +281,6 @@ class TestReading:
         _, (problem,) = load_folder(models, relative_to=models.parent)
         assert (problem.code, problem.place) == ("file-unreadable", Place("models"))
         assert "Permission denied" in problem.message
-
-    def test_a_file_that_vanishes_after_it_was_found(
-        self, models: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        write(models / "a.yaml")
-        write(models / "b.yaml")
-        look = os.stat
-
-        def vanish(path: Any, **options: Any) -> os.stat_result:
-            if str(path).endswith("a.yaml"):
-                Path(path).unlink(missing_ok=True)
-            return look(path, **options)
-
-        monkeypatch.setattr(os, "stat", vanish)
-        assert load(models) == (["models/b.yaml"], [("file-unreadable", "models/a.yaml:1:1")])
 
     def test_all_mistakes_of_all_files_come_in_one_run(self, models: Path) -> None:
         write(models / "a.yaml", "a: 1\na: 2\n---\nb: 'x\n")

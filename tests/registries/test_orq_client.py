@@ -34,7 +34,7 @@ KEY = SecretRef("HOUSE_KEY")
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(talk, "_settings", brisk())
-    monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_FAULT", wait_none())
 
 
 def reached(server: OrqServer) -> Connection:

@@ -22,7 +22,7 @@ ENVIRONMENT = {"HOUSE_LLAMA_KEY": "sk-llama"}
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(talk, "_settings", brisk(0.4))
-    monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_FAULT", wait_none())
     monkeypatch.setattr(timing, "PAUSES", (0.0, 0.0, 0.0))
 
 

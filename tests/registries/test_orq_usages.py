@@ -23,7 +23,7 @@ Prepare = Callable[[OrqServer], None]
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(talk, "_settings", brisk())
-    monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_FAULT", wait_none())
 
 
 def read(prepare: Prepare) -> tuple[OrqServer, Usages]:

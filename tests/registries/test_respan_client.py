@@ -27,7 +27,7 @@ PLANTED = "sk-planted-text"
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(talk, "_settings", brisk())
-    monkeypatch.setattr("reconciler.http.transport._AFTER_FAULT", wait_none())
+    monkeypatch.setattr("reconciler.http.repeating._AFTER_FAULT", wait_none())
 
 
 def reached(server: RespanServer, path: str = "") -> Connection:

@@ -103,7 +103,7 @@ class OrqWriter(OrqReader):
 
 
 def _is_model(item: Any) -> bool:
-    return isinstance(item, Mapping) and isinstance(item.get("id"), str) and "provider" in item
+    return isinstance(item, dict) and isinstance(item.get("id"), str) and "provider" in item
 
 
 def _is_deployment(item: Any) -> bool:
@@ -128,10 +128,9 @@ def _models_of(deployment: Mapping[str, Any]) -> Iterator[str]:
 def live_object(document: Mapping[str, Any]) -> LiveObject:
     """One ModelDocument, without anything that could be a credential."""
     raw, hidden = without_secrets(document)
-    identity, reference = str(document["id"]), document.get("refId")
-    keys = (identity, reference) if isinstance(reference, str) and not ours(document) else ()
-    raw = GENERIC.unwrapped(raw)
-    return LiveObject(identity, raw, ours(document), variant_of(document), keys=keys, hidden=hidden)
+    identity, reference, own = str(document["id"]), document.get("refId"), ours(document)
+    keys = (identity, reference) if isinstance(reference, str) and not own else ()
+    return LiveObject(identity, GENERIC.unwrapped(raw), own, variant_of(document), keys=keys, hidden=hidden)
 
 
 def explain(data: Any) -> str | None:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from reconciler.manifests.providers import spellings
-from reconciler.manifests.secretkeys import secret_key
+from reconciler.manifests.secretkeys import names_secret
 from reconciler.money import PER_1K_TOKENS, PER_1M_TOKENS, Price
 from reconciler.registries.codecs import (
     Address,
@@ -403,19 +403,18 @@ def variant_of(document: Mapping[str, Any]) -> str:
     return "openai-like" if document.get("provider") == OPENAI_LIKE else "generic"
 
 
-def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozenset[Path]]:
+def without_secrets(document: Mapping[str, Any]) -> tuple[Mapping[str, Any], frozenset[Path]]:
     """``document`` without its `api_key`, and any key of `configuration` that could be a credential.
 
     The second part are the wire paths of what stood there and is named like one.
     """
-    raw = dict(document)
-    raw.pop("api_key", None)
+    configuration = document.get("configuration")
+    free = configuration.keys() - READABLE_CONFIGURATION if isinstance(configuration, dict) else ()
+    if not free and "api_key" not in document:
+        return document, frozenset()
+    raw = {key: value for key, value in document.items() if key != "api_key"}
     hidden: set[Path] = {("api_key",)} if document.get("api_key") else set()
-    configuration = raw.get("configuration")
-    if isinstance(configuration, Mapping):
-        raw["configuration"] = {
-            key: value for key, value in configuration.items() if key in READABLE_CONFIGURATION
-        }
-        dropped = [key for key in configuration if key not in READABLE_CONFIGURATION and configuration[key]]
-        hidden |= {("configuration", key) for key in dropped if secret_key().search(key)}
+    if isinstance(configuration, dict):
+        raw["configuration"] = {key: value for key, value in configuration.items() if key not in free}
+        hidden |= {("configuration", key) for key in free if configuration[key] and names_secret(key)}
     return raw, frozenset(hidden)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.registries.interface import Kind, LiveObject, Unsupported
+from reconciler.registries.kind import Kind, Unsupported
 from reconciler.registries.orq.enabling import BUILTIN
 from reconciler.registries.orq.fields import GENERIC, KIND
 from reconciler.registries.orq.openai_like import OPENAI_LIKE_TABLE
 from reconciler.registries.rows import Path, Table
+
+if TYPE_CHECKING:
+    from reconciler.registries.interface import LiveObject
 
 _NATIVE: Final = ("native", KIND)
 _OPENAI_LIKE_WORDS: Final = set(OPENAI_LIKE_TABLE.native_words(_NATIVE)) - set(GENERIC.native_words(_NATIVE))

@@ -216,7 +216,7 @@ def _shown(table: Table, body: Mapping[str, Any]) -> set[str]:
 
 def _is_model(item: Any) -> bool:
     return (
-        isinstance(item, Mapping)
+        isinstance(item, dict)
         and isinstance(item.get("model_name"), str)
         and item["model_name"] != ""
         and "affiliation_category" in item

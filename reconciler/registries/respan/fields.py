@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 from reconciler.manifests.fields import JsonSchema
-from reconciler.manifests.secretkeys import secret_in_address, secret_key
+from reconciler.manifests.secretkeys import is_address_with_secret, names_secret
 from reconciler.money import PER_1M_TOKENS, Price
 from reconciler.registries.codecs import (
     Address,
@@ -246,7 +247,7 @@ def _shows_secret(declared: Declared) -> Iterator[tuple[Path, str]]:
 
 
 def _is_credential(path: Path) -> bool:
-    return any(secret_key().search(step) for step in path)
+    return any(names_secret(step) for step in path)
 
 
 def _loses(
@@ -340,34 +341,39 @@ def without_secrets(document: Mapping[str, Any]) -> tuple[dict[str, Any], frozen
     """
     hidden: set[Path] = set()
 
-    def is_hidden(key: str, value: Any, above: Path) -> bool:
-        return _is_secret(key, value) or (bool(above) and _stands_for_secret(value))
-
     def kept(value: Any, above: Path) -> Any:
-        if isinstance(value, Mapping):
+        if isinstance(value, dict):
             result = {}
             for key, item in value.items():
-                path = (*above, key)
-                if is_hidden(key, item, above):
+                if _is_hidden(key, item, above):
                     if item not in (None, "", [], {}):
-                        hidden.add(path)
+                        hidden.add((*above, key))
                 else:
-                    result[key] = kept(item, path)
+                    result[key] = kept(item, (*above, key)) if isinstance(item, _NESTED) else item
             return result
         if isinstance(value, list):
             items = [(str(index), item) for index, item in enumerate(value)]
-            hidden.update((*above, index) for index, item in items if is_hidden("", item, above))
-            return [kept(item, (*above, index)) for index, item in items if not is_hidden("", item, above)]
+            hidden.update((*above, index) for index, item in items if _is_hidden("", item, above))
+            return [kept(item, (*above, index)) for index, item in items if not _is_hidden("", item, above)]
         return value
 
-    return kept(document, ()), frozenset(hidden)
+    return kept(dict(document), ()), frozenset(hidden)
 
 
-def _stands_for_secret(value: Any) -> bool:
-    return isinstance(value, str) and (value == _PLACEHOLDER or is_masked(value))
+_NESTED: Final = (dict, list)
 
 
-def _is_secret(key: str, value: Any) -> bool:
-    if (secret_key().search(key) or is_masked_key(key)) and not isinstance(value, bool):
-        return True
-    return isinstance(value, str) and secret_in_address().search(value) is not None
+def _is_hidden(key: str, value: Any, above: Path) -> bool:
+    if isinstance(value, str):
+        return _is_named(key) or is_address_with_secret(value) or (bool(above) and _stands_for_secret(value))
+    return _is_named(key) and not isinstance(value, bool)
+
+
+@lru_cache(maxsize=4096)  # thousands of objects have the same keys
+def _is_named(key: str) -> bool:
+    """Whether a key is named like that of a credential, or of the mask of one."""
+    return names_secret(key) or is_masked_key(key)
+
+
+def _stands_for_secret(text: str) -> bool:
+    return text == _PLACEHOLDER or is_masked(text)

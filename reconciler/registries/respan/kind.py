@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from reconciler.registries.interface import Kind, LiveObject, Unsupported
+from reconciler.registries.kind import Kind, Unsupported
 from reconciler.registries.respan.fields import KIND, MODEL, PROVIDER
 from reconciler.registries.rows import Path, Table
+
+if TYPE_CHECKING:
+    from reconciler.registries.interface import LiveObject
 
 
 def _choose(resource: str, declared: Mapping[Path, Any]) -> Table | Unsupported:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from reconciler.registries.interface import Kind, LiveObject, Unsupported
+from reconciler.registries.interface import LiveObject
+from reconciler.registries.kind import Kind, Unsupported
 from reconciler.registries.rows import Path, Table
 from reconciler_shelf.fields import KIND, MODELS
 
