@@ -523,6 +523,11 @@ class Table:
         return {}
 
     @cached_property
+    def surveys(self) -> list[Any]:
+        """Room for what is known of its fields, whatever a manifest declares (``shapes``)."""
+        return []
+
+    @cached_property
     def layouts(self) -> dict[tuple[Path, ...], Any]:
         """Room for what declared paths mean here (``desired``)."""
         return {}
