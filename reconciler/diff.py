@@ -272,16 +272,18 @@ def declared_value(desired: Desired, path: Path) -> Shown:
 def unmanaged(desired: Desired, live: LiveObject) -> Iterator[Unmanaged]:
     """The fields that are set live and that the manifest leaves out."""
     context: Declared | None = None
-    for item in desired.fields.shape.undeclared(live.raw):
-        value = item.read(live.raw)
+    raw = live.raw
+    for item in desired.fields.shape.undeclared(raw):
+        value = item.read(raw)
         if item.is_unset(value):
             continue
-        ours = item.row.absent
-        if item.row.default is not None:
+        row = item.row
+        ours = row.absent
+        if row.default is not None:
             context = context or Declared(desired.name, desired.fields.normal())
-            ours = item.row.default(context)
-        if value not in (item.row.absent, ours):
-            yield Unmanaged(dotted(item.path), _shown(item, value), item.row.clear is not Clear.NEVER)
+            ours = row.default(context)
+        if value is not ours and value not in (row.absent, ours):
+            yield Unmanaged(dotted(item.path), _shown(item, value), row.clear is not Clear.NEVER)
 
 
 def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[str, Any]) -> Refusal | None:
@@ -332,11 +334,14 @@ def _other_currency(table: Table, path: Path, there: Value, value: Value) -> Ref
 def contradictions(desired: Desired, live: LiveObject) -> Iterator[str]:
     """What the price fields of a live object say against each other, of prices that are not declared:
     a declared one is a change."""
+    raw = live.raw
     for item in desired.fields.shape.undeclared_prices:
-        if any(dig(live.raw, point.path) is not ABSENT for point in item.points):
-            value = item.read(live.raw)
-            if isinstance(value, Contradiction):
-                yield f"{dotted(item.path)} {value}"
+        for point in item.points:
+            if dig(raw, point.path) is not ABSENT:
+                value = item.read(raw)
+                if isinstance(value, Contradiction):
+                    yield f"{dotted(item.path)} {value}"
+                break
 
 
 def _change(

@@ -234,6 +234,8 @@ class Field:
 
     def read(self, raw: Mapping[str, Any]) -> Value:
         """The normal form of the live value, or a Contradiction between the row's points."""
+        if len(self.points) == 1:
+            return self._read_one(self.points[0], raw)
         found: list[tuple[Point, Value]] = []
         for point in self.points:
             if not point.read:
@@ -253,6 +255,18 @@ class Field:
         if all(value == first for _, value in found[1:]):
             return first
         return Contradiction(tuple((".".join(point.path), value) for point, value in found))
+
+    def _read_one(self, point: Point, raw: Mapping[str, Any]) -> Value:
+        """What is read of a field with one point, as most have."""
+        row = self.row
+        wire = dig(raw, point.path) if point.read else ABSENT
+        codec = point.codec or row.codec
+        if wire is ABSENT or (wire is None and not isinstance(codec, Tree)):
+            return row.absent
+        value = codec.decode(wire)
+        if point.currency is not None:
+            value = point.told(value, raw)
+        return row.absent if value is None else value
 
     def normal(self, value: Any) -> Value:
         """The normal form of a manifest's value; None for null. Raises BadValue, CannotExpress."""
