@@ -184,7 +184,7 @@ def name_row(wire: str, codec: Codec) -> Row:
         points=(Point((wire,), update=False),),
         codec=codec,
         demanded=True,
-        default=_own_name,
+        default=own_name,
         default_text="metadata.name",
         identity=True,
     )
@@ -199,12 +199,13 @@ def display_name_row(wire: str, codec: Codec, echo: Echo = Echo.ECHOED) -> Row:
         codec=codec,
         echo=echo,
         demanded=True,
-        default=_own_name,
+        default=own_name,
         default_text="metadata.name",
     )
 
 
-def _own_name(declared: Declared) -> str | None:
+def own_name(declared: Declared) -> str | None:
+    """The name of the manifest."""
     return declared.name
 
 
@@ -322,7 +323,7 @@ class Identity:
     client_chosen: bool
     natural: tuple[Path, ...] = ()
     resembles: tuple[Path, ...] = ()
-    key: Callable[[Declared], str | None] = _own_name
+    key: Callable[[Declared], str | None] = own_name
     unique: bool = True
     shadows: bool = False
 

@@ -104,7 +104,9 @@ class _Known:
         self.first = item.points[0].path[:1] if item.row.echo is Echo.MAYBE else None
         self.standing = _standing(item, containers)
         self.containers = tuple(
-            {path: containers[path] for point in item.points if (path := point.path[:-1]) in containers}.items()
+            {
+                path: containers[path] for point in item.points if (path := point.path[:-1]) in containers
+            }.items()
         )
 
 
@@ -348,9 +350,7 @@ class Shape:
                 declared[holder].add(key)
         return (
             frozenset(survey.top.keys() - declared[""]),
-            tuple(
-                (holder, frozenset(declared[holder]), fields) for holder, fields in survey.inside.items()
-            ),
+            tuple((holder, frozenset(declared[holder]), fields) for holder, fields in survey.inside.items()),
             tuple(
                 (path, left)
                 for path, items in survey.deeper
