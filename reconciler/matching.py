@@ -13,7 +13,7 @@ from reconciler.manifests.problems import dotted
 from reconciler.refusal import Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation
-from reconciler.registries.rows import Declared, Edit, Path, Table, dig, own_name
+from reconciler.registries.rows import Created, Declared, Edit, Path, Table, dig, own_name
 
 if TYPE_CHECKING:
     from reconciler.plan import PlannedEdit
@@ -88,12 +88,13 @@ class Missing:
     """No live object; ``resembling`` are unclaimed ones that a create would stand beside.
 
     ``near`` are all that are like it, claimed ones included: what a create rests on. ``shadowed`` is
-    the vendor's object that has the name.
+    the vendor's object that has the name. ``created`` is what the manifest alone makes a create send.
     """
 
     resembling: tuple[tuple[LiveObject, str], ...] = ()
     near: frozenset[Nearness] = frozenset()
     shadowed: LiveObject | None = None
+    created: Created | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,14 +297,15 @@ class _Matching:
                 if isinstance(wire, str) and wire:
                     values[live.resource, path, wire].append(live)
         for index, desired, table in creates:
-            edits = table.create_edits(desired.fields, desired.name).edits
-            sent = shows(table, edits)
+            created = table.create_edits(desired.fields, desired.name)
+            sent = shows(table, created.edits)
             near: dict[str, tuple[LiveObject, str]] = {}
             for path in table.identity.resembles:
                 for live in values.get((table.resource, path, sent.get(path)), ()):
                     near.setdefault(live.id, (live, ".".join(path)))
             resembling = tuple(near[key] for key in sorted(near))
-            self.matches[index] = Missing(resembling, beside.of(table, edits), self.shadowed.get(index))
+            alike = beside.like(looks(table, sent))
+            self.matches[index] = Missing(resembling, alike, self.shadowed.get(index), created)
 
 
 def natural_key(table: Table | None, value: Callable[[Path], object]) -> tuple[str, ...] | None:

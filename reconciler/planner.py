@@ -293,13 +293,13 @@ class _RegistryPlanner:
             refusals += unknown
         if isinstance(match, Found):
             return self._update(desired, table, match, after, refusals)
+        if isinstance(match, Missing) and not self.in_part:
+            return self._create(desired, table, match, after, refusals)
         base = self._begun(desired, after=after)
         if isinstance(match, Unclear):
             return self._finished(base, refusals=[match.refusal, *refusals])
-        if self.in_part:
-            message = "it is not there, and what a create would stand beside was not read"
-            return self._finished(base, refusals=[Refusal("read-in-part", message, "plan again", ())])
-        return self._create(base, desired, table, match, refusals)
+        message = "it is not there, and what a create would stand beside was not read"
+        return self._finished(base, refusals=[Refusal("read-in-part", message, "plan again", ())])
 
     def _begun(self, desired: Desired, identity: str | None = None, **known: Any) -> Action:
         """An action that does nothing, of one manifest, with what is ``known`` of it."""
@@ -444,25 +444,32 @@ class _RegistryPlanner:
                 yield Refusal("secret-host", message, fix, ())
 
     def _create(
-        self, base: Action, desired: Desired, table: Table, match: Missing, refusals: list[Refusal]
+        self,
+        desired: Desired,
+        table: Table,
+        match: Missing,
+        after: tuple[str, ...],
+        refusals: list[Refusal],
     ) -> Action:
         if table.create is None:
             raise InternalError(f"{desired.name}: {table.title} has no create")
-        difference, created = creation(desired, table)
+        # What it refers to may have another name than the manifest gives it.
+        known = None if desired.fields.shape.refers else match.created
+        difference, created = creation(desired, table, known)
         key, _ = wanted_key(desired, table)
-        action = replace(
-            base,
-            id=key if table.identity.client_chosen else None,
-            changes=difference.changes,
+        changes = difference.changes
+        if refusals:
+            told = {name for refusal in refusals for name in refusal.paths}
+            # A default in the place of what is refused would read as if it were taken instead.
+            changes = tuple(change for change in changes if not change.default or change.path not in told)
+        action = self._begun(
+            desired,
+            key if table.identity.client_chosen else None,
+            after=after,
+            changes=changes,
             unverified=difference.unverified,
             hints=desired.hints,
         )
-        told = {name for refusal in refusals for name in refusal.paths}
-        # A default in the place of what is refused would read as if it were taken instead.
-        changes = tuple(
-            change for change in difference.changes if not change.default or change.path not in told
-        )
-        action = replace(action, changes=changes)
         unexplained = _unexplained(table, created.missing, refusals)
         if unexplained or created.unmet:
             refusals = [_incomplete(table, unexplained, created.unmet), *refusals]
@@ -684,6 +691,8 @@ def _key(desired: Desired) -> str:
 
 def _unexplained(table: Table, missing: Sequence[Path], refusals: Sequence[Refusal]) -> list[Path]:
     """Those of ``missing`` that are declared nowhere; for the others a refusal says what is wrong."""
+    if not missing or not refusals:
+        return list(missing)
     told = {name for refusal in refusals for name in refusal.paths}
     points = {item.points[0].path for item in table.fields() if dotted(item.path) in told}
     return [

@@ -233,6 +233,14 @@ class Field:
         """The first point at which it reads back."""
         return next((point for point in self.points if point.read), None)
 
+    @property
+    def is_created(self) -> bool:
+        """Whether a create sends it."""
+        for point in self.points:  # noqa: SIM110 - `any` takes longer, and this is asked for each change
+            if point.create:
+                return True
+        return False
+
     def read(self, raw: Mapping[str, Any]) -> Value:
         """The normal form of the live value, or a Contradiction between the row's points."""
         if len(self.points) == 1:

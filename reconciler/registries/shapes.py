@@ -103,11 +103,8 @@ class _Known:
         self.is_write_only = item.row.echo is Echo.WRITE_ONLY
         self.first = item.points[0].path[:1] if item.row.echo is Echo.MAYBE else None
         self.standing = _standing(item, containers)
-        self.containers = tuple(
-            {
-                path: containers[path] for point in item.points if (path := point.path[:-1]) in containers
-            }.items()
-        )
+        paths = {point.path[:-1] for point in item.points} & containers.keys()
+        self.containers = [(path, containers[path]) for path in paths]
 
 
 def _standing(item: Field, containers: dict[Path, int]) -> _Standing | None:
@@ -187,13 +184,7 @@ class Comparison:
         The others are there in the very form in which they would be sent. What is named here may still be
         equal: another spelling of a number, absence that means the value, a list in another order.
         """
-        gets: list[_Get] = [_nowhere] * self._size
-        for path, number in self._containers:
-            node: Any = raw
-            for step in path:
-                node = node.get(step) if isinstance(node, dict) else None
-            if isinstance(node, dict):
-                gets[number] = node.get
+        gets = self._gets(raw)
         found = self._others.copy()
         for index, (container, key, absent, more) in zip(self._indexes, self._standings, strict=True):
             wire, value = gets[container](key, absent), values[index]
@@ -203,24 +194,38 @@ class Comparison:
                     wire != value or wire is True or wire is False or value is True or value is False
                 ):
                     found.append(index)
-            elif type(more) is _Money:
+            elif isinstance(more, _Money):
                 if not more.is_as_sent(value, raw, gets):
                     found.append(index)
-            elif _may_differ(wire, value):
+            elif _may_differ(wire, value) or _may_differ_at(more, value, gets):
                 found.append(index)
-            else:
-                for other, name, meaning in more:
-                    if _may_differ(gets[other](name, meaning), value):
-                        found.append(index)
-                        break
         if self._others:
             found.sort()
         return found
+
+    def _gets(self, raw: Mapping[str, Any]) -> Sequence[_Get]:
+        """What looks into each container of a live object, by its number."""
+        gets: list[_Get] = [_nowhere] * self._size
+        for path, number in self._containers:
+            node: Any = raw
+            for step in path:
+                node = node.get(step) if isinstance(node, dict) else None
+            if isinstance(node, dict):
+                gets[number] = node.get
+        return gets
 
 
 def _may_differ(wire: Any, value: Value) -> bool:
     """Whether a wire value may mean something else than a normal form."""
     return wire is not value and (wire != value or type(wire) is bool or type(value) is bool)
+
+
+def _may_differ_at(points: Iterable[_Point], value: Value, gets: Sequence[_Get]) -> bool:
+    """Whether a value may differ at one of ``points``."""
+    for container, key, absent in points:  # noqa: SIM110 - `any` takes longer, and this is asked for each manifest
+        if _may_differ(gets[container](key, absent), value):
+            return True
+    return False
 
 
 def _is_in(currency: str, raw: Mapping[str, Any], path: Path) -> bool:
@@ -237,9 +242,9 @@ class _Survey:
     """What is known of the fields of one table, whatever a manifest declares.
 
     ``top`` and ``inside`` are the fields that read back what was sent, by the live key that shows them, at
-    the top and in an object at the top; ``deeper`` are those by longer paths. ``keys_of`` are those keys (with
-    the empty name for the top) by the first wire path of their fields. ``mixed``: a key shows fields with
-    several first paths, of which one may be declared without the others. ``prices`` have several points.
+    the top and in an object at the top; ``deeper`` are those by longer paths. ``keys_of`` are those keys,
+    the ones at the top in no object, by the first wire path of their fields. ``mixed``: a key shows fields
+    with several first paths, of which one may be declared without the others. ``prices`` have several points.
     """
 
     def __init__(self, table: Table | None) -> None:
