@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from functools import lru_cache
+from typing import Any, Final
 
 from reconciler.desired import Desired
 from reconciler.destinations import destinations
+from reconciler.draft import above
 from reconciler.errors import InternalError
 from reconciler.manifests.concealing import HIDDEN, concealed, reads_like_one
 from reconciler.manifests.problems import dotted
+from reconciler.manifests.yamltree import Map, locate
 from reconciler.money import PER_1M_TOKENS, InexactPrice, Price, Unit
-from reconciler.plan import Change, Shown, Unmanaged, shown
+from reconciler.plan import UNSET, Change, Shown, Unmanaged, shown
 from reconciler.refusal import PlanPlace, Refusal
 from reconciler.registries.addresses import upstreams
 from reconciler.registries.codecs import Json, Tree, Unreadable, Value
@@ -208,22 +211,21 @@ def _dark(table: Table, given: Collection[Path], unseen: Collection[Path]) -> It
         )
 
 
-def creation(desired: Desired, table: Table) -> tuple[Difference, Created]:
-    """What a create sends, as changes from nothing, and what it lacks."""
-    created = table.create_edits(desired.fields, desired.name)
-    defaults = [
-        _change(desired, item.path, item, None, value, raw={}, default=True)
-        for item, value in created.defaults
-    ]
+def creation(desired: Desired, table: Table, created: Created | None = None) -> tuple[Difference, Created]:
+    """What a create sends, as changes from nothing, and what it lacks. ``created`` where it is known."""
+    created = created or table.create_edits(desired.fields, desired.name)
+    places = _Places(desired)
     changes: list[Change] = []
     unverified = []
     for path, (item, value) in desired.fields.items():
-        if value is None or not any(point.create for point in item.points):
+        if value is None or not item.is_created:
             continue
-        changes.append(_change(desired, path, item, None, value, raw={}))
+        changes.append(_made(path, item, value, desired.units.get(path), places.of(path)))
         if is_blind(item, value, ()):
-            unverified.append(dotted(path))
-    changes += defaults
+            unverified.append(_dotted(path))
+    changes += [
+        _made(item.path, item, value, desired.units.get(item.path), None) for item, value in created.defaults
+    ]
     return Difference(tuple(changes), created.edits, (), tuple(unverified)), created
 
 
@@ -272,16 +274,18 @@ def declared_value(desired: Desired, path: Path) -> Shown:
 def unmanaged(desired: Desired, live: LiveObject) -> Iterator[Unmanaged]:
     """The fields that are set live and that the manifest leaves out."""
     context: Declared | None = None
-    for item in desired.fields.shape.undeclared(live.raw):
-        value = item.read(live.raw)
+    raw = live.raw
+    for item in desired.fields.shape.undeclared(raw):
+        value = item.read(raw)
         if item.is_unset(value):
             continue
-        ours = item.row.absent
-        if item.row.default is not None:
+        row = item.row
+        ours = row.absent
+        if row.default is not None:
             context = context or Declared(desired.name, desired.fields.normal())
-            ours = item.row.default(context)
-        if value not in (item.row.absent, ours):
-            yield Unmanaged(dotted(item.path), _shown(item, value), item.row.clear is not Clear.NEVER)
+            ours = row.default(context)
+        if value is not ours and value not in (row.absent, ours):
+            yield Unmanaged(dotted(item.path), _shown(item, value), row.clear is not Clear.NEVER)
 
 
 def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[str, Any]) -> Refusal | None:
@@ -332,33 +336,80 @@ def _other_currency(table: Table, path: Path, there: Value, value: Value) -> Ref
 def contradictions(desired: Desired, live: LiveObject) -> Iterator[str]:
     """What the price fields of a live object say against each other, of prices that are not declared:
     a declared one is a change."""
+    raw = live.raw
     for item in desired.fields.shape.undeclared_prices:
-        if any(dig(live.raw, point.path) is not ABSENT for point in item.points):
-            value = item.read(live.raw)
-            if isinstance(value, Contradiction):
-                yield f"{dotted(item.path)} {value}"
+        for point in item.points:
+            if dig(raw, point.path) is not ABSENT:
+                value = item.read(raw)
+                if isinstance(value, Contradiction):
+                    yield f"{dotted(item.path)} {value}"
+                break
+
+
+@lru_cache(maxsize=8192)
+def _dotted(path: Path) -> str:
+    """`dotted`, of which every manifest asks for the same few."""
+    return dotted(path)
+
+
+class _Places:
+    """Where the values of one manifest are written. Its tree is gone through once for all of them."""
+
+    def __init__(self, desired: Desired) -> None:
+        self._desired = desired
+        self._document = desired.manifest.document
+        self._around: dict[Path, Any] = {}
+        """The object around a value, by its path; None where there is none."""
+
+    def of(self, path: Path) -> PlanPlace:
+        """Where the value of ``path`` is written."""
+        desired = self._desired
+        whole = (*above(desired.registry, overridden=path in desired.overridden), *path)
+        around, last = whole[:-1], whole[-1]
+        if around not in self._around:
+            self._around[around] = _object_at(self._document.root, around)
+        node = self._around[around]
+        if node is not None and last in node:
+            return PlanPlace(self._document.file, *node.value_place(last))
+        place = locate(self._document, whole)
+        return PlanPlace(place.file, place.line, place.column)
+
+
+def _object_at(root: Any, path: Path) -> Map | None:
+    for step in path:
+        if not isinstance(root, Map) or step not in root:
+            return None
+        root = root[step]
+    return root if isinstance(root, Map) else None
+
+
+def _made(path: Path, item: Field, value: Value, unit: Unit | None, place: PlanPlace | None) -> Change:
+    """A field that a create sets; one without a place is a default."""
+    row = item.row
+    return Change(
+        _dotted(path),
+        UNSET,
+        _shown(item, value, unit),
+        place,
+        None,
+        None if _is_closed(item) else _open(item, _wire(item, value)),
+        place is None,
+        _note(item, None, value, {}) if row.note or row.probed else None,
+    )
 
 
 def _change(
-    desired: Desired,
-    path: Path,
-    item: Field,
-    there: Value,
-    value: Value,
-    *,
-    raw: Mapping[str, Any],
-    default: bool = False,
+    desired: Desired, path: Path, item: Field, there: Value, value: Value, *, raw: Mapping[str, Any]
 ) -> Change:
-    place = None if default else PlanPlace(**_place(desired, path))
+    place = desired.place(path)
     wire_there = ABSENT if item.shown is None else dig(raw, item.shown.path)
     return Change(
-        path=dotted(path),
-        live=shown(None) if item.is_unset(there) else _shown(item, there, desired.units.get(path)),
+        path=_dotted(path),
+        live=UNSET if item.is_unset(there) else _shown(item, there, desired.units.get(path)),
         desired=_shown(item, value, desired.units.get(path)),
-        place=place,
+        place=PlanPlace(place.file, place.line, place.column),
         wire_live=None if wire_there is ABSENT or _is_closed(item) else _open(item, wire_there),
         wire_desired=None if value is None or _is_closed(item) else _open(item, _wire(item, value)),
-        default=default,
         note=_note(item, there, value, raw),
         details=_details(item, there, value),
     )
@@ -375,13 +426,13 @@ def _open(item: Field, wire: Any) -> Any:
 
 
 def _wire(item: Field, value: Value) -> Any:
-    return None if shown(value).form == "secret" else item.row.codec.encode(value)
+    return None if isinstance(value, SecretRef) else item.row.codec.encode(value)
 
 
 def _shown(item: Field, value: Value, unit: Unit | None = None) -> Shown:
     """A value in the words and the unit of the manifest; tokens per 1M where it names none."""
     if value is None:
-        return shown(None)
+        return UNSET
     value = item.row.codec.shown(value, native=item.native)
     if isinstance(value, Unreadable) and reads_like_one(value.text):
         value = Unreadable(HIDDEN)
@@ -392,11 +443,6 @@ def _shown(item: Field, value: Value, unit: Unit | None = None) -> Shown:
         except InexactPrice:
             return shown(value)
     return shown(value)
-
-
-def _place(desired: Desired, path: Path) -> dict[str, Any]:
-    place = desired.place(path)
-    return {"file": place.file, "line": place.line, "column": place.column}
 
 
 def _note(item: Field, there: Value, value: Value, raw: Mapping[str, Any]) -> str | None:
@@ -411,9 +457,12 @@ def _note(item: Field, there: Value, value: Value, raw: Mapping[str, Any]) -> st
     return "; ".join(notes) or None
 
 
+_IN_PARTS: Final = (Json, tuple)
+
+
 def _details(item: Field, there: Value, value: Value) -> tuple[str, ...]:
     """Which parts of two trees or lists differ."""
-    if not isinstance(value, Json | tuple) or not isinstance(there, Json | tuple) or not there:
+    if not isinstance(value, _IN_PARTS) or not isinstance(there, _IN_PARTS) or not there:
         return ()
     from deepdiff import DeepDiff  # noqa: PLC0415 - 93 ms, and only pairs that differ get here
 

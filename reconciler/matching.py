@@ -13,7 +13,7 @@ from reconciler.manifests.problems import dotted
 from reconciler.refusal import Refusal
 from reconciler.registries import KINDS
 from reconciler.registries.interface import LiveObject, Observation
-from reconciler.registries.rows import Declared, Edit, Path, Table, dig
+from reconciler.registries.rows import Created, Declared, Edit, Path, Table, dig, own_name
 
 if TYPE_CHECKING:
     from reconciler.plan import PlannedEdit
@@ -88,12 +88,13 @@ class Missing:
     """No live object; ``resembling`` are unclaimed ones that a create would stand beside.
 
     ``near`` are all that are like it, claimed ones included: what a create rests on. ``shadowed`` is
-    the vendor's object that has the name.
+    the vendor's object that has the name. ``created`` is what the manifest alone makes a create send.
     """
 
     resembling: tuple[tuple[LiveObject, str], ...] = ()
     near: frozenset[Nearness] = frozenset()
     shadowed: LiveObject | None = None
+    created: Created | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +118,10 @@ def wanted_key(desired: Desired, table: Table) -> tuple[str | None, bool]:
         return str(pinned[1]), True
     if not table.identity.client_chosen:
         return None, False
-    values = desired.fields.normal()
-    return table.identity.key(Declared(desired.name, values)), False
+    key = table.identity.key
+    if key is own_name:
+        return desired.name, False
+    return key(Declared(desired.name, desired.fields.normal())), False
 
 
 def match_all(wanted: Sequence[Desired], observation: Observation) -> list[Match]:
@@ -130,15 +133,25 @@ class _Matching:
     def __init__(self, wanted: Sequence[Desired], observation: Observation) -> None:
         self.wanted = wanted
         self.matches: dict[int, Match] = {}
-        self.by_name: list[dict[tuple[str, str], list[LiveObject]]] = []
+        self.by_name: list[dict[str, dict[str, LiveObject]]] = []
+        """The first live object of each name, by the rank of the name and by resource."""
+        self.namesakes: dict[tuple[int, str, str], list[LiveObject]] = defaultdict(list)
+        """The others of a name."""
         self.shadowed: dict[int, LiveObject] = {}
-        self.claims: dict[int, list[int]] = defaultdict(list)
+        self.claims: dict[int, int] = {}
+        """Which manifest means a live object, by the identity of the object."""
+        self.contested: dict[int, list[int]] = {}
+        """Those that mean one object, where there are several."""
         self.objects = observation.objects
         for live in observation.objects:
             for rank, name in enumerate(live.names):
                 if rank == len(self.by_name):
-                    self.by_name.append(defaultdict(list))
-                self.by_name[rank][live.resource, name].append(live)
+                    self.by_name.append(defaultdict(dict))
+                known = self.by_name[rank][live.resource]
+                if name in known:
+                    self.namesakes[rank, live.resource, name].append(live)
+                else:
+                    known[name] = live
 
     def run(self) -> list[Match]:
         for index, desired in enumerate(self.wanted):
@@ -152,10 +165,10 @@ class _Matching:
 
     def _named(self, table: Table, key: str) -> list[LiveObject]:
         """The live objects of that name; by the best of their names by which there is one."""
-        for names in self.by_name:
-            found = names.get((table.resource, key))
-            if found:
-                return found
+        for rank, names in enumerate(self.by_name):
+            found = names[table.resource].get(key)
+            if found is not None:
+                return [found, *self.namesakes.get((rank, table.resource, key), ())]
         return []
 
     def _by_key(self, index: int, desired: Desired, table: Table) -> None:
@@ -193,7 +206,9 @@ class _Matching:
 
     def _claim(self, index: int, live: LiveObject, *, adopted: bool) -> None:
         self.matches[index] = Found(live, adopted)
-        self.claims[id(live)].append(index)
+        first = self.claims.setdefault(id(live), index)
+        if first != index:
+            self.contested.setdefault(id(live), [first]).append(index)
 
     def _open(self) -> list[tuple[int, Desired, Table]]:
         """The manifests without a match so far."""
@@ -226,9 +241,7 @@ class _Matching:
                 self._claim(index, found[0], adopted=True)
 
     def _settle_claims(self) -> None:
-        for indexes in self.claims.values():
-            if len(indexes) < 2:
-                continue
+        for indexes in self.contested.values():
             names = self._names(indexes)
             for index in indexes:
                 match, table = self.matches[index], self.wanted[index].table
@@ -284,14 +297,15 @@ class _Matching:
                 if isinstance(wire, str) and wire:
                     values[live.resource, path, wire].append(live)
         for index, desired, table in creates:
-            edits = table.create_edits(desired.fields, desired.name).edits
-            sent = shows(table, edits)
+            created = table.create_edits(desired.fields, desired.name)
+            sent = shows(table, created.edits)
             near: dict[str, tuple[LiveObject, str]] = {}
             for path in table.identity.resembles:
                 for live in values.get((table.resource, path, sent.get(path)), ()):
                     near.setdefault(live.id, (live, ".".join(path)))
             resembling = tuple(near[key] for key in sorted(near))
-            self.matches[index] = Missing(resembling, beside.of(table, edits), self.shadowed.get(index))
+            alike = beside.like(looks(table, sent))
+            self.matches[index] = Missing(resembling, alike, self.shadowed.get(index), created)
 
 
 def natural_key(table: Table | None, value: Callable[[Path], object]) -> tuple[str, ...] | None:

@@ -318,6 +318,7 @@ def key_of(resource: str, name: str) -> str:
 
 
 UNSET = Shown("unset")
+_NO_VALUES: Final = (Unreadable, Contradiction)
 
 
 def shown(value: Any) -> Shown:
@@ -331,7 +332,7 @@ def shown(value: Any) -> Shown:
         )
     if isinstance(value, SecretRef):
         return Shown("secret", value.name)
-    if isinstance(value, Unreadable | Contradiction):
+    if isinstance(value, _NO_VALUES):
         return Shown("unreadable", str(value))
     if isinstance(value, Json):
         return Shown("value", value.value)
@@ -340,7 +341,15 @@ def shown(value: Any) -> Shown:
 
 def canonical(value: Any) -> str:
     """JSON with sorted keys and exact numbers."""
-    return simplejson.dumps(value, use_decimal=True, sort_keys=True, separators=(",", ":"), default=str)
+    # To ask each list whether it is a named tuple takes longer than to write it, and none is one.
+    return simplejson.dumps(
+        value,
+        use_decimal=True,
+        sort_keys=True,
+        separators=(",", ":"),
+        default=str,
+        namedtuple_as_object=False,
+    )
 
 
 def digest_of(*parts: Any) -> str:
@@ -348,11 +357,21 @@ def digest_of(*parts: Any) -> str:
     return hashlib.sha256(canonical(_by_value(parts)).encode()).hexdigest()
 
 
+_AS_IT_IS: Final = frozenset({bool, int, type(None)})
+
+
 def _by_value(value: Any) -> Any:
     """``value`` with one spelling for each number: 1, 1.0 and 1e0 are one.
 
     Half a character counts as what a document has in its place.
     """
+    kind = type(value)
+    if kind is list or kind is tuple:
+        # What stays as it is, as most does, is not handed on.
+        return [
+            item if type(item) in _AS_IT_IS or (type(item) is str and item.isascii()) else _by_value(item)
+            for item in value
+        ]
     if isinstance(value, str):
         return value if value.isascii() else _HALF.sub("\ufffd", value)
     if isinstance(value, Mapping):

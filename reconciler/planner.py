@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -112,14 +112,18 @@ def make_plan(
         plans.append(planner.plan(by_registry[name], observation, (usages or {}).get(name)))
     _check_resend(resend, plans)
     plans = _with_accounts(config, plans, observed)
-    planned = {(action.registry, action.key) for plan in plans for action in plan.actions}
-    not_planned = {(one.registry, one.name) for one in desired if (one.registry, _key(one)) not in planned}
     plan = Plan(tuple(plans), plan_digest(plans))
     if not tried_only:
         plan = run_guards(config, plan, acknowledged)
-    named = [(one.registry, one.name, one.manifest.labels) for one in desired]
-    notes = (*pattern_remarks(config, named), *acknowledged.remarks(not_planned))
-    return replace(plan, notes=notes)
+    named = ((one.registry, one.name, one.manifest.labels) for one in desired)
+    remarks = acknowledged.remarks(_not_planned(desired, plans)) if acknowledged.entries else ()
+    return replace(plan, notes=(*pattern_remarks(config, named), *remarks))
+
+
+def _not_planned(desired: Iterable[Desired], plans: Iterable[RegistryPlan]) -> set[tuple[str, str]]:
+    """The registries and names of what the plans have no action for."""
+    planned = {(action.registry, action.key) for plan in plans for action in plan.actions}
+    return {(one.registry, one.name) for one in desired if (one.registry, _key(one)) not in planned}
 
 
 def failure_of(error: ReconcilerError) -> Failure:
@@ -211,7 +215,7 @@ class _RegistryPlanner:
         self.peers = Peers(desired)
         tables = [one.table for one in desired if one.table is not None]
         self.unseen, self.nulls = unseen_keys(tables, observed), null_containers(tables, observed)
-        self.referable = _referable(looked_for, matches, observed, {_key(one) for one, _ in chosen})
+        self.referable = _referable(looked_for, matches, observed, [one for one, _ in chosen])
         actions = held_back(_out_of_circles([self._action(one, match) for one, match in chosen]))
         if usages is not None:
             actions = self._with_users(actions, observed, usages)
@@ -254,6 +258,8 @@ class _RegistryPlanner:
 
     def _with_users(self, actions: Sequence[Action], observed: Observation, usages: Usages) -> list[Action]:
         """``actions`` with who uses their objects: of those that change one, or of all."""
+        if not usages.by_name:
+            return list(actions)
         objects = {live.ref: live for live in observed.objects}
         tables = KINDS[self.entry.kind].tables
         # What is the very name of one object means no other that may be called so.
@@ -275,44 +281,47 @@ class _RegistryPlanner:
         return [users(action) for action in actions]
 
     def _action(self, desired: Desired, match: Match) -> Action:
-        refusals = [*desired.refusals, *self._unheld_refusals(desired)]
+        refusals = list(desired.refusals)
+        if desired.unheld and self.entry.unheld == "refuse":
+            refusals += self._unheld_refusals(desired)
         table = desired.table
         if table is None:
             return self._finished(self._begun(desired), refusals=refusals)
-        desired, after, unknown = self._references(desired)
-        refusals += unknown
+        after: tuple[str, ...] = ()
+        if desired.fields.shape.refers:
+            desired, after, unknown = self._references(desired, table)
+            refusals += unknown
         if isinstance(match, Found):
             return self._update(desired, table, match, after, refusals)
+        if isinstance(match, Missing) and not self.in_part:
+            return self._create(desired, table, match, after, refusals)
         base = self._begun(desired, after=after)
         if isinstance(match, Unclear):
             return self._finished(base, refusals=[match.refusal, *refusals])
-        if self.in_part:
-            message = "it is not there, and what a create would stand beside was not read"
-            return self._finished(base, refusals=[Refusal("read-in-part", message, "plan again", ())])
-        return self._create(base, desired, table, match, refusals)
+        message = "it is not there, and what a create would stand beside was not read"
+        return self._finished(base, refusals=[Refusal("read-in-part", message, "plan again", ())])
 
-    def _begun(self, desired: Desired, **known: Any) -> Action:
+    def _begun(self, desired: Desired, identity: str | None = None, **known: Any) -> Action:
         """An action that does nothing, of one manifest, with what is ``known`` of it."""
-        place = desired.manifest.named_at
+        manifest, table = desired.manifest, desired.table
+        place = manifest.named_at
         return Action(
-            registry=self.name,
-            resource=desired.manifest.resource,
-            name=desired.name,
-            operation="none",
-            variant=desired.table.variant if desired.table else "",
-            id=known.pop("id", None),
-            place=PlanPlace(place.file, place.line, place.column),
-            labels=desired.manifest.labels,
+            self.name,
+            manifest.resource,
+            manifest.name,
+            "none",
+            "" if table is None else table.variant,
+            identity,
+            PlanPlace(place.file, place.line, place.column),
+            labels=manifest.labels,
             **known,
         )
 
-    def _references(self, desired: Desired) -> tuple[Desired, tuple[str, ...], list[Refusal]]:
+    def _references(self, desired: Desired, table: Table) -> tuple[Desired, tuple[str, ...], list[Refusal]]:
         """``desired`` with the best name of all that it refers to, what must come first, and the names
         that nothing has."""
         after: list[str] = []
         refusals: list[Refusal] = []
-        if not desired.fields.shape.refers or desired.table is None:
-            return desired, (), []
         fields = dict(desired.fields)
         for path, (item, value) in desired.fields.items():
             if not item.row.refers or value is None:
@@ -326,14 +335,12 @@ class _RegistryPlanner:
             if found.action is not None and found.action != _key(desired):
                 after.append(found.action)
         return (
-            replace(desired, fields=Fields.of(desired.table, fields)),
+            replace(desired, fields=Fields.of(table, fields)),
             tuple(dict.fromkeys(after)),
             refusals,
         )
 
     def _unheld_refusals(self, desired: Desired) -> list[Refusal]:
-        if self.entry.unheld != "refuse":
-            return []
         return [
             Refusal(
                 "not-held",
@@ -354,18 +361,19 @@ class _RegistryPlanner:
     ) -> Action:
         unseen = self.unseen[table.variant]
         difference = compare(desired, table, match.live, unseen=unseen, resend=self.resend)
-        at_odds = tuple(contradictions(desired, match.live))
+        notes = [*contradictions(desired, match.live), *difference.notes]
         nothing = not difference.changes and not difference.refusals and not refusals
         # Where the server makes the ids, what a model is found by is no news of every plan.
-        told = () if nothing and not table.identity.client_chosen else _adoption(table, match)
+        if match.adopted and (table.identity.client_chosen or not nothing):
+            notes = [_adoption(table, match), *notes]
         action = self._begun(
             desired,
-            id=match.live.id,
+            match.live.id,
             after=after,
             changes=difference.changes,
             unverified=difference.unverified,
             unmanaged=tuple(unmanaged(desired, match.live)),
-            notes=(*told, *at_odds, *difference.notes),
+            notes=tuple(notes),
             hints=desired.hints,
         )
         if nothing:
@@ -436,25 +444,32 @@ class _RegistryPlanner:
                 yield Refusal("secret-host", message, fix, ())
 
     def _create(
-        self, base: Action, desired: Desired, table: Table, match: Missing, refusals: list[Refusal]
+        self,
+        desired: Desired,
+        table: Table,
+        match: Missing,
+        after: tuple[str, ...],
+        refusals: list[Refusal],
     ) -> Action:
         if table.create is None:
             raise InternalError(f"{desired.name}: {table.title} has no create")
-        difference, created = creation(desired, table)
+        # What it refers to may have another name than the manifest gives it.
+        known = None if desired.fields.shape.refers else match.created
+        difference, created = creation(desired, table, known)
         key, _ = wanted_key(desired, table)
-        action = replace(
-            base,
-            id=key if table.identity.client_chosen else None,
-            changes=difference.changes,
+        changes = difference.changes
+        if refusals:
+            told = {name for refusal in refusals for name in refusal.paths}
+            # A default in the place of what is refused would read as if it were taken instead.
+            changes = tuple(change for change in changes if not change.default or change.path not in told)
+        action = self._begun(
+            desired,
+            key if table.identity.client_chosen else None,
+            after=after,
+            changes=changes,
             unverified=difference.unverified,
             hints=desired.hints,
         )
-        told = {name for refusal in refusals for name in refusal.paths}
-        # A default in the place of what is refused would read as if it were taken instead.
-        changes = tuple(
-            change for change in difference.changes if not change.default or change.path not in told
-        )
-        action = replace(action, changes=changes)
         unexplained = _unexplained(table, created.missing, refusals)
         if unexplained or created.unmet:
             refusals = [_incomplete(table, unexplained, created.unmet), *refusals]
@@ -603,12 +618,13 @@ class _Referable:
 
 
 def _referable(
-    desired: Sequence[Desired], matches: Sequence[Match], observed: Observation, chosen: Collection[str]
+    desired: Sequence[Desired], matches: Sequence[Match], observed: Observation, wanted: Iterable[Desired]
 ) -> dict[str, dict[str, _Referable]]:
-    """By resource, every name that is live or declared. ``chosen`` are the keys that the run is about."""
+    """By resource, every name that is live or declared. ``wanted`` are those that the run is about."""
     found: dict[str, dict[str, _Referable]] = defaultdict(dict)
     if not any(one.fields.shape.refers for one in desired):
         return found
+    chosen = {_key(one) for one in wanted}
     for live in observed.objects:
         best, *others = live.names
         found[live.resource][best] = _Referable(best)
@@ -641,6 +657,8 @@ def _unknown(resource: str, path: str, value: str, known: Mapping[str, _Referabl
 
 def _out_of_circles(actions: Sequence[Action]) -> list[Action]:
     """``actions``, refused where they would wait for each other. What needs nothing waits for nothing."""
+    if not any(action.after for action in actions):
+        return list(actions)
     after = {action.key: action.after for action in actions if action.operation != "none"}
 
     def before(key: str) -> set[str]:
@@ -673,6 +691,8 @@ def _key(desired: Desired) -> str:
 
 def _unexplained(table: Table, missing: Sequence[Path], refusals: Sequence[Refusal]) -> list[Path]:
     """Those of ``missing`` that are declared nowhere; for the others a refusal says what is wrong."""
+    if not missing or not refusals:
+        return list(missing)
     told = {name for refusal in refusals for name in refusal.paths}
     points = {item.points[0].path for item in table.fields() if dotted(item.path) in told}
     return [
@@ -694,12 +714,10 @@ def _choices(demand: Demand) -> str:
     return f"{' or '.join(choices)} ({demand.why})"
 
 
-def _adoption(table: Table, match: Found) -> tuple[str, ...]:
-    if not match.adopted:
-        return ()
+def _adoption(table: Table, match: Found) -> str:
     same = " and ".join(".".join(path) for path in table.identity.natural)
     pin = dotted(table.identity.pin)
-    return (f"adopts {match.live.label}: same {same}; pin it with {pin}: {match.live.id}",)
+    return f"adopts {match.live.label}: same {same}; pin it with {pin}: {match.live.id}"
 
 
 def _left_alone(live: LiveObject) -> LeftAlone:

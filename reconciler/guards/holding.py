@@ -21,6 +21,8 @@ def refused(action: Action, refusal: Refusal) -> Action:
 
 def held_back(actions: Sequence[Action]) -> list[Action]:
     """``actions``, refused where one that comes first is refused."""
+    if not any(action.after for action in actions):
+        return list(actions)
     by_key = {action.key: action for action in actions}
     moved = True
     while moved:

@@ -60,12 +60,15 @@ def pattern_remarks(config: LoadedConfig, known: Iterable[tuple[str, str, Mappin
 
     ``known`` are the registry, the name and the labels of every manifest.
     """
-    every = list(known)
+    every: list[tuple[str, str, Mapping[str, str]]] | None = None
     remarks: dict[str, None] = {}
     for registry in config.value.registries:
         for path, guards in guards_of(config, registry):
+            if not guards.protected:
+                continue
+            every = list(known) if every is None else every
             there = [one for one in every if len(path) == 1 or one[0] == registry]
-            for index, pattern in enumerate(guards.protected or ()):
+            for index, pattern in enumerate(guards.protected):
                 if not any(fits(name, labels, pattern) for _, name, labels in there):
                     place = place_of(config, (*path, "protected", index))
                     near = did_you_mean(pattern, {name for _, name, _ in there})

@@ -181,7 +181,7 @@ def name_row(wire: str, codec: Codec) -> Row:
         points=(Point((wire,), update=False),),
         codec=codec,
         demanded=True,
-        default=_own_name,
+        default=own_name,
         default_text="metadata.name",
         identity=True,
     )
@@ -196,12 +196,13 @@ def display_name_row(wire: str, codec: Codec, echo: Echo = Echo.ECHOED) -> Row:
         codec=codec,
         echo=echo,
         demanded=True,
-        default=_own_name,
+        default=own_name,
         default_text="metadata.name",
     )
 
 
-def _own_name(declared: Declared) -> str | None:
+def own_name(declared: Declared) -> str | None:
+    """The name of the manifest."""
     return declared.name
 
 
@@ -228,8 +229,18 @@ class Field(NamedTuple):
         """The first point at which it reads back."""
         return next((point for point in self.points if point.read), None)
 
+    @property
+    def is_created(self) -> bool:
+        """Whether a create sends it."""
+        for point in self.points:  # noqa: SIM110 - `any` takes longer, and this is asked for each change
+            if point.create:
+                return True
+        return False
+
     def read(self, raw: Mapping[str, Any]) -> Value:
         """The normal form of the live value, or a Contradiction between the row's points."""
+        if len(self.points) == 1:
+            return self._read_one(self.points[0], raw)
         found: list[tuple[Point, Value]] = []
         for point in self.points:
             if not point.read:
@@ -249,6 +260,18 @@ class Field(NamedTuple):
         if all(value == first for _, value in found[1:]):
             return first
         return Contradiction(tuple((".".join(point.path), value) for point, value in found))
+
+    def _read_one(self, point: Point, raw: Mapping[str, Any]) -> Value:
+        """What is read of a field with one point, as most have."""
+        row = self.row
+        wire = dig(raw, point.path) if point.read else ABSENT
+        codec = point.codec or row.codec
+        if wire is ABSENT or (wire is None and not isinstance(codec, Tree)):
+            return row.absent
+        value = codec.decode(wire)
+        if point.currency is not None:
+            value = point.told(value, raw)
+        return row.absent if value is None else value
 
     def normal(self, value: Any) -> Value:
         """The normal form of a manifest's value; None for null. Raises BadValue, CannotExpress."""
@@ -302,7 +325,7 @@ class Identity(NamedTuple):
     client_chosen: bool
     natural: tuple[Path, ...] = ()
     resembles: tuple[Path, ...] = ()
-    key: Callable[[Declared], str | None] = _own_name
+    key: Callable[[Declared], str | None] = own_name
     unique: bool = True
     shadows: bool = False
 
@@ -514,6 +537,11 @@ class Table:
     def shapes(self) -> dict[tuple[Path, ...], Any]:
         """Room for what manifests have in common that declare the same paths (``shapes.shape_of``)."""
         return {}
+
+    @cached_property
+    def surveys(self) -> list[Any]:
+        """Room for what is known of its fields, whatever a manifest declares (``shapes``)."""
+        return []
 
     @cached_property
     def layouts(self) -> dict[tuple[Path, ...], Any]:
