@@ -23,7 +23,7 @@ import httpx
 
 from reconciler import __version__
 from reconciler.errors import Unreachable
-from reconciler.http.connection import Connection
+from reconciler.http.connection import Connection, Headers
 from reconciler.http.tokens import BearerAuth, bearer
 from reconciler.http.urls import BaseUrl
 from reconciler.secrets import Secret
@@ -156,7 +156,7 @@ class _Direct:
 
     def __init__(self, connection: Connection, headers: Mapping[str, str]) -> None:
         self._connection = connection
-        self._headers = _wired(headers)
+        self._headers = tuple(headers.items())
 
     async def send(
         self,
@@ -167,12 +167,9 @@ class _Direct:
         headers: Mapping[str, str],
         token: Secret | None,
     ) -> httpx.Response:
-        url, host = _parsed(address)
-        every = {b"host": host, **self._headers, **_wired(headers)}
-        if body is not None or method not in {"GET", "HEAD", "DELETE"}:
-            every[b"content-length"] = b"%d" % len(body or b"")
+        url, every = _told(address, self._headers, tuple(headers.items()))
         authorization = None if token is None else bearer(token).encode()
-        response = await self._connection.ask(method, url, tuple(every.items()), body or b"", authorization)
+        response = await self._connection.ask(method, url, every, body, authorization)
         if not response.is_success:
             _put_location_aside(response)
         return response
@@ -181,15 +178,17 @@ class _Direct:
         await self._connection.aclose()
 
 
-def _wired(headers: Mapping[str, str]) -> dict[bytes, bytes]:
-    return {name.lower().encode(): value.encode() for name, value in headers.items()}
-
-
 @lru_cache(maxsize=64)  # most calls of a run go to one address
-def _parsed(address: str) -> tuple[httpx.URL, bytes]:
-    """The address, and what the header `Host` says of it. Raises httpx.InvalidURL."""
+def _told(address: str, *headers: tuple[tuple[str, str], ...]) -> tuple[httpx.URL, Headers]:
+    """The address, and the headers of a request to it; the later one of the same name counts.
+
+    Raises httpx.InvalidURL.
+    """
     url = httpx.URL(address)
-    return url, url.netloc
+    told = {b"host": url.netloc}
+    for some in headers:
+        told |= {name.lower().encode(): value.encode() for name, value in some}
+    return url, tuple(told.items())
 
 
 class _Through:
