@@ -238,7 +238,7 @@ class _Link(asyncio.Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Asked:
-    """What is alike in many requests. ``head`` is how they begin on the wire, up to the headers that differ."""
+    """What many requests have in common. ``head`` is how they begin on the wire."""
 
     method: str
     target: bytes
