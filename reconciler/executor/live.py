@@ -145,6 +145,8 @@ class Live:
             self._wrote_at = time.monotonic()
 
     async def _newer_than(self, limit: float) -> Known:
+        if self._read_at >= limit and not self._lock.locked():
+            return self.known
         async with self._lock:
             if self._read_at < limit:
                 self._take(await self._read())

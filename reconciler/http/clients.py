@@ -12,8 +12,7 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol
@@ -23,7 +22,7 @@ import httpx
 
 from reconciler import __version__
 from reconciler.errors import Unreachable
-from reconciler.http.connection import Connection, Headers
+from reconciler.http.connection import Asked, Connection
 from reconciler.http.tokens import BearerAuth, bearer
 from reconciler.http.urls import BaseUrl
 from reconciler.secrets import Secret
@@ -85,23 +84,31 @@ class Clients:
         self._closed = False
         _silence()
 
-    @asynccontextmanager
-    async def borrow(self) -> AsyncIterator[Client]:
+    def borrow(self) -> _Loan:
         """A client for one exchange. One that fails is closed: its connection is in an unknown state.
 
         Raises Unreachable where proxies or certificates of the environment cannot be used.
         """
-        async with self._slots:
-            client = self._idle.pop() if self._idle else self._make()
-            fit = False
-            try:
-                yield client
-                fit = not self._closed
-            finally:
-                if fit:
-                    self._idle.append(client)
-                else:
-                    await client.aclose()
+        return _Loan(self)
+
+    async def lend(self) -> Client:
+        """For `borrow`: a client, as soon as there are fewer than ``count`` of them out."""
+        await self._slots.acquire()
+        try:
+            return self._idle.pop() if self._idle else self._make()
+        except BaseException:
+            self._slots.release()
+            raise
+
+    async def take_back(self, client: Client, *, fit: bool) -> None:
+        """For `borrow`: ends a loan. ``fit``: the client can be used again."""
+        try:
+            if fit and not self._closed:
+                self._idle.append(client)
+            else:
+                await client.aclose()
+        finally:
+            self._slots.release()
 
     async def aclose(self) -> None:
         """Closes every idle client now, and each borrowed one as it comes back."""
@@ -151,6 +158,22 @@ class Clients:
         )
 
 
+class _Loan:
+    """A borrowed client; quicker than what `contextlib` makes of a generator."""
+
+    __slots__ = ("_client", "_clients")
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def __aenter__(self) -> Client:
+        self._client = await self._clients.lend()
+        return self._client
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await self._clients.take_back(self._client, fit=kind is None)
+
+
 class _Direct:
     """A client whose requests go over a connection of ours."""
 
@@ -167,9 +190,9 @@ class _Direct:
         headers: Mapping[str, str],
         token: Secret | None,
     ) -> httpx.Response:
-        url, every = _told(address, self._headers, tuple(headers.items()))
+        asked = _asked(method, address, self._headers, tuple(headers.items()))
         authorization = None if token is None else bearer(token).encode()
-        response = await self._connection.ask(method, url, every, body, authorization)
+        response = await self._connection.ask(asked, body, authorization)
         if not response.is_success:
             _put_location_aside(response)
         return response
@@ -179,16 +202,16 @@ class _Direct:
 
 
 @lru_cache(maxsize=64)  # most calls of a run go to one address
-def _told(address: str, *headers: tuple[tuple[str, str], ...]) -> tuple[httpx.URL, Headers]:
-    """The address, and the headers of a request to it; the later one of the same name counts.
+def _asked(method: str, address: str, *headers: tuple[tuple[str, str], ...]) -> Asked:
+    """A request with ``headers``, of which the later one of the same name counts.
 
-    Raises httpx.InvalidURL.
+    Raises httpx.InvalidURL, httpx.LocalProtocolError.
     """
     url = httpx.URL(address)
     told = {b"host": url.netloc}
     for some in headers:
         told |= {name.lower().encode(): value.encode() for name, value in some}
-    return url, tuple(told.items())
+    return Asked.of(method, url, tuple(told.items()))
 
 
 class _Through:

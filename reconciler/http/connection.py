@@ -16,7 +16,6 @@ import select
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any, Final
 
 import h11
@@ -33,6 +32,44 @@ Headers = tuple[tuple[bytes, bytes], ...]
 """Names, in lower case, and values."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What many requests have in common: all but their body, its length, and the header `Authorization`.
+
+    ``head`` is how they begin on the wire.
+    """
+
+    method: str
+    url: httpx.URL
+    headers: Headers
+    head: bytes
+
+    @classmethod
+    def of(cls, method: str, url: httpx.URL, headers: Headers) -> Asked:
+        """Looks at every character of every header, which takes a while.
+
+        Raises httpx.LocalProtocolError.
+        """
+        try:
+            request = h11.Request(method=method, target=url.raw_path, headers=list(headers))
+            head = _side().send(request) or b""
+        except h11.LocalProtocolError as error:
+            raise httpx.LocalProtocolError(str(error)) from None
+        return cls(method, url, headers, head.removesuffix(b"\r\n"))
+
+    @property
+    def tells_length(self) -> bool:
+        """Whether it says how long its body is also where it has none."""
+        return self.method not in {"GET", "HEAD", "DELETE"}
+
+    def request(self, body: bytes | None) -> h11.Request:
+        """What h11 must know of it to read its answer."""
+        told = [*self.headers]
+        if body is not None or self.tells_length:
+            told.append((b"content-length", b"%d" % len(body or b"")))
+        return h11.Request(method=self.method, target=self.url.raw_path, headers=told)
+
+
 class Connection:
     """Opened when it is first needed, and anew where it ended or was idle for ``keep_idle`` seconds.
 
@@ -46,20 +83,17 @@ class Connection:
         self._keep_idle = keep_idle
         self._link: _Link | None = None
 
-    async def ask(
-        self, method: str, url: httpx.URL, headers: Headers, body: bytes | None, authorization: bytes | None
-    ) -> httpx.Response:
+    async def ask(self, asked: Asked, body: bytes | None, authorization: bytes | None) -> httpx.Response:
         """The answer; its body is read already where it came in one piece with its head.
 
-        ``headers`` are all that are sent but for the length of ``body`` and ``authorization``. Raises
-        httpx.ConnectError or ConnectTimeout where nothing was sent, and else another httpx.HTTPError.
+        Raises httpx.ConnectError or ConnectTimeout where nothing was sent, and else another httpx.HTTPError.
         """
         link = self._link
         if link is None or not link.is_open_still(self._keep_idle):
             await self.aclose()
-            link = self._link = await self._open(url)
+            link = self._link = await self._open(asked.url)
         try:
-            return await link.ask(_asked(method, url.raw_path, headers), body, authorization)
+            return await link.ask(asked, body, authorization)
         except BaseException:
             link.hang_up()
             raise
@@ -134,7 +168,7 @@ class _Link(asyncio.Protocol):
 
     # ---- one exchange
 
-    async def ask(self, asked: _Asked, body: bytes | None, authorization: bytes | None) -> httpx.Response:
+    async def ask(self, asked: Asked, body: bytes | None, authorization: bytes | None) -> httpx.Response:
         """Sends ``asked`` with ``body``. Reads the head of its answer, and what of its body came at the same
         time.
         """
@@ -148,7 +182,7 @@ class _Link(asyncio.Protocol):
         # Where this fails, an answer may have come all the same; reading tells.
         self._transport.write(b"".join(pieces))
         data = await self._more()
-        usual = _usual_answer(data) if asked.is_usual else None
+        usual = _usual_answer(data) if asked.method in _USUAL else None
         if usual is not None:
             self._is_free()
             return usual
@@ -234,44 +268,6 @@ class _Link(asyncio.Protocol):
         data = bytes(self._came)
         self._came.clear()
         return data
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """What many requests have in common. ``head`` is how they begin on the wire."""
-
-    method: str
-    target: bytes
-    headers: Headers
-    head: bytes
-
-    @property
-    def tells_length(self) -> bool:
-        """Whether it says how long its body is even where it has none."""
-        return self.method not in {"GET", "HEAD", "DELETE"}
-
-    @property
-    def is_usual(self) -> bool:
-        return self.method in _USUAL
-
-    def request(self, body: bytes | None) -> h11.Request:
-        """What h11 must know of it to read its answer."""
-        length = b"content-length", b"%d" % len(body or b"")
-        told = [*self.headers, length] if body is not None or self.tells_length else [*self.headers]
-        return h11.Request(method=self.method, target=self.target, headers=told)
-
-
-@lru_cache(maxsize=64)
-def _asked(method: str, target: bytes, headers: Headers) -> _Asked:
-    """To look at every character of every header takes a while, and most calls of a run are alike.
-
-    Raises httpx.LocalProtocolError.
-    """
-    try:
-        head = _side().send(h11.Request(method=method, target=target, headers=list(headers))) or b""
-    except h11.LocalProtocolError as error:
-        raise httpx.LocalProtocolError(str(error)) from None
-    return _Asked(method, target, headers, head.removesuffix(b"\r\n"))
 
 
 def _side() -> h11.Connection:
