@@ -868,15 +868,13 @@ class Table:
         lost: dict[Path, None] = {}
         for edit in edits:
             path, value = edit.path, edit.value
-            # Nearly all read back just as they were sent, which is seen at once.
-            if path in plain and edit.secret is None and not edit.cleared:
-                wire = raw.get(path[0]) if len(path) == 1 else dig(raw, path)
-                held: bool | None = type(wire) is type(value) and _is_same(wire, value)
-            else:
-                held = False
-            if not held:
-                held = self.holds(edit, raw, seen)
-            if held is False:
+            # Nearly all stand one or two steps deep, and read back just as they were sent: seen at once.
+            wire = raw.get(path[0])
+            if len(path) > 1:
+                wire = wire.get(path[1]) if len(path) == 2 and type(wire) is dict else dig(raw, path)
+            same = type(wire) is type(value) and _is_same(wire, value)
+            sure = same and path in plain and edit.secret is None and not edit.cleared
+            if not sure and self.holds(edit, raw, seen) is False:
                 lost[path] = None
             elif lost:
                 lost.pop(path, None)
