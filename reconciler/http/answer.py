@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import codecs
 import json
 import zlib
 from collections.abc import AsyncIterator
@@ -145,14 +146,14 @@ def decode(body: bytes) -> Any:
     """
     if len(body) > _MOST_VALUES and sum(map(body.count, (b",", b"[", b"{"))) > _MOST_VALUES:
         raise ValueError("it has too many values")
-    text = body.decode("utf-8-sig")
+    text = body.removeprefix(codecs.BOM_UTF8).decode()
     if not text.strip():
         return None
     try:
         data = _DECODER.decode(text)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
-    if not _is_shallow(body) and _depth(data) > _DEEPEST:
+    if body.count(b"{") + body.count(b"[") > _DEEPEST and not _is_shallow(body) and _depth(data) > _DEEPEST:
         raise ValueError(_TOO_DEEP)
     return data
 

@@ -705,8 +705,10 @@ class Table:
         in_force = self._derived_edits(edits, raw, body) if self._derived else ()
         for edit in [*in_force, *edits]:
             path, value = edit.path, edit.value
-            if len(path) == 1 and type(value) in _PLAIN and edit.secret is None and not edit.cleared:
-                body[path[0]] = value  # as nearly all are
+            # Nearly all are plain values one or two steps deep.
+            target: Any = body if len(path) == 1 else body.get(path[0]) if len(path) == 2 else None
+            if type(target) is dict and type(value) in _PLAIN and edit.secret is None and not edit.cleared:
+                target[path[-1]] = value
             else:
                 _lay(body, edit, self._written(edit))
         for path, meaning in self.spelled.items():
@@ -872,12 +874,13 @@ class Table:
             wire = raw.get(path[0])
             if len(path) > 1:
                 wire = wire.get(path[1]) if len(path) == 2 and type(wire) is dict else dig(raw, path)
-            same = type(wire) is type(value) and _is_same(wire, value)
-            sure = same and path in plain and edit.secret is None and not edit.cleared
-            if not sure and self.holds(edit, raw, seen) is False:
+            if (
+                _is_same(wire, value) and path in plain and edit.secret is None and not edit.cleared
+            ) or self.holds(edit, raw, seen) is not False:
+                if lost:
+                    lost.pop(path, None)
+            else:
                 lost[path] = None
-            elif lost:
-                lost.pop(path, None)
         return list(lost)
 
     def holds(self, edit: Edit, raw: Mapping[str, Any], seen: Container[str] = ()) -> bool | None:
