@@ -107,15 +107,16 @@ def proof_of(part: RegistryPlan, read: Literal["again", "before"], outcome: Outc
     done = {
         result.key for result in outcome.results if (result.registry, result.status) == (part.name, "done")
     }
-    was_set = {
-        action.key: {(change.path, canonical(change.wire_desired)) for change in action.changes}
+    tried = {
+        action.key: action
         for action in executed.actions()
         if action.registry == part.name and action.key in done
     }
 
     def left(action: Action) -> Left:
-        before = was_set.get(action.key, set())
-        again = (c.path for c in action.changes if (c.path, canonical(c.wire_desired)) in before)
+        before = tried[action.key].changes if action.key in tried else ()
+        was_set = {(change.path, canonical(change.wire_desired)) for change in before}
+        again = (c.path for c in action.changes if (c.path, canonical(c.wire_desired)) in was_set)
         fields = tuple(change.path for change in action.changes)
         return Left(action.resource, action.name, action.operation, fields, tuple(again))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,7 @@ from reconciler.errors import (
 )
 from reconciler.executor import timing
 from reconciler.executor.live import Known
-from reconciler.executor.proof import not_held, not_stored
+from reconciler.executor.proof import edits_of, not_held, not_stored
 from reconciler.executor.twins import may_double
 from reconciler.fingerprints import fingerprint
 from reconciler.manifests.concealing import holds_one
@@ -105,7 +105,7 @@ class _RequestRun:
             raise InternalError(f"{self.table.title} has no call '{request.call}'")
         self.call = call
         self.creating = call is self.table.create
-        self.edits = [edit.edit() for edit in request.edits]
+        self.edits = edits_of(request)
         self.first = first
         self.before: LiveObject | None = None
         self.there: Callable[[], frozenset[Ref]] = frozenset
@@ -367,7 +367,7 @@ class _RequestRun:
             self.held = live
         return bool(lost) and lost != self._not_held(live, seen=())
 
-    def _not_held(self, live: LiveObject, seen: Collection[str] | None = None) -> list[Path]:
+    def _not_held(self, live: LiveObject, seen: Container[str] | None = None) -> list[Path]:
         """The wire paths that ``live`` shows otherwise than this request asked for; ``seen`` as `not_held`
         has it, by default from what is known."""
         if seen is None:

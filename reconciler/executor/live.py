@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import islice
 from types import MappingProxyType
 from typing import Final, cast
@@ -62,14 +63,26 @@ class Known:
         count = len(self._objects)  # nothing is ever taken out, and what is put in stands last
         return lambda: frozenset(islice(self._objects, count))
 
-    def keys_beside(self, live: LiveObject) -> Collection[str]:
-        """The top-level keys that the other objects of ours show that are of the variant of ``live``."""
+    def keys_beside(self, live: LiveObject) -> Container[str]:
+        """The top-level keys that the other objects of ours show that are of the variant of ``live``, until
+        something else is put in."""
         own = self._objects.get(live.ref)
-        mine = own.raw.keys() if own is not None and own.ours and own.variant == live.variant else ()
-        return {key for key, count in self._keys[live.variant].items() if count > (key in mine)}
+        mine = own.raw if own is not None and own.ours and own.variant == live.variant else {}
+        return _Beside(self._keys[live.variant], mine)
 
     def __iter__(self) -> Iterator[LiveObject]:
         return iter(self._objects.values())
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside(Container[str]):
+    """The keys that others show than the one object that is ``mine``. Few are ever asked for."""
+
+    counted: Mapping[str, int]
+    mine: Container[str]
+
+    def __contains__(self, key: object) -> bool:
+        return self.counted.get(cast("str", key), 0) > (key in self.mine)
 
 
 class Live:
@@ -132,6 +145,8 @@ class Live:
             self._wrote_at = time.monotonic()
 
     async def _newer_than(self, limit: float) -> Known:
+        if self._read_at >= limit and not self._lock.locked():
+            return self.known
         async with self._lock:
             if self._read_at < limit:
                 self._take(await self._read())

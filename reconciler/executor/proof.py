@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import cast
 
 from reconciler.executor.live import Known
 from reconciler.executor.twins import twins
 from reconciler.manifests.problems import dotted
-from reconciler.plan import Action
+from reconciler.plan import Action, PlannedRequest
 from reconciler.registries.interface import LiveObject, Ref
 from reconciler.registries.rows import Edit, Path, Table
 
@@ -17,20 +18,21 @@ NOT_STORED = "accepted, not stored"
 """How the reason of an action begins whose fields do not read back as they were sent."""
 
 
-def edits_of(action: Action) -> list[Edit]:
-    """Everything that ``action`` sends."""
-    return [edit.edit() for request in action.requests for edit in request.edits]
+def edits_of(*requests: PlannedRequest) -> list[Edit]:
+    """Everything that ``requests`` send."""
+    # One without a secret has all that an Edit has; to make each anew would take as long as to check them.
+    edits = [edit if edit.secret is None else edit.edit() for request in requests for edit in request.edits]
+    return cast("list[Edit]", edits)
 
 
 def not_held(
-    table: Table, edits: Iterable[Edit], live: LiveObject, seen: Collection[str]
+    table: Table, edits: Iterable[Edit], live: LiveObject, seen: Container[str]
 ) -> list[tuple[str, ...]]:
     """The wire paths that ``live`` shows otherwise than ``edits`` asked for.
 
     ``seen`` are the keys that objects like it show; those that it lacks, it does not have.
     """
-    held = {edit.path: table.holds(edit, live.raw, seen) for edit in edits}
-    return [path for path, holds in held.items() if holds is False]
+    return table.not_held(edits, live.raw, seen)
 
 
 def not_stored(table: Table, paths: Sequence[Path]) -> str:
@@ -71,5 +73,5 @@ class Shown:
             ids = ", ".join(sorted(one.label for one in alike))
             what = f"made, and another client made the same {action.resource.lower()}"
             return f"{what}, so that there are {len(alike)}: {ids}; keep one of them"
-        lost = not_held(table, edits_of(action), live, self.seen.get(live.variant, ()))
+        lost = not_held(table, edits_of(*action.requests), live, self.seen.get(live.variant, ()))
         return not_stored(table, lost) if lost else None

@@ -200,7 +200,7 @@ class RegistryRun:
         for action in self.actions:
             if not any(edit.secret for request in action.requests for edit in request.edits):
                 continue
-            edits = edits_of(action)
+            edits = edits_of(*action.requests)
             live = None
             if action.operation == "update" and self.failed is None:
                 live = self.live.known.get((action.resource, action.id or ""))
@@ -244,7 +244,10 @@ class RegistryRun:
         is, and whether some fields read back at all is only seen of others."""
         return all(
             action.operation == "update"
-            and all(self.table(action).row_at(edit.path).echo is not Echo.MAYBE for edit in edits_of(action))
+            and all(
+                self.table(action).row_at(edit.path).echo is not Echo.MAYBE
+                for edit in edits_of(*action.requests)
+            )
             for action in self.actions
         )
 
@@ -284,7 +287,7 @@ class RegistryRun:
         live = known.get((action.resource, action.id or ""))
         if live is None:
             return gone(action.id)
-        edits = edits_of(action)
+        edits = edits_of(*action.requests)
         declared = paths_of(action.basis)
         if fingerprint(table, edits, live, declared) == action.rests_on:
             return None

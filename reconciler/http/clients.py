@@ -12,8 +12,7 @@ import asyncio
 import logging
 import os
 import ssl
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Protocol
@@ -23,7 +22,7 @@ import httpx
 
 from reconciler import __version__
 from reconciler.errors import Unreachable
-from reconciler.http.connection import Connection
+from reconciler.http.connection import Asked, Connection
 from reconciler.http.tokens import BearerAuth, bearer
 from reconciler.http.urls import BaseUrl
 from reconciler.secrets import Secret
@@ -85,23 +84,31 @@ class Clients:
         self._closed = False
         _silence()
 
-    @asynccontextmanager
-    async def borrow(self) -> AsyncIterator[Client]:
+    def borrow(self) -> _Loan:
         """A client for one exchange. One that fails is closed: its connection is in an unknown state.
 
         Raises Unreachable where proxies or certificates of the environment cannot be used.
         """
-        async with self._slots:
-            client = self._idle.pop() if self._idle else self._make()
-            fit = False
-            try:
-                yield client
-                fit = not self._closed
-            finally:
-                if fit:
-                    self._idle.append(client)
-                else:
-                    await client.aclose()
+        return _Loan(self)
+
+    async def lend(self) -> Client:
+        """For `borrow`: a client, as soon as there are fewer than ``count`` of them out."""
+        await self._slots.acquire()
+        try:
+            return self._idle.pop() if self._idle else self._make()
+        except BaseException:
+            self._slots.release()
+            raise
+
+    async def take_back(self, client: Client, *, fit: bool) -> None:
+        """For `borrow`: ends a loan. ``fit``: the client can be used again."""
+        try:
+            if fit and not self._closed:
+                self._idle.append(client)
+            else:
+                await client.aclose()
+        finally:
+            self._slots.release()
 
     async def aclose(self) -> None:
         """Closes every idle client now, and each borrowed one as it comes back."""
@@ -151,12 +158,28 @@ class Clients:
         )
 
 
+class _Loan:
+    """A borrowed client; quicker than what `contextlib` makes of a generator."""
+
+    __slots__ = ("_client", "_clients")
+
+    def __init__(self, clients: Clients) -> None:
+        self._clients = clients
+
+    async def __aenter__(self) -> Client:
+        self._client = await self._clients.lend()
+        return self._client
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        await self._clients.take_back(self._client, fit=kind is None)
+
+
 class _Direct:
     """A client whose requests go over a connection of ours."""
 
     def __init__(self, connection: Connection, headers: Mapping[str, str]) -> None:
         self._connection = connection
-        self._headers = _wired(headers)
+        self._headers = tuple(headers.items())
 
     async def send(
         self,
@@ -167,12 +190,9 @@ class _Direct:
         headers: Mapping[str, str],
         token: Secret | None,
     ) -> httpx.Response:
-        url, host = _parsed(address)
-        every = {b"host": host, **self._headers, **_wired(headers)}
-        if body is not None or method not in {"GET", "HEAD", "DELETE"}:
-            every[b"content-length"] = b"%d" % len(body or b"")
+        asked = _asked(method, address, self._headers, tuple(headers.items()))
         authorization = None if token is None else bearer(token).encode()
-        response = await self._connection.ask(method, url, tuple(every.items()), body or b"", authorization)
+        response = await self._connection.ask(asked, body, authorization)
         if not response.is_success:
             _put_location_aside(response)
         return response
@@ -181,15 +201,17 @@ class _Direct:
         await self._connection.aclose()
 
 
-def _wired(headers: Mapping[str, str]) -> dict[bytes, bytes]:
-    return {name.lower().encode(): value.encode() for name, value in headers.items()}
-
-
 @lru_cache(maxsize=64)  # most calls of a run go to one address
-def _parsed(address: str) -> tuple[httpx.URL, bytes]:
-    """The address, and what the header `Host` says of it. Raises httpx.InvalidURL."""
+def _asked(method: str, address: str, *headers: tuple[tuple[str, str], ...]) -> Asked:
+    """A request with ``headers``, of which the later one of the same name counts.
+
+    Raises httpx.InvalidURL, httpx.LocalProtocolError.
+    """
     url = httpx.URL(address)
-    return url, url.netloc
+    told = {b"host": url.netloc}
+    for some in headers:
+        told |= {name.lower().encode(): value.encode() for name, value in some}
+    return Asked.of(method, url, tuple(told.items()))
 
 
 class _Through:

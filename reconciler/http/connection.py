@@ -15,7 +15,7 @@ import re
 import select
 import ssl
 from collections.abc import AsyncIterator
-from functools import lru_cache
+from dataclasses import dataclass
 from typing import Any, Final
 
 import h11
@@ -32,6 +32,44 @@ Headers = tuple[tuple[bytes, bytes], ...]
 """Names, in lower case, and values."""
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What many requests have in common: all but their body, its length, and the header `Authorization`.
+
+    ``head`` is how they begin on the wire.
+    """
+
+    method: str
+    url: httpx.URL
+    headers: Headers
+    head: bytes
+
+    @classmethod
+    def of(cls, method: str, url: httpx.URL, headers: Headers) -> Asked:
+        """Looks at every character of every header, which takes a while.
+
+        Raises httpx.LocalProtocolError.
+        """
+        try:
+            request = h11.Request(method=method, target=url.raw_path, headers=list(headers))
+            head = _side().send(request) or b""
+        except h11.LocalProtocolError as error:
+            raise httpx.LocalProtocolError(str(error)) from None
+        return cls(method, url, headers, head.removesuffix(b"\r\n"))
+
+    @property
+    def tells_length(self) -> bool:
+        """Whether it says how long its body is also where it has none."""
+        return self.method not in {"GET", "HEAD", "DELETE"}
+
+    def request(self, body: bytes | None) -> h11.Request:
+        """What h11 must know of it to read its answer."""
+        told = [*self.headers]
+        if body is not None or self.tells_length:
+            told.append((b"content-length", b"%d" % len(body or b"")))
+        return h11.Request(method=self.method, target=self.url.raw_path, headers=told)
+
+
 class Connection:
     """Opened when it is first needed, and anew where it ended or was idle for ``keep_idle`` seconds.
 
@@ -45,20 +83,17 @@ class Connection:
         self._keep_idle = keep_idle
         self._link: _Link | None = None
 
-    async def ask(
-        self, method: str, url: httpx.URL, headers: Headers, body: bytes, authorization: bytes | None
-    ) -> httpx.Response:
+    async def ask(self, asked: Asked, body: bytes | None, authorization: bytes | None) -> httpx.Response:
         """The answer; its body is read already where it came in one piece with its head.
 
-        ``headers`` are all that are sent but for ``authorization``. Raises httpx.ConnectError or
-        ConnectTimeout where nothing was sent, and else another httpx.HTTPError.
+        Raises httpx.ConnectError or ConnectTimeout where nothing was sent, and else another httpx.HTTPError.
         """
         link = self._link
         if link is None or not link.is_open_still(self._keep_idle):
             await self.aclose()
-            link = self._link = await self._open(url)
+            link = self._link = await self._open(asked.url)
         try:
-            return await link.ask(*_request(method, url.raw_path, headers), body, authorization)
+            return await link.ask(asked, body, authorization)
         except BaseException:
             link.hang_up()
             raise
@@ -133,24 +168,26 @@ class _Link(asyncio.Protocol):
 
     # ---- one exchange
 
-    async def ask(
-        self, request: h11.Request, head: bytes, body: bytes, authorization: bytes | None
-    ) -> httpx.Response:
-        """Sends ``request``, which is ``head`` on the wire. Reads the head of its answer, and what of its
-        body came at the same time.
+    async def ask(self, asked: Asked, body: bytes | None, authorization: bytes | None) -> httpx.Response:
+        """Sends ``asked`` with ``body``. Reads the head of its answer, and what of its body came at the same
+        time.
         """
         self._busy = True
+        pieces = [asked.head]
+        if body is not None or asked.tells_length:
+            pieces.append(b"content-length: %d\r\n" % len(body or b""))
         if authorization is not None:
-            head = b"%bauthorization: %b\r\n\r\n" % (head.removesuffix(b"\r\n"), authorization)
+            pieces.append(b"authorization: %b\r\n" % authorization)
+        pieces += (b"\r\n", body or b"")
         # Where this fails, an answer may have come all the same; reading tells.
-        self._transport.write(head + body)
+        self._transport.write(b"".join(pieces))
         data = await self._more()
-        usual = _usual_answer(data) if request.method in _USUAL else None
+        usual = _usual_answer(data) if asked.method in _USUAL else None
         if usual is not None:
             self._is_free()
             return usual
         self._http = _side()
-        for event in (request, h11.Data(body), h11.EndOfMessage()):
+        for event in (asked.request(body), h11.Data(body or b""), h11.EndOfMessage()):
             self._http.send(event)
         self._take(data)
         event = await self._event()
@@ -233,25 +270,11 @@ class _Link(asyncio.Protocol):
         return data
 
 
-@lru_cache(maxsize=1024)  # one for each length of a body
-def _request(method: str, target: bytes, headers: Headers) -> tuple[h11.Request, bytes]:
-    """A request, and what it is on the wire. To look at every character of every header takes a while, and
-    most calls of a run are alike.
-
-    Raises httpx.LocalProtocolError.
-    """
-    try:
-        request = h11.Request(method=method, target=target, headers=list(headers))
-        return request, _side().send(request) or b""
-    except h11.LocalProtocolError as error:
-        raise httpx.LocalProtocolError(str(error)) from None
-
-
 def _side() -> h11.Connection:
     return h11.Connection(h11.CLIENT, max_incomplete_event_size=_LONGEST_HEAD)
 
 
-_USUAL: Final = frozenset({b"DELETE", b"GET", b"PATCH", b"POST", b"PUT"})
+_USUAL: Final = frozenset({"DELETE", "GET", "PATCH", "POST", "PUT"})
 _HEAD: Final = re.compile(
     rb"HTTP/1\.1 ([2-5][0-9]{2}) [\t\x20-\x7e\x80-\xff]*\r\n"
     rb"((?:[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*\r\n)*)\r\n"

@@ -39,7 +39,7 @@ from reconciler.errors import (
     UnknownOutcome,
     Unreachable,
 )
-from reconciler.http.answer import Answer, Reply, decode
+from reconciler.http.answer import Answer, Reply, decode, has_header
 from reconciler.http.hints import asked_wait
 from reconciler.http.text import harmless, is_page, page_text
 from reconciler.http.urls import redirect_target
@@ -60,7 +60,7 @@ _NOT_SENT = (
 SEND_FAILURES = (httpx.HTTPError, httpx.InvalidURL, OSError)
 """What an exchange without an answer can end in."""
 
-_REQUEST_IDS = ("x-request-id", "request-id", "x-amzn-requestid", "x-correlation-id", "cf-ray")
+_REQUEST_IDS = (b"x-request-id", b"request-id", b"x-amzn-requestid", b"x-correlation-id", b"cf-ray")
 _LONGEST_EXCERPT = 200
 _LONGEST_DETAIL = 100
 _A_DAY = 86_400.0  # seconds
@@ -282,7 +282,10 @@ class Judge:
         return wait if wait is not None and wait > 0 else asked_wait(answer.headers, self.now())
 
     def _request_id(self, call: Call, answer: Answer) -> str | None:
-        found = next((answer.headers[name] for name in _REQUEST_IDS if answer.headers.get(name)), None)
+        if not has_header(answer.headers, *_REQUEST_IDS):
+            return None
+        names = (name.decode() for name in _REQUEST_IDS)
+        found = next((value for name in names if (value := answer.headers.get(name))), None)
         return None if found is None else self._clean(call, found, _LONGEST_DETAIL)
 
     def _whose(self) -> str:

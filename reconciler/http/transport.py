@@ -225,7 +225,8 @@ class ReadTransport:
         try:
             answer = await receive(response, limit=self._settings.max_answer_bytes, deadline=deadline)
         finally:
-            await response.aclose()
+            if not isinstance(response.stream, httpx.ByteStream):  # else it is read already
+                await response.aclose()
         count("requests")
         count("bytes", len(answer.body))
         return answer

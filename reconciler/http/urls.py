@@ -10,6 +10,7 @@ import ipaddress
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import quote, unquote, urlencode
 
 import httpx
@@ -78,8 +79,7 @@ class BaseUrl:
 
         Raises InternalError for a path that could mean another resource than its adapter thinks.
         """
-        segments = path.split("/")
-        if not _PATH.fullmatch(path) or any(unquote(segment) in _DOTS for segment in segments):
+        if not _is_safe(path):
             raise InternalError(f"an adapter made the path {path!r}, which is not safe to send")
         return self.text + path
 
@@ -98,6 +98,12 @@ class BaseUrl:
             return ipaddress.ip_address(host).is_loopback
         except ValueError:
             return False
+
+
+@lru_cache(maxsize=64)  # all creates have the same one
+def _is_safe(path: str) -> bool:
+    segments = path.split("/")
+    return _PATH.fullmatch(path) is not None and not any(unquote(segment) in _DOTS for segment in segments)
 
 
 def with_query(address: str, params: Query | None) -> str:

@@ -7,7 +7,7 @@ the JSON Schema of ``native``. Everything here is pure: values in, values out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Collection, Container, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import Enum
@@ -719,17 +719,24 @@ class Table:
                 for key, value in raw.items()
                 if key not in self.made and value is not None
             }
+        touched = {edit.path[0] for edit in edits} if call.replaces else ()
         for container in call.replaces:
-            if any(edit.path[0] == container for edit in edits):
+            if container in touched:
                 body[container] = self._carried(container, raw)
-        in_force = self._derived_edits(edits, raw, body)
+        in_force = self._derived_edits(edits, raw, body) if self._derived else ()
         for edit in [*in_force, *edits]:
-            _lay(body, edit, self._written(edit))
+            path, value = edit.path, edit.value
+            # Nearly all are plain values one or two steps deep.
+            target: Any = body if len(path) == 1 else body.get(path[0]) if len(path) == 2 else None
+            if type(target) is dict and type(value) in _PLAIN and edit.secret is None and not edit.cleared:
+                target[path[-1]] = value
+            else:
+                _lay(body, edit, self._written(edit))
         for path, meaning in self.spelled.items():
             holder = body.get(path[0])
             if isinstance(holder, dict) and path[0] in call.replaces:
                 holder.setdefault(path[1], meaning)
-        return {key: self._as_list(key, value) for key, value in body.items()}
+        return {key: self._as_list(key, value) for key, value in body.items()} if self.lists else body
 
     def _written(self, edit: Edit) -> Any:
         """What stands in a body for ``edit``; for a secret, what its codec makes of the reference."""
@@ -870,7 +877,34 @@ class Table:
             if ANY not in point.path and REST not in point.path
         }
 
-    def holds(self, edit: Edit, raw: Mapping[str, Any], seen: Collection[str] = ()) -> bool | None:
+    @cached_property
+    def _plain_points(self) -> frozenset[Path]:
+        """The wire paths that read back where they are written."""
+        known = self._by_point.items()
+        return frozenset(
+            path for path, (row, point) in known if point.read and row.echo is not Echo.WRITE_ONLY
+        )
+
+    def not_held(self, edits: Iterable[Edit], raw: Mapping[str, Any], seen: Container[str]) -> list[Path]:
+        """The paths of ``edits`` for which `holds` says no; of several of one path, the last one counts."""
+        plain = self._plain_points
+        lost: dict[Path, None] = {}
+        for edit in edits:
+            path, value = edit.path, edit.value
+            # Nearly all stand one or two steps deep, and read back just as they were sent: seen at once.
+            wire = raw.get(path[0])
+            if len(path) > 1:
+                wire = wire.get(path[1]) if len(path) == 2 and type(wire) is dict else dig(raw, path)
+            if (
+                _is_same(wire, value) and path in plain and edit.secret is None and not edit.cleared
+            ) or self.holds(edit, raw, seen) is not False:
+                if lost:
+                    lost.pop(path, None)
+            else:
+                lost[path] = None
+        return list(lost)
+
+    def holds(self, edit: Edit, raw: Mapping[str, Any], seen: Container[str] = ()) -> bool | None:
         """Whether a live object holds what ``edit`` asked for; None where it does not read back.
 
         ``seen`` are keys that the registry shows of other objects, so that one without them has none.
