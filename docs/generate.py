@@ -25,7 +25,7 @@ from reconciler.registries import BUILT_IN
 from reconciler.registries.kind import Kind
 from reconciler.registries.rows import ANY, REST, Clear, Row, Table
 from reconciler.report.capabilities import LEGEND, feature_rows, field_rows
-from reconciler.schemas import schemas, text_of
+from reconciler.schemas import Schema, schemas, text_of
 from reconciler.schemas.native import native_rows, portable_twin, type_text
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -35,8 +35,9 @@ _PART: Final = re.compile(r"(<!-- generated: ([a-z-]+) -->\n).*?(<!-- end -->)",
 
 def generated(root: Path) -> dict[Path, str]:
     """Every generated file with the text that it shall have."""
-    files = {Path("schemas") / name: text_of(schema) for name, schema in schemas(BUILT_IN).items()}
-    parts = _parts()
+    known = schemas(BUILT_IN)
+    files = {Path("schemas") / name: text_of(schema) for name, schema in known.items()}
+    parts = _parts(known)
     for page in PAGES:
         text = (root / page).read_text(encoding="utf-8")
         files[page] = _PART.sub(lambda found: f"{found[1]}{parts[found[2]]}\n{found[3]}", text)
@@ -57,8 +58,7 @@ def _text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8") if path.exists() else None
 
 
-def _parts() -> dict[str, str]:
-    known = schemas(BUILT_IN)
+def _parts(known: dict[str, Schema]) -> dict[str, str]:
     model, provider = known["model.schema.json"], known["provider.schema.json"]
     config = known["config.schema.json"]
     return {
@@ -385,8 +385,9 @@ def main(arguments: Sequence[str]) -> int:
     if arguments:
         sys.stderr.write("usage: python docs/generate.py [--check]\n")
         return 1
+    wanted = generated(ROOT)
     for path in stale(ROOT):
-        text = generated(ROOT).get(path)
+        text = wanted.get(path)
         if text is None:
             (ROOT / path).unlink()
         else:

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 from orq_server import live_model
 from properties.profile import examples
+from published import published
 
 from reconciler.errors import ExitCode
 from reconciler.executor import execute
@@ -28,7 +29,6 @@ from reconciler.planner import Selection, make_plan
 from reconciler.refusal import PlanPlace, Refusal
 from reconciler.report.documents import plan_document
 from reconciler.report.text import plan_text
-from reconciler.schemas import schemas
 from reconciler.secrets import SecretStore
 
 HEAD = "apiVersion: reconciler/v1\nkind: Acknowledgements\nacknowledgements:\n"
@@ -365,7 +365,7 @@ def test_the_document_is_as_its_schema_says(house: House) -> None:
     assert plan.refusals
     assert one(plan, "m0").refusals
     document = plan_document(plan, ExitCode.REFUSED)
-    validator = Draft202012Validator(schemas()["plan.schema.json"])
+    validator = Draft202012Validator(published("plan.schema.json"))
     assert list(validator.iter_errors(simplejson.loads(simplejson.dumps(document, use_decimal=True)))) == []
 
 

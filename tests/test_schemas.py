@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from published import published
 
 from reconciler.cli.app import run
 from reconciler.manifests.yamltree import parse
@@ -21,10 +22,10 @@ from reconciler.registries.orq.fields import GENERIC
 from reconciler.registries.orq.kind import ORQ
 from reconciler.registries.orq.metadata import KEYS
 from reconciler.registries.rows import Point, Row
-from reconciler.schemas import native_schema, schemas, text_of, write_schemas
+from reconciler.schemas import NAMES, native_schema, schema_of, text_of, write_schemas
 
 ROOT = Path(__file__).parents[1]
-NAMES = sorted(schemas())
+FILES = sorted(NAMES)
 
 
 def nodes(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -44,18 +45,18 @@ def nodes(schema: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield from nodes(below, f"{path}/{key}")
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FILES)
 def test_the_files_are_current(name: str) -> None:
-    assert (ROOT / "schemas" / name).read_text() == text_of(schemas(BUILT_IN)[name]), "run `make schemas`"
+    assert (ROOT / "schemas" / name).read_text() == text_of(schema_of(name, BUILT_IN)), "run `make schemas`"
 
 
 def test_no_other_file_is_among_them() -> None:
-    assert sorted(path.name for path in (ROOT / "schemas").iterdir()) == NAMES
+    assert sorted(path.name for path in (ROOT / "schemas").iterdir()) == FILES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FILES)
 def test_a_schema_stands_alone(name: str) -> None:
-    schema = schemas()[name]
+    schema = published(name)
     Draft202012Validator.check_schema(schema)
     for path, node in nodes(schema):
         assert "$id" not in node, path
@@ -65,11 +66,11 @@ def test_a_schema_stands_alone(name: str) -> None:
     assert {ref for ref in schema["$defs"] if f'"#/$defs/{ref}"' not in json.dumps(schema)} == set()
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FILES)
 def test_every_field_is_explained(name: str) -> None:
     silent = [
         f"{path}: {field}"
-        for path, node in nodes(schemas()[name])
+        for path, node in nodes(published(name))
         for field, below in node.get("properties", {}).items()
         if not any(word in path for word in ("allOf", "oneOf", "/if", "/else", "pricing.no"))
         and not below.get("description")
@@ -77,17 +78,17 @@ def test_every_field_is_explained(name: str) -> None:
     assert silent == []
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FILES)
 def test_nothing_is_left_over_from_pydantic(name: str) -> None:
-    for path, node in nodes(schemas()[name]):
+    for path, node in nodes(published(name)):
         assert "title" not in node or path == "", path
         assert node.get("anyOf") is None or len(node["anyOf"]) > 1, path
         assert "default" not in node or node["default"] is not None, path
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", FILES)
 def test_examples_and_defaults_are_valid(name: str) -> None:
-    schema = schemas()[name]
+    schema = published(name)
     for path, node in nodes(schema):
         one = Draft202012Validator({**node, "$defs": schema["$defs"]})
         for example in [*node.get("examples", ()), *([node["default"]] if "default" in node else ())]:
@@ -95,7 +96,7 @@ def test_examples_and_defaults_are_valid(name: str) -> None:
 
 
 def test_every_metadata_key_is_there_with_its_unit_or_its_portable_name() -> None:
-    metadata = schemas()["model.schema.json"]["$defs"]["native.orq"]["properties"]["metadata"]["properties"]
+    metadata = published("model.schema.json")["$defs"]["native.orq"]["properties"]["metadata"]["properties"]
     assert set(metadata) == set(KEYS)
     text = {key: field["description"] for key, field in metadata.items()}
     assert text["million_tokens_input_cost"] == "Same as pricing.input. A number, in USD / 1M tokens."
@@ -106,9 +107,9 @@ def test_every_metadata_key_is_there_with_its_unit_or_its_portable_name() -> Non
 
 
 def test_the_order_of_the_fields_is_that_of_the_model() -> None:
-    spec = schemas()["model.schema.json"]["$defs"]["Spec"]["properties"]
+    spec = published("model.schema.json")["$defs"]["Spec"]["properties"]
     assert list(spec)[:3] == ["display_name", "description", "type"]
-    spec = schemas()["provider.schema.json"]["$defs"]["ProviderSpec"]["properties"]
+    spec = published("provider.schema.json")["$defs"]["ProviderSpec"]["properties"]
     assert list(spec) == ["display_name", "endpoint", "native", "registries", "overrides"]
 
 
@@ -135,8 +136,8 @@ def test_native_of_a_resource_with_a_table_is_closed_and_unmixed() -> None:
 
 def test_write_schemas(tmp_path: Path) -> None:
     written = write_schemas(tmp_path / "new" / "folder")
-    assert sorted(path.name for path in written) == NAMES
-    assert all(json.loads(path.read_text()) == schemas()[path.name] for path in written)
+    assert sorted(path.name for path in written) == FILES
+    assert all(json.loads(path.read_text()) == published(path.name) for path in written)
 
 
 EXAMPLES = [path for path in sorted((ROOT / "examples").rglob("*.yaml")) if "deploy" not in path.parts]
@@ -148,7 +149,7 @@ def test_the_examples_are_valid(path: Path) -> None:
     assert problems == []
     for document in documents:
         name = str(document.root["kind"]).lower()
-        validator = Draft202012Validator(schemas()[f"{name}.schema.json"])
+        validator = Draft202012Validator(published(f"{name}.schema.json"))
         assert [error.message for error in validator.iter_errors(document.root)] == []
 
 
@@ -167,7 +168,7 @@ def closed(schema: Any) -> Any:
     return result
 
 
-PLANS = Draft202012Validator(closed(schemas()["plan.schema.json"]))
+PLANS = Draft202012Validator(closed(published("plan.schema.json")))
 
 
 @pytest.fixture

@@ -85,12 +85,11 @@ def _wanted(
 
 def _schemas() -> dict[str, str]:
     """The schemas of what people write."""
-    from reconciler.schemas import schemas, text_of
+    from reconciler.schemas import schema_of, text_of
 
     written = ("config", "model", "provider", "acknowledgements")
-    known = schemas()
     names = [f"{name}.schema.json" for name in written]
-    return {f"schemas/{name}": text_of(known[name]) for name in names}
+    return {f"schemas/{name}": text_of(schema_of(name)) for name in names}
 
 
 def _branch(folder: Path, forges: Sequence[str]) -> str:

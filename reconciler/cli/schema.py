@@ -9,7 +9,7 @@ import click
 from reconciler.cli.console import OutputError, shown_path, write
 from reconciler.errors import UsageError
 from reconciler.manifests.problems import did_you_mean
-from reconciler.schemas import schemas, text_of, write_schemas
+from reconciler.schemas import NAMES, schema_of, text_of, write_schemas
 
 
 @click.command()
@@ -38,11 +38,11 @@ def command(name: str | None, folder: Path | None) -> None:
             raise OutputError(str(folder), error) from None
         write("\n".join(shown_path(path) for path in written))
         return
-    known = {file.removesuffix(".schema.json"): schema for file, schema in schemas().items()}
+    known = {file.removesuffix(".schema.json"): file for file in NAMES}
     if name is None:
         write("\n".join(known))
     elif name in known:
-        write(text_of(known[name]))
+        write(text_of(schema_of(known[name])))
     else:
         hint = did_you_mean(name, known) or f"known: {', '.join(known)}"
         raise UsageError(f"no schema is named '{name}'", hint=hint)

@@ -11,8 +11,9 @@ What JSON Schema cannot say, so that only we refuse it: a whole number that is w
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from pydantic import TypeAdapter
 
@@ -39,27 +40,12 @@ from reconciler.schemas.tidy import Schema, hoisted, titled
 
 def schemas(kinds: Mapping[str, Kind] = KINDS) -> dict[str, Schema]:
     """Every schema by its file name, for ``kinds`` of registries; PluginError where one is broken."""
-    known = list(kinds.values())
-    return {
-        "model.schema.json": _model_schema(known),
-        "provider.schema.json": _provider_schema(known),
-        "config.schema.json": _config_schema(known),
-        "acknowledgements.schema.json": _acknowledgements_schema(),
-        "plan.schema.json": complete_plan(
-            titled(TypeAdapter(Plan).json_schema(mode="serialization"), "reconciler: a plan document")
-        ),
-        "diff.schema.json": complete_diff(
-            titled(TypeAdapter(Diff).json_schema(mode="serialization"), "reconciler: a diff document")
-        ),
-        "review.schema.json": complete_review(
-            titled(TypeAdapter(Review).json_schema(mode="serialization"), "reconciler: a review document")
-        ),
-        "drift.schema.json": drift_schema(),
-        "probe.schema.json": probe_schema(),
-        "journal.schema.json": journal_schema(),
-        "price-check.schema.json": price_check_schema(),
-        "faults.schema.json": faults_schema(),
-    }
+    return {name: schema_of(name, kinds) for name in NAMES}
+
+
+def schema_of(name: str, kinds: Mapping[str, Kind] = KINDS) -> Schema:
+    """The schema of the file ``name``, one of ``NAMES``: all of them take twelve times as long."""
+    return _BUILDERS[name](list(kinds.values()))
 
 
 def text_of(schema: Schema) -> str:
@@ -91,7 +77,7 @@ def _config_schema(kinds: Iterable[Kind]) -> Schema:
     return schema
 
 
-def _acknowledgements_schema() -> Schema:
+def _acknowledgements_schema(_kinds: Iterable[Kind]) -> Schema:
     schema = titled(AcknowledgementFile.model_json_schema(), "reconciler: acknowledgements.yaml")
     for name, text in {
         "apiVersion": "The version of this format.",
@@ -149,4 +135,39 @@ def _complete_native(
         definitions[f"native.{kind.name}"] = native_schema(kind, resource)
 
 
-__all__ = ["Schema", "native_schema", "schemas", "text_of", "write_schemas"]
+def _plan_schema(_kinds: Iterable[Kind]) -> Schema:
+    return complete_plan(
+        titled(TypeAdapter(Plan).json_schema(mode="serialization"), "reconciler: a plan document")
+    )
+
+
+def _diff_schema(_kinds: Iterable[Kind]) -> Schema:
+    return complete_diff(
+        titled(TypeAdapter(Diff).json_schema(mode="serialization"), "reconciler: a diff document")
+    )
+
+
+def _review_schema(_kinds: Iterable[Kind]) -> Schema:
+    return complete_review(
+        titled(TypeAdapter(Review).json_schema(mode="serialization"), "reconciler: a review document")
+    )
+
+
+_BUILDERS: Final[Mapping[str, Callable[[Sequence[Kind]], Schema]]] = {
+    "model.schema.json": _model_schema,
+    "provider.schema.json": _provider_schema,
+    "config.schema.json": _config_schema,
+    "acknowledgements.schema.json": _acknowledgements_schema,
+    "plan.schema.json": _plan_schema,
+    "diff.schema.json": _diff_schema,
+    "review.schema.json": _review_schema,
+    "drift.schema.json": lambda _kinds: drift_schema(),
+    "probe.schema.json": lambda _kinds: probe_schema(),
+    "journal.schema.json": lambda _kinds: journal_schema(),
+    "price-check.schema.json": lambda _kinds: price_check_schema(),
+    "faults.schema.json": lambda _kinds: faults_schema(),
+}
+NAMES: Final = tuple(_BUILDERS)
+"""The files, in the order in which they are told."""
+
+__all__ = ["NAMES", "Schema", "native_schema", "schema_of", "schemas", "text_of", "write_schemas"]

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-import uvicorn
+from serving import ports, serving
 
 from reconciler.embedded import Options, create_app
 from reconciler.embedded.options import DEFAULT
@@ -127,20 +127,13 @@ def live_registry(
         await send({"type": "http.response.start", "status": status, "headers": head})
         await send({"type": "http.response.body", "body": data})
 
-    config = uvicorn.Config(
-        hooked, port=port, lifespan="off", log_config=None, log_level="critical", ws="none"
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
     try:
-        while not server.started:
-            assert thread.is_alive()
-            threading.Event().wait(0.005)
-        live.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-        yield live
+        with serving(hooked, port=port) as server:
+            [port] = ports(server)
+            live.url = f"http://127.0.0.1:{port}"
+            try:
+                yield live
+            finally:
+                live.let_go.set()
     finally:
-        live.let_go.set()
-        server.should_exit = True
-        thread.join(timeout=10)
         app.state.store.close()

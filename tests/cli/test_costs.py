@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from published import published
 from transcripts import assert_real
 
 from reconciler.costs.quantities import COLUMNS
-from reconciler.schemas import schemas
 
 from .conftest import Run
 from .folder import Folder, manifest
 from .live import Live
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = Draft202012Validator(schemas()["plan.schema.json"])
+SCHEMA = Draft202012Validator(published("plan.schema.json"))
 HEAD = "What the changed prices would have cost, at the usage in usage.csv"
 
 

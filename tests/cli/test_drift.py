@@ -10,16 +10,15 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from published import published
 from test_schemas import closed
-
-from reconciler.schemas import schemas
 
 from .conftest import Run
 from .folder import Folder, Result, manifest, provider
 from .live import Live
 from .test_diff import commit, git
 
-SCHEMA = Draft202012Validator(closed(schemas()["drift.schema.json"]))
+SCHEMA = Draft202012Validator(closed(published("drift.schema.json")))
 
 
 @pytest.fixture(autouse=True)

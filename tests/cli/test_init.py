@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 import yaml
+from published import published
 
 from reconciler import scaffold
-from reconciler.schemas import schemas, text_of
+from reconciler.schemas import text_of
 
 from .conftest import Run
 
@@ -85,7 +86,7 @@ def test_editors_find_the_schemas(empty: Path, cli: Run) -> None:
     for path in FILES[:2]:
         first = (empty / path).read_text(encoding="utf-8").splitlines()[0]
         schema = (empty / path).parent / first.removeprefix("# yaml-language-server: $schema=")
-        assert schema.read_text(encoding="utf-8") == text_of(schemas()[schema.name])
+        assert schema.read_text(encoding="utf-8") == text_of(published(schema.name))
 
 
 def test_another_folder(empty: Path, cli: Run) -> None:

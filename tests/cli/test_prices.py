@@ -11,15 +11,14 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-
-from reconciler.schemas import schemas
+from published import published
 
 from .conftest import Run
 from .folder import Folder, Result
 from .test_startup import HEAVY, loaded
 
 ROOT = Path(__file__).parents[2]
-SCHEMA = Draft202012Validator(schemas()["price-check.schema.json"])
+SCHEMA = Draft202012Validator(published("price-check.schema.json"))
 HEAD = "Compared with genai-prices 0.2.3, prices of 2026-11-10."
 
 

@@ -8,8 +8,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
-
-from reconciler.schemas import schemas
+from published import published
 
 from .conftest import Run
 from .endpoint import CALL, EVENT, MODEL, STREAM, Asked, Endpoint, Says, choice
@@ -17,7 +16,7 @@ from .folder import Folder, Result
 from .test_startup import HEAVY, loaded
 
 KEY = "sk-live-Vq7Wm2Zt9Kc4Rn8B"
-SCHEMA = Draft202012Validator(schemas()["probe.schema.json"])
+SCHEMA = Draft202012Validator(published("probe.schema.json"))
 QUESTIONS = ["listed", "answers", "streaming", "tools", "json_schema", "vision"]
 
 

@@ -15,10 +15,10 @@ from urllib.parse import urlsplit
 
 import pytest
 from jsonschema import Draft202012Validator
+from published import published
 
 from reconciler.journal.actor import actor
 from reconciler.journal.lock import only_one
-from reconciler.schemas import schemas
 from reconciler.sharding import Shard
 
 from .conftest import Run
@@ -152,7 +152,7 @@ def sharded(folder: Folder, cli: Run, count: int, *command: str, code: int = 0) 
 
 def valid(schema: str, text: str) -> bool:
     """Whether ``text`` is as a published schema says."""
-    return Draft202012Validator(schemas()[f"{schema}.schema.json"]).is_valid(json.loads(text))
+    return Draft202012Validator(published(f"{schema}.schema.json")).is_valid(json.loads(text))
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import simplejson
-import uvicorn
+from serving import ports, serving
 
 Json = Any
 Edit = Callable[[Json], Json]
@@ -184,15 +183,6 @@ def _repeated(content: bytes) -> frozenset[str]:
 @contextmanager
 def on_a_socket(door: Door) -> Iterator[str]:
     """Serves ``door`` on a loopback port, and gives its address."""
-    config = uvicorn.Config(door, port=0, lifespan="off", log_config=None, log_level="critical", ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, daemon=True)
-    thread.start()
-    try:
-        while not server.started:
-            assert thread.is_alive()
-            threading.Event().wait(0.005)
-        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
+    with serving(door) as server:
+        [port] = ports(server)
+        yield f"http://127.0.0.1:{port}"

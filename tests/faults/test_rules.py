@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from published import published
 
 from reconciler.cli.faults import read
 from reconciler.embedded.faults.calls import Call, call_of
@@ -15,10 +16,9 @@ from reconciler.embedded.faults.faults import Faults
 from reconciler.embedded.faults.rules import FaultFile
 from reconciler.errors import InputError
 from reconciler.manifests.yamltree import parse
-from reconciler.schemas import schemas
 
 DOCS = Path(__file__).parents[2] / "docs" / "embedded.md"
-SCHEMA = Draft202012Validator(schemas()["faults.schema.json"])
+SCHEMA = Draft202012Validator(published("faults.schema.json"))
 CREATE = Call("POST", "/v2/models", "create", frozenset({"support"}))
 LIST = Call("GET", "/v2/models", "list")
 

@@ -8,8 +8,7 @@ import pytest
 from cli.folder import manifest
 from cli.test_diff import git
 from jsonschema import Draft202012Validator
-
-from reconciler.schemas import schemas
+from published import published
 
 from .conftest import House
 from .hub import BOT
@@ -97,7 +96,7 @@ def test_what_a_request_stops_managing_is_said_for_every_registry(house: House) 
     house.propose()
     document = house.reviewed()
     assert [(one["name"], one["registry"]) for one in document["released"]] == [("a", "prod"), ("b", "blind")]
-    Draft202012Validator(schemas()["review.schema.json"]).validate(document)
+    Draft202012Validator(published("review.schema.json")).validate(document)
     [body] = house.hub.bodies()
     assert body.splitlines()[1].endswith("No longer managed: 2.")
     assert "**No longer managed: 2**; what is live stays:" in body
@@ -243,7 +242,7 @@ def test_a_forks_job_shows_what_is_declared_and_publishes_nothing(
     assert "+ pricing.input: 0.20 USD / 1M tokens (+33%)" in summary
     document = json.loads((tmp_path / "review.json").read_text(encoding="utf-8"))
     assert document["plan"] is None
-    Draft202012Validator(schemas()["review.schema.json"]).validate(document)
+    Draft202012Validator(published("review.schema.json")).validate(document)
 
 
 def test_a_missing_token_of_our_own_is_an_error(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -276,7 +275,7 @@ def test_a_bots_request_without_secrets_passes_where_nothing_that_is_read_change
     )
     document = house.reviewed()
     assert document["unchanged"] is True
-    Draft202012Validator(schemas()["review.schema.json"]).validate(document)
+    Draft202012Validator(published("review.schema.json")).validate(document)
 
 
 @pytest.mark.parametrize("name", ["models/b.yaml", "reconciler.yaml", "acknowledgements.yaml", "new.json"])
@@ -303,7 +302,7 @@ def test_the_document_is_as_its_schema_says(house: House) -> None:
     house.model("a", price="0.20")
     house.propose()
     document = house.reviewed()
-    Draft202012Validator(schemas()["review.schema.json"]).validate(document)
+    Draft202012Validator(published("review.schema.json")).validate(document)
     assert document["request"] == {"forge": "github", "repository": "acme/models", "number": 7, "fork": False}
 
 

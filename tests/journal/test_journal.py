@@ -16,6 +16,7 @@ import pytest
 from house import House, brisk, manifest, result, run
 from jsonschema import Draft202012Validator
 from orq_server import Exchange, OrqServer, live_model, orq
+from published import published
 
 from reconciler.errors import JournalError
 from reconciler.executor import Executed, Target, execute, timing
@@ -29,7 +30,6 @@ from reconciler.outcome import ActionResult, apply_exit_code
 from reconciler.plan import Plan
 from reconciler.registries import talk
 from reconciler.registries.orq.kind import ORQ
-from reconciler.schemas import schemas
 from reconciler.secrets import SecretStore
 
 SOMEBODY = Actor("somebody", "there", 7)
@@ -229,7 +229,7 @@ def test_a_file_is_held_until_its_run_ends(journal: Journal) -> None:
 def test_every_line_fits_the_published_schema(house: House, journal: Journal) -> None:
     applied(house, journal)
     journal.end(End(0, settles=("ffffffff",)))
-    check = Draft202012Validator(schemas()["journal.schema.json"])
+    check = Draft202012Validator(published("journal.schema.json"))
     lines = [json.loads(line) for line in journal.file.read_text().splitlines()]
     assert {line["record"] for line in lines} >= {"begin", "intents", "results", "end"}
     for line in lines:

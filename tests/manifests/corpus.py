@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
+from published import published
 
 from reconciler.desired import desire_all
 from reconciler.errors import InputError, Problem
@@ -18,7 +19,6 @@ from reconciler.guards.acknowledgements import FILE, load_acknowledgements
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.load import Loaded, read_documents
 from reconciler.manifests.yamltree import Document, parse
-from reconciler.schemas import schemas
 
 DATA: Final = Path(__file__).parents[1] / "data"
 MANIFESTS: Final = DATA / "manifests"
@@ -101,7 +101,7 @@ def is_about_the_document(problem: Problem) -> bool:
 @cache
 def validator(name: str = "model") -> Draft202012Validator:
     """A validator with a schema as it is generated now."""
-    schema = schemas()[f"{name}.schema.json"]
+    schema = published(f"{name}.schema.json")
     Draft202012Validator.check_schema(schema)
     return Draft202012Validator(schema)
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
+from published import published
 
 from reconciler.errors import InputError
 from reconciler.manifests.secretkeys import secret_in_address, secret_key
 from reconciler.plan import canonical
-from reconciler.schemas import schemas
 
 from .house import REGISTRY, SECRETS, UPSTREAM, house, only_action
 from .profile import examples
@@ -29,7 +29,7 @@ FREE = st.recursive(
 REFERENCES = st.sampled_from([{"secret": name} for name in SECRETS])
 CREDENTIALS = st.sampled_from(["api_key", "Authorization", "client_secret", "password", "accessToken"])
 
-SCHEMA = Draft202012Validator(schemas()["provider.schema.json"])
+SCHEMA = Draft202012Validator(published("provider.schema.json"))
 
 ENDPOINTS = st.fixed_dictionaries(
     {},

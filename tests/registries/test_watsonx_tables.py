@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 from jsonschema import Draft202012Validator
+from published import published
 
 from reconciler.registries.codecs import Json
 from reconciler.registries.rows import Clear, Echo, Field, Path
 from reconciler.registries.watsonx.fields import MADE, MODEL, SERVER_TAGS, without_secrets
 from reconciler.registries.watsonx.keys import CONFIG, DERIVED, PROVIDER_CONFIG, SECRETS
-from reconciler.schemas import schemas
 from reconciler.secrets import SecretJson, SecretRef
 
 from .test_watsonx_keys import CONFIG_PAGE, FILLED, PROVIDER_PAGE, sample
@@ -134,7 +134,7 @@ class TestThePage:
             "metadata": {"name": "all"},
             "spec": {"native": {"watsonx": native}},
         }
-        assert list(Draft202012Validator(schemas()["model.schema.json"]).iter_errors(document)) == []
+        assert list(Draft202012Validator(published("model.schema.json")).iter_errors(document)) == []
 
 
 class TestRows:
