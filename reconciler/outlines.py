@@ -22,6 +22,7 @@ from reconciler.registries import BUILT_IN
 from reconciler.registries.codecs import (
     BadValue,
     CannotExpress,
+    Flag,
     Money,
     Value,
     Word,
@@ -39,6 +40,7 @@ NOT_PORTABLE: Final = frozenset({"native", "registries", "overrides"})
 Keys = tuple[str | bool, ...]
 """The keys of a manifest in order: True after one whose object begins, False where it ends."""
 
+_SCALARS: Final = frozenset({str, int, bool, Decimal, type(None)})
 _UNIT: Final = ("pricing", "unit")
 _CURRENCY: Final = ("pricing", "currency")
 _MOST: Final = 4096
@@ -123,9 +125,13 @@ def _walk(model: BaseModel, above: Path, keys: list[str | bool], values: list[An
 
 
 def _walk_native(tree: Mapping[str, Any], keys: list[str | bool], values: list[Any]) -> None:
+    if _SCALARS.issuperset(map(type, tree.values())):
+        keys += tree
+        values += tree.values()
+        return
     for key, value in tree.items():
         keys.append(key)
-        if type(value) is not bool and isinstance(value, dict):
+        if isinstance(value, dict):
             keys.append(True)
             _walk_native(value, keys, values)
             keys.append(False)
@@ -240,6 +246,9 @@ class _Outline:
                 units.append(self._price(item, value, values, given))
             elif item is not None:
                 codec = item.row.codec
+                if type(value) is bool and type(codec) is Flag:
+                    given.append(value)  # most native values are these
+                    continue
                 if type(codec) is Word and not item.native and value not in codec.spellings:
                     raise _NotPlainError
                 given.append(codec.normal(value, native=item.native))

@@ -6,15 +6,18 @@ import errno
 import os
 import selectors
 import signal
+import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from reconciler.folder import quick, read_folder, workers
-from reconciler.folder.cache import FOLDER
+from reconciler.folder.cache import FOLDER, Cache
 from reconciler.manifests.config import LoadedConfig
 
 from .states import plainly, said
@@ -201,3 +204,25 @@ def test_no_fork_beside_other_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert workers.processes() >= 1
     monkeypatch.setattr("threading.active_count", lambda: 2)
     assert workers.processes() == 1
+
+
+def test_a_run_goes_on_while_they_keep_what_they_made(
+    config: LoadedConfig, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """They wait for a sign that the parent gives when it has everything."""
+    sign, place = tmp_path / "sign", tmp_path / "cache"
+    add = Cache.add
+
+    def waiting(self: Cache, *given: Any) -> None:
+        while not sign.exists():
+            time.sleep(0.01)
+        add(self, *given)
+
+    monkeypatch.setattr(Cache, "add", waiting)
+    assert is_whole(config, {FOLDER: str(place)})
+    assert not list(place.iterdir())
+    sign.touch()
+    workers.settle()
+    [kept] = place.iterdir()
+    with closing(sqlite3.connect(kept)) as connection:
+        assert connection.execute("SELECT count(*) FROM records").fetchone() == (len(FILES),)
