@@ -11,10 +11,11 @@ from reconciler.registries import KINDS
 from reconciler.registries.interface import Connection
 from reconciler.registries.kind import Kind
 from reconciler.secrets import EnvSource, SecretSource, TokenExchange
-from reconciler.sharding import Limits
 
 if TYPE_CHECKING:
     import httpx
+
+    from reconciler.sharding import Limits
 
 EMBEDDED_URL = "http://embedded"
 _UNLIMITED = 600_000  # requests per minute; a file on this machine needs no pacing

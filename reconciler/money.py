@@ -122,6 +122,8 @@ class Price:
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Price):
             return NotImplemented
+        if self.unit.count == other.unit.count and self.amount == other.amount:
+            return self.currency == other.currency and self.unit.dimension == other.unit.dimension
         return (
             self.currency == other.currency
             and self.unit.dimension == other.unit.dimension

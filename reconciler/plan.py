@@ -374,6 +374,11 @@ def _by_value(value: Any) -> Any:
         ]
     if isinstance(value, str):
         return value if value.isascii() else _HALF.sub("\ufffd", value)
+    if kind is dict:
+        return {
+            key if type(key) is str and key.isascii() else _by_value(key): _by_value(item)
+            for key, item in value.items()
+        }
     if isinstance(value, Mapping):
         return {_by_value(key): _by_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

@@ -8,7 +8,6 @@ this checkout: its registries, its tables, its own list of secrets.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict
 from decimal import Decimal, InvalidOperation
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
@@ -23,6 +22,7 @@ from reconciler.manifests.problems import did_you_mean
 from reconciler.plan import FORMAT, Action, Plan, RegistryPlan, canonical, digest_of, plan_digest, plan_type
 from reconciler.registries import KINDS
 from reconciler.registries.rows import Table
+from reconciler.unpacked import unpacked
 
 SEAL: Final = "integrity"
 MOST_BYTES: Final = 512 * 2**20
@@ -84,7 +84,7 @@ def plan_in(document: Mapping[str, Any], shown_as: str) -> Plan:
     try:
         plan: Plan = plan_type().validate_python(document)
         # What pydantic bent into shape, or left out, would be something else than what was written.
-        read = asdict(plan)
+        read = unpacked(plan)
         agrees = canonical(read) == canonical({key: document.get(key) for key in read})
         _check_prices(plan)
     except (ValueError, ArithmeticError, LookupError, TypeError, RecursionError) as error:

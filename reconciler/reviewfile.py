@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -11,6 +11,7 @@ from typing import Any, Final
 from reconciler.plan import canonical
 from reconciler.planfile import PlanFileError, read_object
 from reconciler.review import FORMAT, Review
+from reconciler.unpacked import unpacked
 
 MOST_BYTES: Final = 32 * 2**20
 
@@ -37,7 +38,7 @@ def load_review(path: Path, shown_as: str) -> Review:
     try:
         _check(document)
         review: Review = _type().validate_python(document)
-        whole = asdict(review)
+        whole = unpacked(review)
         same = canonical(whole) == canonical({key: document.get(key) for key in whole})
     except (ValueError, TypeError, KeyError, RecursionError, ArithmeticError):
         same = False

@@ -251,10 +251,12 @@ def _few(
     project: Project, registries: Iterable[str], selection: Selection, resend: Collection[str]
 ) -> dict[str, Narrow]:
     """By registry, what is asked for by name, where that may be enough."""
+    found: dict[str, Narrow] = {}
+    if selection == Selection():
+        return found
     from reconciler.narrow import narrow
 
-    found: dict[str, Narrow] = {}
-    for name in registries if selection != Selection() else ():
+    for name in registries:
         desired = [one for one in project.desired if one.registry == name]
         one = narrow(project.config, name, desired, selection, resend)
         if one is not None:

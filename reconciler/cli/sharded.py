@@ -6,12 +6,15 @@ import os
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from reconciler.cli.loading import Project
 from reconciler.cli.run import Asked, Planned, choose_registries
 from reconciler.plan import Plan
 from reconciler.planfile import PlanFileError
-from reconciler.sharding import Shard, of_declared, of_saved, split
+
+if TYPE_CHECKING:
+    from reconciler.sharding import Shard
 
 
 def split_for(project: Project, asked: Asked, saved: Plan | None, shard: Shard | None) -> Project:
@@ -21,6 +24,8 @@ def split_for(project: Project, asked: Asked, saved: Plan | None, shard: Shard |
     """
     if shard is None:
         return project
+    from reconciler.sharding import split
+
     if saved is not None:
         counts = {part.name: len(part.actions) for part in saved.registries}
         return replace(project, split=split(project.config, counts, shard, all_read=False))
@@ -37,6 +42,8 @@ def own_part(planned: Planned, saved: Plan | None, run: str | None) -> Planned:
     split = planned.project.split
     if split is None:
         return planned
+    from reconciler.sharding import of_declared, of_saved
+
     project, whole = planned.project, planned.plan
     of = of_declared(project.config, whole.scope, project.desired) if saved is None else of_saved(saved)
     known = run or (run_of(os.environ) if saved is None else of)

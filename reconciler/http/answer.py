@@ -6,10 +6,10 @@ import asyncio
 import codecs
 import json
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, NoReturn
 
 import httpx
@@ -151,13 +151,19 @@ def decode(body: bytes) -> Any:
     if not text.strip():
         return None
     try:
-        data = _DECODER.decode(text)
+        data = _decoder(_fraction, _whole).decode(text)
     except RecursionError:
         raise ValueError(_TOO_DEEP) from None
     deep = marks.count(b"{") + marks.count(b"[") > _DEEPEST and not _is_shallow(marks)
     if deep and _depth(data) > _DEEPEST:
         raise ValueError(_TOO_DEEP)
     return data
+
+
+@cache
+def _decoder(fraction: Callable[[str], Decimal], whole: Callable[[str], int]) -> json.JSONDecoder:
+    """To make one takes half as long as to read an answer."""
+    return json.JSONDecoder(parse_float=fraction, parse_int=whole, parse_constant=_refuse)
 
 
 def _is_shallow(marks: bytes) -> bool:
@@ -209,7 +215,3 @@ def _fraction(text: str) -> Decimal:
 
 def _refuse(word: str) -> NoReturn:
     raise ValueError(f"it has {word}, which is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_float=_fraction, parse_int=_whole, parse_constant=_refuse)
-"""Made once, which takes half as long as to read an answer."""

@@ -90,7 +90,9 @@ class Point(NamedTuple):
         if self.currency is None or not isinstance(value, Price):
             return value
         currency = dig(raw, self.currency)
-        return replace(value, currency=currency.upper()) if isinstance(currency, str) and currency else value
+        if not isinstance(currency, str) or not currency or currency == value.currency:
+            return value
+        return replace(value, currency=currency.upper())
 
 
 class Declared(NamedTuple):

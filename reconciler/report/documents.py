@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,6 +11,7 @@ import simplejson
 
 from reconciler.errors import ExitCode, InputError, ReconcilerError, RegistryError
 from reconciler.report.problems import SourceLine, problems_json
+from reconciler.unpacked import unpacked
 
 if TYPE_CHECKING:  # a command writes one of these, and has loaded that one
     from reconciler.capabilities import KindSupport
@@ -53,15 +53,14 @@ def plan_document(plan: Plan, code: ExitCode, costs: Costs | None = None) -> dic
     from reconciler.planfile import sealed  # noqa: PLC0415 - to validate needs no plan
 
     head = {"apiVersion": plan.apiVersion, "kind": plan.kind, "exit_code": int(code)}
-    counted = {} if costs is None else {"costs": dataclasses.asdict(costs)}
-    return sealed(head | dataclasses.asdict(plan) | counted)
+    counted = {} if costs is None else {"costs": unpacked(costs)}
+    return sealed({**head, **unpacked(plan), **counted})
 
 
 def diff_document(diff: Diff, code: ExitCode) -> dict[str, Any]:
     """What two revisions declare differently: schemas/diff.schema.json describes it."""
-    return {"apiVersion": diff.apiVersion, "kind": diff.kind, "exit_code": int(code)} | dataclasses.asdict(
-        diff
-    )
+    head = {"apiVersion": diff.apiVersion, "kind": diff.kind, "exit_code": int(code)}
+    return {**head, **unpacked(diff)}
 
 
 def apply_document(
@@ -83,10 +82,10 @@ def apply_document(
         "kind": "Outcome",
         "exit_code": int(code),
         "run": run,
-        "plan": dataclasses.asdict(plan),
-        "outcome": dataclasses.asdict(outcome),
-        "proof": [dataclasses.asdict(proof) for proof in proofs],
-        "delta": None if delta is None else dataclasses.asdict(delta),
+        "plan": unpacked(plan),
+        "outcome": unpacked(outcome),
+        "proof": [unpacked(proof) for proof in proofs],
+        "delta": None if delta is None else unpacked(delta),
     }
     if plan.shard is None:
         return document
@@ -149,12 +148,12 @@ def registries_document(
         "apiVersion": API_VERSION,
         "kind": "Registries",
         "exit_code": int(code),
-        "registries": [dataclasses.asdict(state) for state in states],
-        "kinds": {name: dataclasses.asdict(kind) for name, kind in kinds.items()},
+        "registries": [unpacked(state) for state in states],
+        "kinds": {name: unpacked(kind) for name, kind in kinds.items()},
     }
 
 
 def review_document(review: Review, code: ExitCode) -> dict[str, Any]:
     """A review: schemas/review.schema.json describes it."""
     head = {"apiVersion": review.apiVersion, "kind": review.kind, "exit_code": int(code)}
-    return head | dataclasses.asdict(review)
+    return {**head, **unpacked(review)}

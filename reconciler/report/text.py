@@ -65,12 +65,15 @@ def made_text(plan: Plan) -> str:
 
 def totals(plan: Plan) -> str:
     """One line that counts what would happen."""
-    counts = Counter(action.operation for action in plan.actions())
+    resources: dict[str, list[str]] = {}
+    for action in plan.actions():
+        resources.setdefault(action.operation, []).append(action.resource)
+    counts = Counter({operation: len(those) for operation, those in resources.items()})
     if not counts and plan.failed:
         return "No plan: no registry could be read."
 
     def of(operation: str) -> str:
-        return of_each(action.resource for action in plan.actions() if action.operation == operation)
+        return of_each(resources.get(operation, ()))
 
     if counts["create"] or counts["update"] or counts["refused"]:
         parts = [f"{of('create')} to create", f"{of('update')} to update"]
@@ -129,11 +132,14 @@ def _registry(registry: RegistryPlan, *, verbose: bool, paint: Paint) -> Iterato
         yield from _refusal(refusal, "  ", verbose=verbose, paint=paint)
     # What is refused comes last, near the totals, where a long plan leaves it on the screen; before models
     # come the providers that they need.
-    for action in sorted(
-        registry.actions, key=lambda action: (action.operation == "refused", action.resource == "Model")
-    ):
-        if action.operation != "none" or verbose or action.notes or action.used_by:
-            yield from action_lines(action, registry.users_are, verbose=verbose, paint=paint)
+    told = [
+        action
+        for action in registry.actions
+        if action.operation != "none" or verbose or action.notes or action.used_by
+    ]
+    told.sort(key=lambda action: (action.operation == "refused", action.resource == "Model"))
+    for action in told:
+        yield from action_lines(action, registry.users_are, verbose=verbose, paint=paint)
     unchanged = sum(action.operation == "none" for action in registry.actions)
     if unchanged and not verbose:
         yield paint(f"  = {unchanged} unchanged", "dim")
@@ -170,6 +176,8 @@ def unverified(registry: RegistryPlan) -> Iterator[str]:
     """The write-only fields of what is there: an edit of one cannot be seen, so it is said."""
     names: dict[str, list[str]] = {}
     for action in registry.actions:
+        if not action.unverified:
+            continue
         sent = {change.path for change in action.changes}
         left = action.operation == "none" or (action.operation == "update" and not _replaces(action))
         for path in action.unverified if left else ():

@@ -6,7 +6,9 @@ import dataclasses
 from typing import Any
 
 from hypothesis import given
+from hypothesis import strategies as st
 
+from reconciler.manifests.secretkeys import is_address_with_secret, secret_in_address
 from reconciler.plan import canonical
 
 from .house import SECRETS, house, only_action, sent_bodies
@@ -39,3 +41,9 @@ def everything(value: Any) -> str:
     """All of a value as text, by each of the ways in which it could get out."""
     plain = dataclasses.asdict(value) if dataclasses.is_dataclass(value) else value
     return repr(value) + canonical(plain)
+
+
+@examples(500)
+@given(st.from_regex(secret_in_address()) | st.text("ab:/?&#=@;key", max_size=20))
+def test_the_quick_look_passes_over_no_address_with_a_secret(text: str) -> None:
+    assert is_address_with_secret(text) == (secret_in_address().search(text) is not None)
