@@ -15,7 +15,7 @@ from reconciler.manifests import fields
 from reconciler.manifests.config import LoadedConfig, load_config
 from reconciler.manifests.load import Loaded, read_documents
 from reconciler.manifests.model import Model
-from reconciler.manifests.yamltree import DEFAULT_LIMITS, Limits, parse
+from reconciler.manifests.yamltree import DEFAULT_LIMITS, Limits, parse, reading
 from tests.manifests.corpus import MANIFESTS
 
 LIBYAML = Limits(problems=DEFAULT_LIMITS.problems + 1)
@@ -87,7 +87,8 @@ def declared(value: Any) -> Any:
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_known() -> None:
+def _nothing_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "_FEW", 0)
     for known in (fields._made, fields._shared, outlines._leaves, outlines._known, desired_module._sound):
         known.clear()
 

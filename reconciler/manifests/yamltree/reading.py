@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import itertools
 from typing import Final
 
 import yaml
@@ -10,11 +11,13 @@ import yaml
 from reconciler.errors import Place, Problem
 from reconciler.manifests.yamltree.builder import Builder, DocumentGivenUpError
 from reconciler.manifests.yamltree.mistakes import FORBIDDEN, NEXT_DOCUMENT, Report, TooManyProblemsError
-from reconciler.manifests.yamltree.pieces import PIECES
 from reconciler.manifests.yamltree.tree import DEFAULT_LIMITS, Document, Limits, Lines
 
 _PLAIN_BYTES: Final = bytes((*b"\t\n\r", *range(0x20, 0x7F)))  # a file of only these needs no search
 _BYTE_ORDER_MARKS: Final = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE, codecs.BOM_UTF32_BE)
+_FEW: Final = 8
+"""Files that are read before it is worth while to learn what they have in common."""
+_FILES: Final = itertools.count()
 _ENCODING_HINT: Final = "save the file as UTF-8"
 
 
@@ -29,8 +32,12 @@ def parse(data: bytes, file: str, *, limits: Limits = DEFAULT_LIMITS) -> tuple[l
     text = written
     if data.translate(None, _PLAIN_BYTES):
         text = FORBIDDEN.sub(" ", written)  # of the same length, so that every place stays true
-    elif limits is DEFAULT_LIMITS and (quick := PIECES.read(text, file)) is not None:
-        return quick, []
+    elif limits is DEFAULT_LIMITS and next(_FILES) >= _FEW:
+        from reconciler.manifests.yamltree.pieces import PIECES  # noqa: PLC0415 - a few files need none
+
+        quick = PIECES.read(text, file)
+        if quick is not None:
+            return quick, []
     report = Report(file, Lines.of(text), limits.problems)
     documents: list[Document] = []
     try:
