@@ -38,7 +38,7 @@ _Amount = tuple[str, int, int, int, bool, Path | None]
 normal form's, whether the server computes it, and where the object says its currency."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@dataclass(slots=True)
 class _Container:
     """One object on the wire with the declared values that stand in it: each by its key and its index, with
     what its absence means."""
