@@ -376,7 +376,9 @@ def _by_value(value: Any) -> Any:
         return value if value.isascii() else _HALF.sub("\ufffd", value)
     if kind is dict:
         return {
-            key if type(key) is str and key.isascii() else _by_value(key): _by_value(item)
+            key if type(key) is str and key.isascii() else _by_value(key): item
+            if type(item) in _AS_IT_IS or (type(item) is str and item.isascii())
+            else _by_value(item)
             for key, item in value.items()
         }
     if isinstance(value, Mapping):

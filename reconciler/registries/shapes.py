@@ -21,7 +21,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Any, Final
 
-from reconciler.money import Price, Unit
+from reconciler.money import Price
 from reconciler.registries.codecs import (
     Choice,
     Flag,
@@ -45,40 +45,37 @@ _Get = Callable[[str, Any], Any]
 _Point = tuple[int, str, Value]
 """Where a value stands as it is: the number of its container, its key there, what its absence means."""
 
-_Amount = tuple[int, str, int, Decimal | None, bool, Path | None]
-"""Where a price stands: the number of its container, its key there, the count of the wire's unit, how many
-times the number of the normal form the wire's is (None: it has to be computed), whether the server computes
-it, and where the object says its currency."""
+_Amount = tuple[int, str, Decimal | None, bool]
+"""Where a price stands: the number of its container, its key there, how many times the number of the normal
+form the wire's is (None: it is the same), and whether the server computes it."""
 
 
 class _Money:
-    """A price that reads back: the unit of its normal form, and where it stands."""
+    """A price that reads back: the unit of its normal form, where it stands, and where its object says the
+    currency."""
 
-    __slots__ = ("amounts", "unit")
+    __slots__ = ("amounts", "told_at", "unit")
 
-    def __init__(self, unit: Unit, amounts: tuple[_Amount, ...]) -> None:
-        self.unit = unit
+    def __init__(self, codec: Money, amounts: tuple[_Amount, ...], told_at: tuple[Path, ...]) -> None:
+        self.unit = codec.unit
         self.amounts = amounts
+        self.told_at = told_at
 
     def is_as_sent(self, value: Value, raw: Mapping[str, Any], gets: Sequence[_Get]) -> bool:
         """Whether a live object has the price wherever it stands. No says nothing."""
-        unit = self.unit
-        if type(value) is not Price or value.unit.count != unit.count:
+        if type(value) is not Price or value.unit.count != self.unit.count:
             return False
-        amount, currency = value.amount, value.currency
-        for container, key, wire_count, times, derived, told_at in self.amounts:
+        amount = value.amount
+        for container, key, times, derived in self.amounts:
             wire = gets[container](key, ABSENT)
-            if type(wire) is not Decimal and type(wire) is not int:
-                if wire is ABSENT and derived:
-                    continue
-                return False
-            # A wire number of more than 15 digits, which the products round, means the one of 15.
-            if times is None:
-                if wire * unit.count != amount * wire_count:
+            if wire == (amount if times is None else amount * times):
+                if type(wire) is bool:  # `==` takes True for 1
                     return False
-            elif wire != (amount if wire_count == unit.count else amount * times):
+            elif wire is not ABSENT or not derived:
                 return False
-            if told_at is not None and raw.get(told_at[0]) != currency and not _is_in(currency, raw, told_at):
+        currency = value.currency
+        for path in self.told_at:
+            if raw.get(path[0]) != currency and not _is_in(currency, raw, path):
                 return False
         return True
 
@@ -129,17 +126,14 @@ def _standing(item: Field, containers: dict[Path, int]) -> _Standing | None:
     money = [item.row.codec, *(codec for _, codec in codecs)]
     if len({(codec.currency, codec.unit.dimension) for codec in money}) > 1:
         return None
-    amounts = tuple(
-        (
-            *place(point),
-            codec.unit.count,
-            None if codec.unit.count % unit.count else Decimal(codec.unit.count // unit.count),
-            point.derived,
-            point.currency,
-        )
-        for point, codec in codecs
-    )
-    return *amounts[0][:2], None, _Money(unit, amounts)
+    amounts = []
+    for point, codec in codecs:
+        times, rest = divmod(codec.unit.count, unit.count)
+        if rest:
+            return None
+        amounts.append((*place(point), None if times == 1 else Decimal(times), point.derived))
+    told_at = dict.fromkeys(point.currency for point, _ in codecs if point.currency is not None)
+    return *amounts[0][:2], None, _Money(item.row.codec, tuple(amounts), tuple(told_at))
 
 
 def _nowhere(_key: str, _absent: object) -> object:
