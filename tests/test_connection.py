@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from reconciler.http.connection import _usual_answer
+from reconciler.http.connection import Asked, _usual_answer
 
 USUAL = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nX-Request-Id:  r-1 \r\n"
 REQUEST = h11.Request(method="POST", target="/v2/models", headers=[("host", "x"), ("content-length", "0")])
@@ -105,3 +105,34 @@ def test_no_answer_is_read_otherwise_than_h11_reads_it(parts: list[bytes]) -> No
         answer = _usual_answer(data)
         if answer is not None:
             assert shown(answer) == by_h11(data)
+
+
+HEADERS = ((b"host", b"x"), (b"accept", b"application/json"), (b"x-y", b"\xe4"))
+
+
+@pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+@pytest.mark.parametrize("address", ["http://x", "http://x/v2/models", "http://x/ä b?q=%2F&q=1"])
+def test_a_request_begins_as_h11_would_begin_it(method: str, address: str) -> None:
+    url = httpx.URL(address)
+    whole = h11.Connection(h11.CLIENT).send(
+        h11.Request(method=method, target=url.raw_path, headers=list(HEADERS))
+    )
+    assert whole is not None
+    assert Asked.of(method, url, HEADERS).head == whole.removesuffix(b"\r\n")
+
+
+class Crooked(httpx.URL):
+    @property
+    def raw_path(self) -> bytes:
+        return b"/models HTTP/1.1\r\nx: y"
+
+
+def test_an_address_cannot_end_the_line_that_it_stands_in() -> None:
+    with pytest.raises(httpx.LocalProtocolError):
+        Asked.of("GET", Crooked("http://x"), HEADERS)
+
+
+@pytest.mark.parametrize("header", [(b"x", b"a\r\nb: c"), (b"x y", b"a")])
+def test_a_header_that_is_none_is_not_sent(header: tuple[bytes, bytes]) -> None:
+    with pytest.raises(httpx.LocalProtocolError):
+        Asked.of("GET", httpx.URL("http://x"), (*HEADERS, header))

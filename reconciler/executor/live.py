@@ -44,7 +44,9 @@ class Known:
         if before is not None and before.ours:
             self._keys[before.variant].subtract(before.raw.keys())
         if live.ours:
-            self._keys[live.variant].update(live.raw.keys())
+            counted = self._keys[live.variant]
+            for key in live.raw:
+                counted[key] += 1
         self._objects[live.ref] = live
         for name in live.names:
             self._by_name[live.resource, name].add(live.ref)

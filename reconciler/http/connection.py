@@ -16,10 +16,13 @@ import select
 import ssl
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 import h11
 import httpx
+
+_TARGET: Final = re.compile(rb"[\x21-\x7e]+")
 
 _LONGEST_HEAD: Final = 100 * 1024
 """Bytes of the status and the headers of an answer."""
@@ -46,16 +49,11 @@ class Asked:
 
     @classmethod
     def of(cls, method: str, url: httpx.URL, headers: Headers) -> Asked:
-        """Looks at every character of every header, which takes a while.
-
-        Raises httpx.LocalProtocolError.
-        """
-        try:
-            request = h11.Request(method=method, target=url.raw_path, headers=list(headers))
-            head = _side().send(request) or b""
-        except h11.LocalProtocolError as error:
-            raise httpx.LocalProtocolError(str(error)) from None
-        return cls(method, url, headers, head.removesuffix(b"\r\n"))
+        """Raises httpx.LocalProtocolError."""
+        target, lines = url.raw_path, _lines(method, headers)
+        if _TARGET.fullmatch(target) is None:
+            raise httpx.LocalProtocolError("the address has characters that no request may have")
+        return cls(method, url, headers, b"%b %b HTTP/1.1\r\n%b" % (method.encode(), target, lines))
 
     @property
     def tells_length(self) -> bool:
@@ -68,6 +66,19 @@ class Asked:
         if body is not None or self.tells_length:
             told.append((b"content-length", b"%d" % len(body or b"")))
         return h11.Request(method=self.method, target=self.url.raw_path, headers=told)
+
+
+@lru_cache(maxsize=64)
+def _lines(method: str, headers: Headers) -> bytes:
+    """What ``headers`` are on the wire. To look at every character of each takes a while.
+
+    Raises httpx.LocalProtocolError.
+    """
+    try:
+        head = _side().send(h11.Request(method=method, target="/", headers=list(headers))) or b""
+    except h11.LocalProtocolError as error:
+        raise httpx.LocalProtocolError(str(error)) from None
+    return head[head.index(b"\r\n") + 2 : -2]
 
 
 class Connection:

@@ -897,9 +897,9 @@ class Table:
             wire = raw.get(path[0])
             if len(path) > 1:
                 wire = wire.get(path[1]) if len(path) == 2 and type(wire) is dict else dig(raw, path)
-            if (
-                _is_same(wire, value) and path in plain and edit.secret is None and not edit.cleared
-            ) or self.holds(edit, raw, seen) is not False:
+            if (_is_same(wire, value) and path in plain and not edit.cleared) or self.holds(
+                edit, raw, seen
+            ) is not False:
                 if lost:
                     lost.pop(path, None)
             else:
