@@ -56,12 +56,23 @@ def head(folder: Path, *paths: str) -> tuple[str, bool] | None:
     All of ``folder`` where no path is given. None outside of git, before the first commit, and where git
     does not answer.
     """
+    if not _may_be_in_a_repository(folder):
+        return None
     try:
         commit = commit_of(folder, "HEAD")
         status = _git(folder, "status", "--porcelain", "--", *(paths or (".",)))
     except GitError:
         return None
     return commit, bool(status.strip())
+
+
+def _may_be_in_a_repository(folder: Path) -> bool:
+    """False spares a process that would find none: git looks where it is told, or for `.git` in each folder
+    from here up. (It knows a repository without files by other signs; such a one has no status.)"""
+    if "GIT_DIR" in os.environ:
+        return True
+    here = folder.resolve()
+    return any(os.path.lexists(one / ".git") for one in (here, *here.parents))
 
 
 def commit_of(folder: Path, revision: str) -> str:

@@ -37,6 +37,40 @@ def test_without_the_program_nothing_is_known(tmp_path: Path, monkeypatch: pytes
     assert head(tmp_path) is None
 
 
+def test_no_program_is_run_where_no_repository_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = tmp_path / "asked"
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\necho asked >> {asked}\nexit 1\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:/bin:/usr/bin")
+    inside = tmp_path / "a" / "b"
+    inside.mkdir(parents=True)
+    assert head(inside) is None
+    assert not asked.exists()
+    (tmp_path / ".git").write_text("gitdir: elsewhere\n")  # as of a worktree
+    assert head(inside) is None
+    assert asked.exists()
+    (tmp_path / ".git").unlink()
+    asked.unlink()
+    monkeypatch.setenv("GIT_DIR", str(tmp_path / "told"))
+    assert head(inside) is None
+    assert asked.exists()
+
+
+def test_a_link_to_a_folder_in_a_repository_is_in_it(tmp_path: Path) -> None:
+    repository = tmp_path / "repository"
+    (repository / "below").mkdir(parents=True)
+    git(repository, "init", "-q")
+    (repository / "below" / "a").write_text("1")
+    git(repository, "add", ".")
+    git(repository, "commit", "-qm", "one")
+    (tmp_path / "link").symlink_to(repository / "below")
+    assert head(tmp_path / "link") == (git(repository, "rev-parse", "HEAD"), False)
+
+
 def test_a_program_that_the_repository_names_is_not_run(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q")
     (tmp_path / "a").write_text("1")
