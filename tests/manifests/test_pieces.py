@@ -251,6 +251,13 @@ def test_a_catalogue_that_is_not_alike_is_not_tried_for_ever() -> None:
     assert filled(pieces, "a: 1\n") is None
 
 
+def test_a_document_in_which_most_is_new_is_left_to_libyaml() -> None:
+    pieces = Pieces()
+    text = "".join(f"key{number}: 1\n" for number in range(100_000))
+    assert filled(pieces, text) is None
+    assert len(pieces._pairs) < 1000
+
+
 def texts() -> Iterator[str]:
     """Every manifest of the corpus and of the examples."""
     for path in [*sorted(MANIFESTS.rglob("*.yaml")), *sorted((ROOT / "examples").rglob("*.yaml"))]:

@@ -64,6 +64,8 @@ _OFTEN: Final = 3
 """Times that a piece of known lines comes before it is remembered itself."""
 _TRIES: Final = 2048
 """Documents after which it shows whether they are alike at all."""
+_MOST_NEW: Final = 256
+"""Pieces of one document that are learned; libyaml reads one with more of them faster as a whole."""
 _RARE: Final = 4
 """Lines for each piece that is new, in a document like those before."""
 
@@ -258,7 +260,7 @@ class Pieces:
         """A piece as libyaml reads it by itself; None where it is not one sound key with its value."""
         self._new += 1
         head = _HEAD.match(part)
-        if head is None or len(part) > _LONGEST:
+        if head is None or len(part) > _LONGEST or self._new > _MOST_NEW:
             return None
         text = part + "\n"
         report = Report("", Lines.of(text), 1)
