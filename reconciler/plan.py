@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import MAX_EMAX, MAX_PREC, MIN_EMIN, Context, Decimal
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, Final, Literal
 
 import simplejson
@@ -80,10 +80,18 @@ class PlannedEdit:
 
     @classmethod
     def of(cls, edit: Edit) -> PlannedEdit:
+        if type(edit.value) is bool and not edit.cleared and edit.secret is None:
+            return _switched(edit.path, edit.value)
         return cls(edit.path, edit.value, edit.secret.name if edit.secret else None, edit.cleared)
 
     def edit(self) -> Edit:
         return Edit(self.path, self.value, SecretRef(self.secret) if self.secret else None, self.cleared)
+
+
+@lru_cache(maxsize=4096)
+def _switched(path: tuple[str, ...], value: bool) -> PlannedEdit:  # noqa: FBT001 - it is the value
+    """An edit to true or false, of which every manifest has the same few dozen."""
+    return PlannedEdit(path, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -318,11 +326,18 @@ def key_of(resource: str, name: str) -> str:
 
 
 UNSET = Shown("unset")
+_TRUE: Final = Shown("value", value=True)
+_FALSE: Final = Shown("value", value=False)
 _NO_VALUES: Final = (Unreadable, Contradiction)
 
 
 def shown(value: Any) -> Shown:
     """A normal form as the plan shows it."""
+    kind = type(value)
+    if kind is bool:  # most fields are one or the other
+        return _TRUE if value else _FALSE
+    if kind is str or kind is int:
+        return Shown("value", value)
     if value is None or value == ():
         return UNSET
     if isinstance(value, Price):

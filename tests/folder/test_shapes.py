@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -11,12 +12,27 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.desired import Desired
-from reconciler.diff import compare, is_blind, unmanaged
+from reconciler.diff import compare, creation, is_blind, unmanaged
 from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.problems import dotted
+from reconciler.money import Price, Unit
 from reconciler.registries import BUILT_IN
+from reconciler.registries.codecs import Codec, Flag, Whole
 from reconciler.registries.interface import LiveObject
-from reconciler.registries.rows import ABSENT, Declared, Echo, Field, Path, Table, dig
+from reconciler.registries.rows import (
+    ABSENT,
+    Call,
+    Declared,
+    Echo,
+    Field,
+    Identity,
+    Path,
+    Point,
+    Row,
+    Table,
+    dig,
+)
+from reconciler.registries.shapes import Fields, Shape
 from reconciler.secrets import SecretRef
 from tests.properties.profile import examples
 
@@ -246,3 +262,111 @@ def test_a_price_that_the_server_computes_and_shows_as_null(config: LoadedConfig
         left_out, null = _live(desired, {path: ABSENT}), _live(desired, {path: None})
         assert check(desired, desired.table, left_out, frozenset()) == []
         assert check(desired, desired.table, null, frozenset()) == [item.path]
+
+
+# ---- what is remembered, and what must not be mixed up
+
+
+def _table(codec: Codec, absent: Any = None) -> Table:
+    """A table of one row, at a path that others have, too."""
+    row = Row(codec=codec, points=(Point(("size",)),), native=(("size",),), absent=absent)
+    call = Call("update", "PATCH", "/things/{id}")
+    identity = Identity(("native", "shelf", "size"), client_chosen=True)
+    return Table(
+        kind="shelf",
+        variant="thing",
+        title="things",
+        resource="Model",
+        rows=(row,),
+        identity=identity,
+        create=None,
+        update=call,
+    )
+
+
+SIZE = ("native", "shelf", "size")
+
+
+def _doubtful(table: Table, item: Field, value: Any, raw: dict[str, Any]) -> list[int]:
+    fields = Fields.of(table, {SIZE: (item, value)})
+    return fields.shape.comparison(frozenset()).doubtful(fields.given, raw)
+
+
+def test_one_path_of_two_tables_is_two_fields() -> None:
+    flags, numbers = _table(Flag(), absent=False), _table(Whole(), absent=7)
+    flag, number = flags.find(SIZE), numbers.find(SIZE)
+    assert flag is not None
+    assert number is not None
+    assert _doubtful(flags, flag, value=False, raw={}) == []
+    assert _doubtful(numbers, number, value=7, raw={}) == []
+    assert _doubtful(flags, flag, value=True, raw={}) == [0]
+    assert _doubtful(numbers, number, value=0, raw={}) == [0]
+
+
+def test_one_path_of_two_fields_of_one_table_is_compared_by_each_of_them() -> None:
+    """A path that a pattern reaches has a field of its own in each manifest."""
+    table = _table(Whole())
+    first = table.find(SIZE)
+    assert first is not None
+    other = replace(first, points=(Point(("other",)),))
+    raw = {"size": 1, "other": 2}
+    for item, value in ((first, 1), (other, 2), (first, 1)):
+        shape = Shape(table, {SIZE: item})
+        assert shape.comparison(frozenset()).doubtful((value,), raw) == []
+        assert shape.comparison(frozenset()).doubtful((3 - value,), raw) == [0]
+
+
+def test_what_one_manifest_declares_another_leaves_out(config: LoadedConfig) -> None:
+    """Both are of one table, and what is known of that is known to both."""
+    raw = {"model_type": "chat", "metadata": {"region": "eu", "context_window": 8}}
+    live = LiveObject("id", raw, ours=True, variant="generic")
+    more = asked(config, {"type": "chat", "native": {"orq": {"metadata": {"region": "eu"}}}})
+    less = asked(config, {"type": "chat"})
+    for desired, left_out in ((more, set()), (less, {"native.orq.metadata.region"}), (more, set())):
+        there = {one.path for one in unmanaged(desired, live)}
+        assert there == {"limits.context_window", *left_out}
+
+
+def test_a_price_in_another_unit_or_currency_is_read_again(config: LoadedConfig) -> None:
+    """Whatever its number: 1 per 1K tokens is 1,000 per 1M, and 1 EUR is not 1 USD."""
+    prices = {"unit": "1K tokens", "currency": "USD", "input": Decimal(1)}
+    desired = asked(config, {"pricing": prices})
+    [(item, value)] = desired.fields.values()
+    raw = _live(desired, {})
+    doubtful = desired.fields.shape.comparison(frozenset()).doubtful
+    assert doubtful((value,), raw) == []
+    assert doubtful((replace(value, currency="EUR"),), {**raw, "input_currency": "USD"}) == [0]
+    assert doubtful((Price(Decimal(1), "USD", Unit("token", 1)),), raw) == [0]
+    assert doubtful((Decimal(1),), raw) == [0]
+    assert doubtful((value,), {**raw, item.points[0].path[0]: True}) == [0]
+
+
+def test_fields_are_a_mapping_like_any_other(config: LoadedConfig) -> None:
+    fields = asked(config, {"type": "chat", "family": "f", "developer": None}).fields
+    plain = {path: fields[path] for path in fields}
+    assert list(fields.items()) == list(plain.items())
+    assert list(fields.values()) == list(plain.values())
+    assert (len(fields.items()), len(fields.values())) == (3, 3)
+    for path in [*plain, ("provider",)]:
+        assert fields.get(path) == plain.get(path)
+        assert fields.get(path, "none") == plain.get(path, "none")
+        assert fields.normal().get(path, "none") == (plain[path][1] if path in plain else "none")
+    assert next(iter(plain.items())) in fields.items()
+    assert (("type",), None) not in fields.items()
+
+
+def test_a_create_tells_where_each_value_is_written(config: LoadedConfig) -> None:
+    desired = asked(
+        config,
+        {
+            "type": "chat",
+            "family": "house",
+            "native": {"orq": {"metadata": {"region": "eu", "offline": True}}},
+            "overrides": {"orq": {"family": "other", "native": {"orq": {"metadata": {"region": "us"}}}}},
+        },
+    )
+    assert desired.table is not None
+    changes = creation(desired, desired.table)[0].changes
+    told = {change.path: str(change.place) for change in changes if change.place is not None}
+    assert told == {dotted(path): str(desired.place(path)) for path in desired.fields}
+    assert len(set(told.values())) == len(told) == 4
