@@ -90,6 +90,7 @@ class Journal:
         self._descriptor = descriptor
         self._queue: queue.SimpleQueue[_Item] = queue.SimpleQueue()
         self._urgent = threading.Event()
+        self._handing_over = threading.Lock()  # what is urgent comes with the word that it is
         self._thread = threading.Thread(target=self._work, name="journal", daemon=True)
         self._thread.start()
 
@@ -146,15 +147,18 @@ class Journal:
     def close(self) -> None:
         """Ends the thread, when everything is written; the file then has no end unless `end` wrote one."""
         if self._thread.is_alive():
-            self._queue.put((None, None))
-            self._urgent.set()
+            self._hand_over((None, None))
             self._thread.join()
 
     def _put(self, what: Record | tuple[Action, ...]) -> Future[None]:
         future: Future[None] = Future()
-        self._queue.put((what, future))
-        self._urgent.set()
+        self._hand_over((what, future))
         return future
+
+    def _hand_over(self, item: _Item) -> None:
+        with self._handing_over:
+            self._queue.put(item)
+            self._urgent.set()
 
     def _work(self) -> None:
         over = False
@@ -177,8 +181,8 @@ class Journal:
         items = [self._queue.get()]
         if isinstance(items[-1][0], ActionResult):
             self._urgent.wait(_TOGETHER_SECONDS)
-        self._urgent.clear()
-        with contextlib.suppress(queue.Empty):
+        with self._handing_over, contextlib.suppress(queue.Empty):
+            self._urgent.clear()
             while items[-1] != (None, None):
                 items.append(self._queue.get_nowait())
         return items
