@@ -41,10 +41,6 @@ class Near:
             if values is not None and variant in ("", live.variant) and resource == live.resource:
                 self._ids[resource, variant, paths, values].add(live.id)
 
-    def of(self, table: Table, edits: Iterable[Edit | PlannedEdit]) -> frozenset[Nearness]:
-        """What a create that sends ``edits`` is like."""
-        return self.like(looks(table, shows(table, edits)))
-
     def like(self, looks: Iterable[Look]) -> frozenset[Nearness]:
         """What has one of ``looks``."""
         found: set[Nearness] = set()
