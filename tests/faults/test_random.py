@@ -13,7 +13,7 @@ import pytest
 from .random_run import Bench, bench
 from .random_runs import repeating
 
-RUNS = 24
+RUNS = 16
 
 
 @pytest.fixture(scope="session")
