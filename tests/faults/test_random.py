@@ -13,7 +13,7 @@ import pytest
 from .random_run import Bench, bench
 from .random_runs import repeating
 
-RUNS = 16
+RUNS = 24
 
 
 @pytest.fixture(scope="session")
