@@ -33,11 +33,12 @@ def pytest_configure() -> None:
         import sniffio  # noqa: F401
     except ImportError:
         sys.modules["sniffio"] = None  # type: ignore[assignment] - so that it fails at once
-    _take_handlers_as_they_are()
+    if sys.version_info < (3, 12):
+        _take_handlers_as_they_are()
 
 
 def _take_handlers_as_they_are() -> None:
-    """Before 3.12, each ``asyncio.run`` writes out its result twice, however large: ``signal`` looks for its
+    """Up to 3.11, each ``asyncio.run`` writes out its result twice, however large: ``signal`` looks for its
     handler among the numbers of handlers, and the message of the error, which nobody reads, has it whole."""
     number_of = signal._int_to_enum  # type: ignore[attr-defined]
     signal._int_to_enum = lambda value, kind: (  # type: ignore[attr-defined]

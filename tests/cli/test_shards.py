@@ -93,7 +93,7 @@ def without_ids(document: dict[str, Any]) -> dict[str, Any]:
 def test_eight_processes_do_what_one_does_each_model_once_and_no_call_too_early(
     folder: Folder, cli: Run, tmp_path: Path
 ) -> None:
-    folder.models(*(manifest(f"model-{index}") for index in range(120)))
+    folder.models(*(manifest(f"model-{index}") for index in range(96)))
     with live_registry(tmp_path / "one" / "registry.db") as live:
         entry = f'url: "{live.url}", requests_per_minute: {PER_MINUTE}, concurrency: {CONCURRENCY}'
         folder.registries(one=entry.replace(str(PER_MINUTE), "60000"))
@@ -111,15 +111,15 @@ def test_eight_processes_do_what_one_does_each_model_once_and_no_call_too_early(
         assert [result.code for result in results] == [0] * SHARDS, results
         assert limit.turned_away == 0
         times = Counter(seen.name for seen in shared.written)
-        assert times == {f"model-{index}": 1 for index in range(120)}
-        assert len(shared.models()) == 120 + 3  # and three of the vendor's
+        assert times == {f"model-{index}": 1 for index in range(96)}
+        assert len(shared.models()) == 96 + 3  # and three of the vendor's
     assert all(result.document["outcome"]["results"] for result in results)
     joined = cli("merge", *kept(folder, results), "-o", "json", "--out", "joined.json")
     assert joined.code == 0
     assert without_ids(joined.document) == without_ids(alone.document)
     assert json.loads((folder.path / "joined.json").read_text()) == joined.document
     text = cli("merge", *(f"outcome-{number}.json" for number in range(1, SHARDS + 1)))
-    assert text.out == "Apply: 120 done.\nA new plan is empty.\nJoined from 8 shards.\n"
+    assert text.out == "Apply: 96 done.\nA new plan is empty.\nJoined from 8 shards.\n"
 
 
 def test_shards_that_plan_for_themselves_at_the_same_time_do_everything_once(

@@ -73,7 +73,7 @@ def assert_shows(action: Action, path: Path, also: Collection[Path]) -> None:
     assert bool(action.requests) == (action.operation == "update")
 
 
-@examples(80)
+@examples(120)
 @given(edit=edits())
 def test_one_edit_shows_one_field(edit: tuple[Draft, Path, Any]) -> None:
     draft, path, value = edit

@@ -293,7 +293,7 @@ def _tried(world: World) -> str:
 def test_a_narrow_read_gives_the_same_plan(worlds: st.SearchStrategy[World]) -> None:
     became: Counter[str] = Counter()
 
-    @examples(180)
+    @examples(250)
     @given(worlds)
     def tried(world: World) -> None:
         with tempfile.TemporaryDirectory() as folder:
