@@ -25,7 +25,7 @@ from priced import Priced, PricedHouse
 from pydantic import BaseModel
 
 import reconciler
-from reconciler.manifests.yamltree import scalars
+from reconciler.manifests.yamltree import pieces, scalars
 from reconciler.outcome import Outcome
 
 ROOT = Path(reconciler.__file__).parent
@@ -201,6 +201,13 @@ ROWS = [
 ]
 
 
+def forget() -> None:
+    """What is remembered of numbers that were read."""
+    scalars.VALUES.clear()
+    pieces._PLAIN.clear()
+    pieces.PIECES._forget()
+
+
 @contextmanager
 def tripwire(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
     """While it holds, a float on the way of a price raises Tripped, or is in the list at the end."""
@@ -228,13 +235,13 @@ def tripwire(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
             return data
 
         patch.setattr(wire, "body_bytes", searched)
-        scalars.VALUES.clear()
+        forget()
         try:
             yield trips
             if context.flags[FloatOperation]:
                 trips.append("a float was compared with an amount")
         finally:
-            scalars.VALUES.clear()
+            forget()
 
 
 def go(folder: Path) -> Outcome:

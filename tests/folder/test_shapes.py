@@ -308,7 +308,7 @@ def test_one_path_of_two_fields_of_one_table_is_compared_by_each_of_them() -> No
     table = _table(Whole())
     first = table.find(SIZE)
     assert first is not None
-    other = replace(first, points=(Point(("other",)),))
+    other = first._replace(points=(Point(("other",)),))
     raw = {"size": 1, "other": 2}
     for item, value in ((first, 1), (other, 2), (first, 1)):
         shape = Shape(table, {SIZE: item})
