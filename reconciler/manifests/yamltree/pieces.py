@@ -155,7 +155,7 @@ class Pieces:
                 if root is None:
                     return None
                 self._alike += self._new * _RARE <= text.count("\n", begin, end)
-                found.append(Document(file, index, root, *root.place))
+                found.append(Document(file, index, root, *lines.place(first.end(1))))
             elif number == 0 and begin < end:
                 return None  # comments alone: whether that is a document is for libyaml to say
             index += first is not None or number > 0
