@@ -10,7 +10,7 @@ import sys
 def main() -> None:
     """Runs the command line and ends the process with its exit code."""
     # A short run makes little garbage; to look for it after every 700 objects takes a tenth of the time.
-    gc.set_threshold(100_000, 10, 10)
+    gc.set_threshold(500_000, 10, 10)
     # Our models take none; to look for them reads the metadata of everything that is installed.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # httpx does without its own command line, which loads rich and pygments, where that is not to be had.

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
 
@@ -22,6 +22,7 @@ from reconciler.registries import BUILT_IN
 from reconciler.registries.codecs import (
     BadValue,
     CannotExpress,
+    Codec,
     Flag,
     Money,
     Value,
@@ -183,16 +184,32 @@ class Asked:
     portable: Keys
 
 
+class _Step(NamedTuple):
+    """What a value of one field needs. One of the type ``same`` is its own normal form; a portable word is
+    one of ``spellings``, or not plain."""
+
+    codec: Codec
+    native: bool
+    same: type | None
+    spellings: Mapping[str, str] | None
+
+    @classmethod
+    def of(cls, item: Field) -> _Step:
+        codec = item.row.codec
+        word = codec.spellings if type(codec) is Word and not item.native else None
+        return cls(codec, item.native, bool if type(codec) is Flag else None, word)
+
+
 @dataclass(slots=True, eq=False)
 class _Outline:
-    """What one set of keys means for one kind. ``items`` are the fields of the values, by position; None
+    """What one set of keys means for one kind. ``steps`` are what the values need, by position; None
     where there is no place, or for the unit and the currency, whose positions are ``unit`` and ``currency``.
     ``place`` is the table's kind and variant.
     """
 
     table: Table
     shape: Shape
-    items: tuple[Field | None, ...]
+    steps: tuple[_Step | None, ...]
     unheld: tuple[Path, ...]
     unit: int | None
     currency: int | None
@@ -239,31 +256,29 @@ class _Outline:
         self, start: int, stop: int, values: Sequence[Any], given: list[Value], units: list[Unit]
     ) -> None:
         """Adds what the values from ``start`` to ``stop`` come to."""
-        for item, value in zip(self.items[start:stop], values[start:stop], strict=True):
-            if value is None:
+        for step, value in zip(self.steps[start:stop], values[start:stop], strict=True):
+            kind = type(value)
+            if step is not None and kind is step.same:
+                given.append(value)
+            elif value is None:
                 raise _NotPlainError
-            if type(value) is Amount:
-                units.append(self._price(item, value, values, given))
-            elif item is not None:
-                codec = item.row.codec
-                if type(value) is bool and type(codec) is Flag:
-                    given.append(value)  # most native values are these
-                    continue
-                if type(codec) is Word and not item.native and value not in codec.spellings:
+            elif kind is Amount:
+                units.append(self._price(step, value, values, given))
+            elif step is not None:
+                if step.spellings is not None and value not in step.spellings:
                     raise _NotPlainError
-                given.append(codec.normal(value, native=item.native))
+                given.append(step.codec.normal(value, native=step.native))
 
-    def _price(self, item: Field | None, value: Amount, values: Sequence[Any], given: list[Value]) -> Unit:
+    def _price(self, step: _Step | None, value: Amount, values: Sequence[Any], given: list[Value]) -> Unit:
         """The unit of a price, whose normal form is added to ``given`` where it has a place."""
         per = value.unit or (None if self.unit is None else values[self.unit])
         if per is None or self.currency is None:
             raise _NotPlainError
-        if item is not None:
-            codec = item.row.codec
-            if type(codec) is not Money:
+        if step is not None:
+            if type(step.codec) is not Money:
                 raise _NotPlainError
             currency = values[self.currency]
-            given.append(normal_price(codec, item.native, str(value.number), currency, per))
+            given.append(normal_price(step.codec, step.native, str(value.number), currency, per))
         return per
 
     def _says_more(self, name: str, fields: Fields) -> bool:
@@ -280,6 +295,7 @@ def normal_price(codec: Money, native: bool, amount: str, currency: str, unit: U
     return codec.normal(Price(Decimal(amount), currency, unit), native=native)
 
 
+_UNKNOWN: Final = _Outline.__new__(_Outline)
 _known: dict[tuple[str, str, Keys], _Outline | None] = {}
 
 
@@ -298,11 +314,11 @@ def plainly_asked(kind: Kind, resource: str, name: str, spec: BaseModel) -> Aske
         _walk_native(native, keys, values)
         keys += (False, False)
     key = (kind.name, resource, tuple(keys))
-    if key not in _known:
+    outline = _known.get(key, _UNKNOWN)
+    if outline is _UNKNOWN:
         if len(_known) >= _MOST:
             _known.clear()
-        _known[key] = _new_outline(kind, resource, key[2])
-    outline = _known[key]
+        outline = _known[key] = _new_outline(kind, resource, key[2])
     return None if outline is None else outline.asked(name, values, blocks, portable)
 
 
@@ -329,7 +345,7 @@ def _new_outline(kind: Kind, resource: str, keys: Keys) -> _Outline | None:
     return _Outline(
         table,
         shape_of(table, {item.path: item for item in held}),
-        tuple(items),
+        tuple(None if item is None else _Step.of(item) for item in items),
         tuple(unheld),
         paths.index(_UNIT) if _UNIT in paths else None,
         paths.index(_CURRENCY) if _CURRENCY in paths else None,

@@ -60,7 +60,7 @@ def records(
                 for index in range(first, min(first + size, len(files)))
             ]
             with suppress(OSError), _held():  # no process more is to be had: the caller makes what is missing
-                workers.append(_start(partial(_work, config, files, share, cache)))
+                workers.append(_start(partial(_work, config, files, share, cache), number))
         with selectors.DefaultSelector() as waiting:
             for worker in workers:
                 waiting.register(worker.descriptor, selectors.EVENT_READ, worker)
@@ -169,6 +169,15 @@ def settle() -> None:
 atexit.register(settle)
 
 
+def _spread(place: int) -> None:
+    """Moves this process to a processor of its own. It may leave it again: without this, forks of a process
+    that sleeps much stay where it is for a second and more, one beside the other."""
+    with suppress(OSError):
+        here = sorted(os.sched_getaffinity(0))
+        os.sched_setaffinity(0, {here[place % len(here)]})
+        os.sched_setaffinity(0, here)
+
+
 def _waited_for(identity: int) -> None:
     with suppress(ChildProcessError):  # where SIGCHLD is ignored, nobody is left to be waited for
         os.waitpid(identity, 0)
@@ -188,8 +197,8 @@ def _held() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _start(work: Callable[[_Parent], None]) -> _Worker:
-    """A process that does ``work``. To be called while signals are held."""
+def _start(work: Callable[[_Parent], None], place: int) -> _Worker:
+    """A process that does ``work``, at its own ``place``. To be called while signals are held."""
     reading, writing = os.pipe()
     try:
         identity = os.fork()
@@ -208,6 +217,7 @@ def _start(work: Callable[[_Parent], None]) -> _Worker:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
         os.close(reading)
         gc.disable()  # what a short life leaves behind goes with it
+        _spread(place)
         work(_Parent(writing))
         status = 0
     except BaseException:  # noqa: BLE001, S110 - the parent does what is missing, and tells of what is wrong

@@ -26,7 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import accumulate
-from typing import Any, Final, NamedTuple, TypeAlias
+from typing import Any, Final, TypeAlias
 
 import yaml
 from yaml._yaml import CParser
@@ -55,8 +55,10 @@ _ODD_DIVIDER: Final = re.compile(r"^(?:---(?!\n)|\.\.\.)", re.MULTILINE)
 
 _MOST_PIECES: Final = 16_384
 _MOST_CHARACTERS: Final = 2**22
-_LONGEST: Final = 2048
-"""Characters of a piece that is kept."""
+_LONGEST: Final = 4096
+"""Characters of a piece that is read by itself."""
+_SHORT: Final = 512
+"""Characters of a piece of known lines that is remembered itself: longer ones are rarely the same."""
 _DEEPEST: Final = 20
 """Levels of blocks, and of what is in one piece; what is deeper is for libyaml, which counts them."""
 _LIMITS: Final = Limits(depth=_DEEPEST)
@@ -76,12 +78,8 @@ _Line: TypeAlias = "tuple[str, _Node | None, int]"
 """A line with places for values: its key, how its value is made where that is not the one, and its start."""
 
 
-class _Level(NamedTuple):
-    """Where a block mapping is: the column of its keys, how many it is in, and the lines of the file."""
-
-    column: int
-    depth: int
-    lines: Lines
+_Level: TypeAlias = tuple[int, int, Lines]
+"""Where a block mapping is: the column of its keys, how many mappings deep, and the lines of the file."""
 
 
 class _Plain(dict[str, Any]):
@@ -151,7 +149,7 @@ class Pieces:
             if first is not None:
                 self._tries, self._new = self._tries + 1, 0
                 start = first.start(1)
-                root = self._mapping(text[start : end - 1], start, _Level(len(first[1]), 1, lines))
+                root = self._mapping(text[start : end - 1], start, (len(first[1]), 1, lines))
                 if root is None:
                     return None
                 self._alike += self._new * _RARE <= text.count("\n", begin, end)
@@ -198,29 +196,32 @@ class Pieces:
 
     def _unknown(self, part: str, at: int, level: _Level) -> _Pair | None:
         """A piece that is not known by its text."""
-        head, more, below = part.partition("\n")
+        end = part.find("\n")
         pair: _Pair | None = None
-        if not more:
-            pair = self._filled(part, at, level.lines)
-        elif (key := _BARE_KEYS[head]) is not None:
-            pair = self._block(key, part, len(head) + 1, at, level)
-        elif "|" not in head and ">" not in head and _NOTHING.fullmatch(below):
+        if end < 0:
+            pair = self._filled(part, at, level[2])
+        elif (key := _BARE_KEYS[head := part[:end]]) is not None:
+            pair = self._block(key, part, end + 1, at, level)
+        elif "|" not in head and ">" not in head and _NOTHING.fullmatch(part, end + 1):
             # What follows a block scalar may belong to it, even where it is empty.
             return self._pairs.get(head) or self._unknown(head, at, level)
         if pair is None:
-            return self._learned(part, level.column)
-        self._keep(part, pair, at)
+            return self._learned(part, level[0])
+        if len(part) <= _SHORT:
+            self._keep(part, pair, at)
         return pair
 
     def _block(self, key: str, part: str, below: int, at: int, level: _Level) -> _Pair | None:
         """A bare key over a mapping in deeper lines, which start at ``below``."""
+        column, depth, lines = level
         first = _FIRST.match(part, below)
-        if first is None or len(first[1]) <= level.column or part[first.end(1)] == "-":
+        if first is None:
             return None
-        start = first.start(1)
-        inner = _Level(len(first[1]), level.depth + 1, level.lines)
-        tree = self._mapping(part[start:], at + start, inner)
-        return None if tree is None else (key, tree, None, first.end(1))
+        start, end = first.span(1)
+        if end - start <= column or part[end] == "-":
+            return None
+        tree = self._mapping(part[start:], at + start, (end - start, depth + 1, lines))
+        return None if tree is None else (key, tree, None, end)
 
     def _filled(self, part: str, at: int, lines: Lines) -> _Pair | None:
         """A line that differs from a known one in plain values alone."""
@@ -237,8 +238,6 @@ class Pieces:
 
     def _keep(self, part: str, pair: _Pair, at: int) -> None:
         """Remembers a piece that comes again and again."""
-        if len(part) > _LONGEST:
-            return
         mark = hash(part)
         times = self._seen.get(mark, 0) + 1
         if times < _OFTEN:
