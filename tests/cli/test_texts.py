@@ -6,6 +6,7 @@ import io
 import json
 import sys
 from collections.abc import Callable
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -69,6 +70,16 @@ def test_a_long_value_is_cut_and_a_long_change_shows_where_it_is() -> None:
     assert appended == f"…{'x' * 20} -> …{'x' * 20}!"
     rewritten = change(value("a" * 300), value("b" * 300))
     assert rewritten == f"{'a' * 120}… (300 characters) -> {'b' * 120}… (300 characters)"
+
+
+def price(amount: str, per: str, currency: str = "USD") -> Shown:
+    return Shown("price", {"amount": Decimal(amount), "currency": currency, "per": per})
+
+
+def test_a_price_has_its_unit_once_where_both_have_the_same() -> None:
+    assert change(price("2", "1M tokens"), price("3", "1M tokens")) == "2 -> 3 USD / 1M tokens (+50%)"
+    assert change(price("2", "1M tokens"), price("2", "image")) == "2 USD / 1M tokens -> 2 USD / image"
+    assert change(price("2", "image"), price("2", "image", "EUR")) == "2 USD / image -> 2 EUR / image"
 
 
 def test_every_change_that_is_no_equality_reads_as_one() -> None:

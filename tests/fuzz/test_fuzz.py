@@ -12,7 +12,7 @@ from . import runner
 from .runner import Broken, Tally, fuzz
 from .targets import TARGETS
 
-INPUTS = {"yaml": 120, "config": 150, "usage": 100, "planfile": 25, "orq": 15, "respan": 20, "watsonx": 30}
+INPUTS = {"yaml": 200, "config": 200, "usage": 150, "planfile": 60, "orq": 25, "respan": 40, "watsonx": 50}
 
 
 @pytest.mark.parametrize("name", TARGETS)
