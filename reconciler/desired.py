@@ -6,7 +6,6 @@ come back as Problems. What this kind of registry cannot take is no mistake: it 
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -96,18 +95,18 @@ def desire_each(
     config: LoadedConfig, manifest: Manifest, rules: Mapping[str, SecretRule] | None = None
 ) -> tuple[list[Desired], list[Problem]]:
     """One manifest for each of its registries, and its mistakes. ``rules`` are those of ``config``."""
-    rules = config.secret_rules() if rules is None else rules
+    spec = manifest.value.spec
     desired: list[Desired] = []
-    problems: list[Problem] = list(_override_problems(manifest))
-    checked: dict[str, set[str]] = defaultdict(set)
+    problems: list[Problem] = list(_override_problems(manifest)) if spec.overrides else []
+    checked: dict[str, set[str]] = {"": set()}
     portable: Keys | None = None
     for registry in manifest.registries:
         kind = KINDS.get(config.value.registries[registry].kind)
         if kind is None:
             continue
-        spec = manifest.value.spec
         asked = None if spec.overrides else plainly_asked(kind, manifest.resource, manifest.name, spec)
         if asked is None:
+            rules = config.secret_rules() if rules is None else rules
             one, found = _desire(config, manifest, registry, kind, rules)
             problems += found
         else:
@@ -116,38 +115,40 @@ def desire_each(
         desired.append(one)
         if one.table is not None:
             checked[""].add(kind.name)
-            checked[registry].add(kind.name)
-    native = manifest.value.spec.native or ()
-    if manifest.value.spec.overrides or not checked[""].issuperset(native):
-        document = manifest.document
-        others = [kind for kind in native if kind not in checked[""]]
-        if portable is None or any(_sound_key(document, kind, portable) not in _sound for kind in others):
-            found = list(_native_problems(document, checked=checked))
-            problems += found
-            if portable is not None and not found:
-                _remember_sound(_sound_key(document, kind, portable) for kind in others)
+            checked.setdefault(registry, set()).add(kind.name)
+    others = [kind for kind in spec.native or () if kind not in checked[""]]
+    if spec.overrides or (others and not _are_sound(manifest.document, others, portable)):
+        found = list(_native_problems(manifest.document, checked=checked))
+        problems += found
+        if portable is not None and not found:
+            _remember_sound(manifest.document, others, portable)
     return desired, problems
 
 
 _SoundKey = tuple[str, str, Keys, object]
-_sound: set[_SoundKey | None] = set()
+_sound: set[_SoundKey] = set()
 """Native parts without a mistake, of kinds that a manifest is not for: by that kind, the manifest's own, the
 other keys of the spec, which choose the table, and the twin of the part."""
+
+
+def _are_sound(document: Document, kinds: Iterable[str], portable: Keys | None) -> bool:
+    """Whether the native parts for ``kinds`` are known to have no mistake."""
+    return portable is not None and all(_sound_key(document, kind, portable) in _sound for kind in kinds)
+
+
+def _remember_sound(document: Document, kinds: Iterable[str], portable: Keys) -> None:
+    if len(_sound) >= _MOST_LAYOUTS:
+        _sound.clear()
+    _sound.update(key for kind in kinds if (key := _sound_key(document, kind, portable)) is not None)
 
 
 def _sound_key(document: Document, kind: str, portable: Keys) -> _SoundKey | None:
     """What else has no mistake where this has none; None where that cannot be told."""
     root: Any = document.root
     tree = root["spec"]["native"][kind]
-    if kind not in BUILT_IN or not isinstance(tree, Map) or tree.twin is None:
+    if not isinstance(tree, Map) or tree.twin is None or kind not in BUILT_IN:
         return None
     return kind, root["kind"], portable, tree.twin
-
-
-def _remember_sound(keys: Iterable[_SoundKey | None]) -> None:
-    if len(_sound) >= _MOST_LAYOUTS:
-        _sound.clear()
-    _sound.update(key for key in keys if key is not None)
 
 
 def _config_problems(config: LoadedConfig) -> Iterator[Problem]:

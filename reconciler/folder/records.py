@@ -215,15 +215,12 @@ def record_of(config: LoadedConfig, file: File, forms: Forms) -> bytes | None:
 
 
 def _values(fields: Fields) -> list[Any]:
-    written: list[Any] = []
-    for item, value in zip(fields.shape.items, fields.given, strict=True):
-        codec = item.row.codec
-        if type(value) in _PLAIN:
-            written.append(value)
-        elif type(value) is Price and type(codec) is Money and _follows(value, codec):
-            written.append(str(value.amount))
-        else:
-            written.append(_written(value))
+    written: list[Any] = list(fields.given)
+    for index, value in enumerate(fields.given):
+        if type(value) not in _PLAIN:
+            codec = fields.shape.items[index].row.codec
+            as_usual = type(value) is Price and type(codec) is Money and _follows(value, codec)
+            written[index] = str(value.amount) if as_usual else _written(value)
     return written
 
 

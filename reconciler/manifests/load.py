@@ -186,8 +186,8 @@ def _unknown_kind(document: Document, kind: object) -> Problem:
 
 def _mapping(tree: Any, key: str) -> Mapping[str, Any]:
     """A mapping of a document that may be broken; empty where there is none."""
-    below = tree.get(key) if isinstance(tree, Mapping) else None
-    return below if isinstance(below, Mapping) else {}
+    below = tree.get(key) if isinstance(tree, dict) else None
+    return below if isinstance(below, dict) else {}
 
 
 def _price_problems(document: Document, known: list[Problem]) -> Iterator[Problem]:
@@ -212,9 +212,9 @@ def _price_problems(document: Document, known: list[Problem]) -> Iterator[Proble
 
 def _registry_problems(config: LoadedConfig, document: Document) -> Iterator[Problem]:
     """Registries that reconciler.yaml does not have. The document may be broken elsewhere."""
-    if not isinstance(document.root.get("spec"), Mapping):
+    spec: Any = document.root.get("spec")
+    if not isinstance(spec, dict):
         return
-    spec = _mapping(document.root, "spec")
     known = config.value.registries
     named: Any = spec.get("registries")
     listed = named if isinstance(named, list) else []

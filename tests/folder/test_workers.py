@@ -191,9 +191,9 @@ def test_a_few_large_files_are_shared(tmp_path: Path, monkeypatch: pytest.Monkey
     shares: list[int] = []
     start = workers._start
 
-    def counted(work: Any) -> Any:
+    def counted(work: Any, place: int) -> Any:
         shares.append(len(work.args[2]))
-        return start(work)
+        return start(work, place)
 
     monkeypatch.setattr(workers, "_start", counted)
     assert is_whole(config)
