@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final, NamedTuple
 
 from pydantic import BaseModel
@@ -332,27 +332,53 @@ def _new_outline(kind: Kind, resource: str, keys: Keys) -> _Outline | None:
         return None
     if any(path[0] == "native" and len(path) > 2 and not _is_group(table, path) for path in objects):
         return None
-    items = [None if path in (_UNIT, _CURRENCY) else table.find(path) for path in paths]
-    unheld = []
-    for path, item in zip(paths, items, strict=True):
-        if item is None and path not in (_UNIT, _CURRENCY):
-            if path[0] == "native" or path[:2] == ("pricing", "tiers"):
-                return None
-            unheld.append(path)
-    held = [item for item in items if item is not None]
-    if not all(_is_plain(item) for item in held) or may_share(held):
+    known = _places_of(table.kind, table.variant)
+    places = [place for path in paths if (place := known[path]) is not None]
+    if len(places) < len(paths):
         return None
+    held = [item for item, _ in places if item is not None]
+    if may_share(held):
+        return None
+    unheld = (path for path, (item, _) in zip(paths, places, strict=True) if item is None)
     return _Outline(
         table,
         shape_of(table, {item.path: item for item in held}),
-        tuple(None if item is None else _Step.of(item) for item in items),
-        tuple(unheld),
+        tuple(step for _, step in places),
+        tuple(path for path in unheld if path not in (_UNIT, _CURRENCY)),
         paths.index(_UNIT) if _UNIT in paths else None,
         paths.index(_CURRENCY) if _CURRENCY in paths else None,
         tuple(paths),
         together=table.says_more,
         place=(table.kind, table.variant),
     )
+
+
+_Place = tuple[Field | None, _Step | None]
+"""A field and what its values need; neither where the table has no place for a path."""
+
+
+class _Places(dict[Path, _Place | None]):
+    """The places of a table, by manifest path; None where a value is not plain."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    def __missing__(self, path: Path) -> _Place | None:
+        place = self._place(path)
+        if len(self) < _MOST:
+            self[path] = place
+        return place
+
+    def _place(self, path: Path) -> _Place | None:
+        item = None if path in (_UNIT, _CURRENCY) else self._table.find(path)
+        if item is not None:
+            return (item, _Step.of(item)) if _is_plain(item) else None
+        return None if path[0] == "native" or path[:2] == ("pricing", "tiers") else (None, None)
+
+
+@cache
+def _places_of(kind: str, variant: str) -> _Places:
+    return _Places(BUILT_IN[kind].tables[variant])
 
 
 def _is_group(table: Table, path: Path) -> bool:

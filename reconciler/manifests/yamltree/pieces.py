@@ -62,7 +62,7 @@ _SHORT: Final = 512
 _DEEPEST: Final = 20
 """Levels of blocks, and of what is in one piece; what is deeper is for libyaml, which counts them."""
 _LIMITS: Final = Limits(depth=_DEEPEST)
-_OFTEN: Final = 3
+_OFTEN: Final = 2
 """Times that a piece of known lines comes before it is remembered itself."""
 _TRIES: Final = 2048
 """Documents after which it shows whether they are alike at all."""
