@@ -280,12 +280,13 @@ def unmanaged(desired: Desired, live: LiveObject) -> Iterator[Unmanaged]:
         if item.is_unset(value):
             continue
         row = item.row
-        ours = row.absent
+        if value == row.absent:
+            continue
         if row.default is not None:
             context = context or Declared(desired.name, desired.fields.normal())
-            ours = row.default(context)
-        if value is not ours and value not in (row.absent, ours):
-            yield Unmanaged(dotted(item.path), _shown(item, value), row.clear is not Clear.NEVER)
+            if value == row.default(context):
+                continue
+        yield Unmanaged(dotted(item.path), _shown(item, value), row.clear is not Clear.NEVER)
 
 
 def _why_not(table: Table, item: Field, path: Path, value: Value, raw: Mapping[str, Any]) -> Refusal | None:

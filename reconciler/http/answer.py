@@ -196,6 +196,7 @@ def _depth(data: Any) -> int:
 
 
 @lru_cache(maxsize=8192)
+@lru_cache(maxsize=8192)
 def _whole(text: str) -> int:
     if len(text) > _LONGEST_NUMBER:
         raise ValueError(f"it has a number of {len(text)} digits")
