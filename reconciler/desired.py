@@ -42,7 +42,7 @@ from reconciler.registries.shapes import NO_FIELDS, Fields
 from reconciler.secrets import SecretRef, SecretRule
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Desired:
     """What one manifest asks of one registry.
 

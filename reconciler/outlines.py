@@ -57,7 +57,7 @@ def paths_of_model(model: type[BaseModel], above: Path) -> tuple[tuple[str, Path
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class _Part:
     """What a part of a spec comes to in one table: its normal forms, and the units of its prices."""
 
@@ -65,7 +65,7 @@ class _Part:
     units: tuple[Unit, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class _Leaves:
     """The keys and values of a part of a spec that many have, and what it came to, by the table."""
 
@@ -170,7 +170,7 @@ class _NotPlainError(Exception):
     pass
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Asked:
     """What a manifest asks of a registry: its fields, what has no place there, the units of its prices.
 
@@ -200,7 +200,7 @@ class _Step(NamedTuple):
         return cls(codec, item.native, bool if type(codec) is Flag else None, word)
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class _Outline:
     """What one set of keys means for one kind. ``steps`` are what the values need, by position; None
     where there is no place, or for the unit and the currency, whose positions are ``unit`` and ``currency``.

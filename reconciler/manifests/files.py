@@ -112,7 +112,7 @@ def _by_parts(path: str) -> str:
     return path if os.sep == "/" else path.replace(os.sep, "/")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Walk:
     """What is known so far. Paths are texts: for thousands of files, to join them otherwise takes longer than
     to read them.

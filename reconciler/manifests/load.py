@@ -27,7 +27,7 @@ class Origin(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(slots=True, eq=False, repr=False)
 class Manifest:
     """One valid manifest. ``resource`` is its kind; ``registries`` are those that it is for, defaults
     applied; ``named_at`` is where its name is written.
@@ -66,7 +66,7 @@ class Manifest:
 _NAME: Final = ("metadata", "name")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class Loaded:
     """What the folder holds. ``broken`` are documents whose own shape is wrong; the tables can still
     say what else is wrong with them, so that all mistakes come in one run."""

@@ -42,7 +42,7 @@ class _OddKey(enum.Enum):
     UNUSABLE = enum.auto()  # already reported
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _Anchor:
     node: Any
     is_open: bool = False
@@ -66,7 +66,7 @@ def _measure(node: Any) -> tuple[int, int]:
     return nodes, depth + 1
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class _OddEntry:
     """An entry that cannot simply be stored."""
 

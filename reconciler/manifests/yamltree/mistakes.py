@@ -25,7 +25,7 @@ class TooManyProblemsError(Exception):
     """A file has so many mistakes that more would help nobody."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
 class _Explanation:
     """Our words for an error of libyaml. ``at_start`` puts the place where the broken thing starts."""
 
