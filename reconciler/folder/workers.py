@@ -27,6 +27,10 @@ from reconciler.manifests.files import File
 
 _CHUNK: Final = 32
 """Files that one process takes in a row."""
+_NUMBER: Final = 4
+"""Bytes of the number of a file."""
+_MOST_SHARES: Final = 8192
+"""What fits into a pipe while nobody reads it."""
 _HEAD: Final = 8
 _MOST: Final = 8
 """Processes: more share too little work."""
@@ -49,18 +53,13 @@ def records(
 
     What a process that ended early leaves out comes in no batch.
     """
-    size = max(1, min(_CHUNK, len(files) // count))
     gc.freeze()  # so that no child copies what it only looks for garbage in
     workers: list[_Worker] = []
     try:
-        for number in range(count):
-            share = [
-                index
-                for first in range(number * size, len(files), count * size)
-                for index in range(first, min(first + size, len(files)))
-            ]
-            with suppress(OSError), _held():  # no process more is to be had: the caller makes what is missing
-                workers.append(_start(partial(_work, config, files, share, cache), number))
+        with suppress(OSError), _Shares.of(len(files), count) as shares:
+            for number in range(count):
+                with _held():  # no process more is to be had: the others, or the caller, do what is missing
+                    workers.append(_start(partial(_work, config, files, shares, cache), number))
         with selectors.DefaultSelector() as waiting:
             for worker in workers:
                 waiting.register(worker.descriptor, selectors.EVENT_READ, worker)
@@ -76,6 +75,38 @@ def records(
             for worker in workers:
                 worker.stop()
         gc.unfreeze()
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class _Shares:
+    """Numbers of files that are yet to be read, from a pipe that all processes read: who is done with some
+    takes the next, so that none waits for another."""
+
+    descriptor: int
+    size: int
+    count: int
+
+    @classmethod
+    @contextmanager
+    def of(cls, files: int, processes: int) -> Iterator[_Shares]:
+        """Those of ``files`` for ``processes``; open for as long as these are started. Raises OSError."""
+        size = max(1, min(_CHUNK, files // processes), -(-files // _MOST_SHARES))
+        reading, writing = os.pipe()
+        try:
+            try:
+                firsts = range(0, files, size)
+                os.write(writing, b"".join(first.to_bytes(_NUMBER, "little") for first in firsts))
+            finally:
+                os.close(writing)
+            yield cls(reading, size, files)
+        finally:
+            os.close(reading)
+
+    def take(self) -> range:
+        """The next ones; none where nothing is left."""
+        data = os.read(self.descriptor, _NUMBER)
+        first = int.from_bytes(data, "little") if data else self.count
+        return range(first, min(first + self.size, self.count))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,17 +129,17 @@ class _Parent:
 def _work(
     config: LoadedConfig,
     files: Sequence[File],
-    share: Sequence[int],
+    shares: _Shares,
     cache: Cache | None,
     parent: _Parent,
 ) -> None:
-    """What one process does: records of its share of the files, sent as they come, and then kept."""
+    """What one process does: records of its shares of the files, sent as they come, and then kept."""
     forms = Forms()
     told: set[str] = set()
     kept: list[tuple[bytes, bytes]] = []
-    for first in range(0, len(share), _CHUNK):
+    while share := shares.take():
         batch: Results = []
-        for index in share[first : first + _CHUNK]:
+        for index in share:
             record = record_of(config, files[index], forms)
             batch.append((index, record))
             if record is not None and cache is not None:

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -188,16 +188,28 @@ def test_a_signal_at_any_moment_leaves_no_process(
 def test_a_few_large_files_are_shared(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     parts = {f"{file}.yaml": "---\n".join(text(f"m{file}-{one}") for one in range(30)) for file in range(4)}
     config = house(tmp_path / "few", {name: part.encode() for name, part in parts.items()})
-    shares: list[int] = []
-    start = workers._start
+    sizes: list[int] = []
+    real = workers._Shares.of
 
-    def counted(work: Any, place: int) -> Any:
-        shares.append(len(work.args[2]))
-        return start(work, place)
+    def watched(files: int, processes: int) -> Any:
+        return seen(real(files, processes))
 
-    monkeypatch.setattr(workers, "_start", counted)
+    @contextmanager
+    def seen(made: Any) -> Iterator[workers._Shares]:
+        with made as shares:
+            sizes.append(shares.size)
+            yield shares
+
+    monkeypatch.setattr(workers._Shares, "of", watched)
     assert is_whole(config)
-    assert shares == [2, 2]
+    assert sizes == [2]
+
+
+@pytest.mark.parametrize(("files", "processes"), [(1, 2), (5, 2), (64, 2), (1000, 3), (1_000_000, 8)])
+def test_every_file_is_in_one_share(files: int, processes: int) -> None:
+    with workers._Shares.of(files, processes) as shares:
+        taken = list(iter(shares.take, range(files, files)))
+    assert [number for share in taken for number in share] == list(range(files))
 
 
 def test_no_fork_beside_other_threads(monkeypatch: pytest.MonkeyPatch) -> None:
