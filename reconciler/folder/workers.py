@@ -26,7 +26,9 @@ from reconciler.manifests.config import LoadedConfig
 from reconciler.manifests.files import File
 
 _CHUNK: Final = 32
-"""Files that one process takes in a row."""
+"""The most files that one process takes in a row."""
+_FEWEST: Final = 8
+"""Shares for each process, if there are as many files: some files take longer than others."""
 _NUMBER: Final = 4
 """Bytes of the number of a file."""
 _MOST_SHARES: Final = 8192
@@ -90,7 +92,7 @@ class _Shares:
     @contextmanager
     def of(cls, files: int, processes: int) -> Iterator[_Shares]:
         """Those of ``files`` for ``processes``; open for as long as these are started. Raises OSError."""
-        size = max(1, min(_CHUNK, files // processes), -(-files // _MOST_SHARES))
+        size = max(1, min(_CHUNK, files // (processes * _FEWEST)), -(-files // _MOST_SHARES))
         reading, writing = os.pipe()
         try:
             try:

@@ -66,7 +66,7 @@ class Manifest:
 _NAME: Final = ("metadata", "name")
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True)
 class Loaded:
     """What the folder holds. ``broken`` are documents whose own shape is wrong; the tables can still
     say what else is wrong with them, so that all mistakes come in one run."""

@@ -202,7 +202,7 @@ def test_a_few_large_files_are_shared(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(workers._Shares, "of", watched)
     assert is_whole(config)
-    assert sizes == [2]
+    assert sizes == [1]
 
 
 @pytest.mark.parametrize(("files", "processes"), [(1, 2), (5, 2), (64, 2), (1000, 3), (1_000_000, 8)])

@@ -141,23 +141,23 @@ class Pieces:
             if _ODD_DIVIDER.search(text) is not None:
                 return None
             dividers = [match.span() for match in _DIVIDER.finditer(text)]
-        lines = PlainLines(text)
         found: list[Document] = []
-        begin, index = 0, 0
+        begin, index, line = 0, 0, 1
         for number, (end, following) in enumerate([*dividers, (len(text), len(text))]):
             first = _FIRST.match(text, begin, end)
+            height = text.count("\n", begin, following)
             if first is not None:
                 self._tries, self._new = self._tries + 1, 0
-                start = first.start(1)
+                start, lines = first.start(1), PlainLines(text, begin, line)
                 root = self._mapping(text[start : end - 1], start, (len(first[1]), 1, lines))
                 if root is None:
                     return None
-                self._alike += self._new * _RARE <= text.count("\n", begin, end)
+                self._alike += self._new * _RARE <= height
                 found.append(Document(file, index, root, *lines.place(first.end(1))))
             elif number == 0 and begin < end:
                 return None  # comments alone: whether that is a document is for libyaml to say
             index += first is not None or number > 0
-            begin = following
+            begin, line = following, line + height
         return found
 
     def _mapping(self, text: str, base: int, level: _Level) -> Map | None:

@@ -68,16 +68,20 @@ class Lines:
 
 
 class PlainLines(Lines):
-    """The lines of a text whose only line break is LF, which are counted when a place is asked for."""
+    """The lines of a text whose only line break is LF, counted when a place is asked for: from ``start`` on,
+    where line ``first`` begins."""
 
-    __slots__ = ("text",)
+    __slots__ = ("first", "start", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, start: int = 0, first: int = 1) -> None:
         self.text = text
+        self.start = start
+        self.first = first
 
     def place(self, offset: int) -> tuple[int, int]:
-        """Line and column, from 1, of the character at ``offset``."""
-        return self.text.count("\n", 0, offset) + 1, offset - self.text.rfind("\n", 0, offset)
+        """Line and column, from 1, of the character at ``offset``, which is not before the start."""
+        text = self.text
+        return self.first + text.count("\n", self.start, offset), offset - text.rfind("\n", 0, offset)
 
 
 class _Marked:
