@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
+from dataclasses import is_dataclass
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from reconciler.money import PER_1M_TOKENS, Price, parse_unit
-from reconciler.registries.codecs import BadValue, CannotExpress, Money, Text, Tree, Word
+from reconciler.registries.codecs import BadValue, CannotExpress, Codec, Money, Text, Tree, Word
 from reconciler.registries.orq.fields import GENERIC
 from reconciler.registries.rows import ANY, REST, Echo, Field, Path, dig
 
@@ -94,8 +96,20 @@ def by_codec() -> dict[str, list[Field]]:
     groups: dict[str, list[Field]] = {}
     for item in FIELDS:
         where = "native" if item.native else "portable"
-        groups.setdefault(f"{where} {item.row.codec!r:.60} absent {item.row.absent}", []).append(item)
+        groups.setdefault(f"{where} {described(item.row.codec):.60} absent {item.row.absent}", []).append(
+            item
+        )
     return groups
+
+
+def described(codec: Codec) -> str:
+    """A codec by its type and what it was made with."""
+    given = (
+        {part.name: getattr(codec, part.name) for part in dataclasses.fields(codec)}
+        if is_dataclass(codec)
+        else {}
+    )
+    return f"{type(codec).__name__} {given}"
 
 
 GROUPS = by_codec()
