@@ -25,7 +25,7 @@ def described(error: BaseException) -> str:
     return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
-@dataclass(frozen=True, slots=True, eq=False, repr=False)
+@dataclass(frozen=True, slots=True)
 class Unsupported:
     """A manifest asks for a variant, or a resource, that this version has no table for."""
 

@@ -104,12 +104,9 @@ def by_codec() -> dict[str, list[Field]]:
 
 def described(codec: Codec) -> str:
     """A codec by its type and what it was made with."""
-    given = (
-        {part.name: getattr(codec, part.name) for part in dataclasses.fields(codec)}
-        if is_dataclass(codec)
-        else {}
-    )
-    return f"{type(codec).__name__} {given}"
+    parts = dataclasses.fields(codec) if is_dataclass(codec) else ()
+    given = (f"{part.name}={getattr(codec, part.name)!r}" for part in parts)
+    return f"{type(codec).__name__}({', '.join(given)})"
 
 
 GROUPS = by_codec()
