@@ -31,8 +31,8 @@ _FEWEST: Final = 8
 """Shares for each process, if there are as many files: some files take longer than others."""
 _NUMBER: Final = 4
 """Bytes of the number of a file."""
-_MOST_SHARES: Final = 8192
-"""What fits into a pipe while nobody reads it."""
+_MOST_SHARES: Final = 1024
+"""What fits into the smallest pipe, of one page, while nobody reads it."""
 _HEAD: Final = 8
 _MOST: Final = 8
 """Processes: more share too little work."""
@@ -199,7 +199,12 @@ def settle() -> None:
         _waited_for(_writing.pop())
 
 
-atexit.register(settle)
+def _settle_at_exit() -> None:
+    with suppress(KeyboardInterrupt):  # the run is over: what is not kept yet is read once more
+        settle()
+
+
+atexit.register(_settle_at_exit)
 
 
 def _spread(place: int) -> None:

@@ -210,6 +210,19 @@ def test_every_file_is_in_one_share(files: int, processes: int) -> None:
     with workers._Shares.of(files, processes) as shares:
         taken = list(iter(shares.take, range(files, files)))
     assert [number for share in taken for number in share] == list(range(files))
+    assert len(taken) * 4 <= 4096  # the smallest pipe: nobody reads while they are written
+
+
+def test_who_does_not_wait_for_what_is_kept_is_told_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(_identity: int) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workers, "_waited_for", interrupted)
+    monkeypatch.setattr(workers, "_writing", [1])
+    workers._settle_at_exit()
+    monkeypatch.setattr(workers, "_writing", [1])
+    with pytest.raises(KeyboardInterrupt):  # a run that begins can still be stopped
+        workers.settle()
 
 
 def test_no_fork_beside_other_threads(monkeypatch: pytest.MonkeyPatch) -> None:

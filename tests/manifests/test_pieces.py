@@ -175,6 +175,15 @@ def test_what_follows_an_empty_block_scalar_belongs_to_it() -> None:
         assert agree(pieces, text)
 
 
+@pytest.mark.parametrize("length", [200, 300, 1000, 1024, 1025, 1100, 5000])
+def test_a_key_that_is_too_long_for_one_is_too_long_for_both(length: int) -> None:
+    key = "k" * length
+    text = f"a:\n  {key}:\n    b: 1\n"
+    found = filled(taught("a:\n  b: 1\n", text), text)
+    documents, is_sound = by_libyaml(text)
+    assert (found is None) or (is_sound and all_told(found) == all_told(documents))
+
+
 def test_what_is_too_deep_for_one_is_too_deep_for_both() -> None:
     for depth in (18, 22, 40, 63, 64, 65, 70):
         block = "".join(f"{' ' * level}a:\n" for level in range(depth // 2))

@@ -57,6 +57,8 @@ _MOST_PIECES: Final = 16_384
 _MOST_CHARACTERS: Final = 2**22
 _LONGEST: Final = 4096
 """Characters of a piece that is read by itself."""
+_LONGEST_BARE: Final = 256
+"""Characters of a line that is taken for a bare key without libyaml, which refuses keys of more than 1,024."""
 _SHORT: Final = 512
 """Characters of a piece of known lines that is remembered itself: longer ones are rarely the same."""
 _DEEPEST: Final = 20
@@ -100,9 +102,9 @@ class _BareKeys(dict[str, str | None]):
     """The keys of lines that have nothing else; None for other lines. Bounded."""
 
     def __missing__(self, line: str) -> str | None:
-        bare = _BARE.fullmatch(line)
+        bare = _BARE.fullmatch(line) if len(line) <= _LONGEST_BARE else None
         key = None if bare is None or KEYS[bare[1]] != bare[1] else bare[1]
-        if len(line) <= 128:
+        if len(line) <= _LONGEST_BARE:
             if len(self) >= _MOST_PIECES:
                 self.clear()
             self[line] = key
