@@ -58,7 +58,7 @@ _MOST_CHARACTERS: Final = 2**22
 _LONGEST: Final = 4096
 """Characters of a piece that is read by itself."""
 _LONGEST_BARE: Final = 256
-"""Characters of a line that is taken for a bare key without libyaml, which refuses keys of more than 1,024."""
+"""Characters of a line that is taken for a bare key without libyaml, which refuses keys of over 1,024."""
 _SHORT: Final = 512
 """Characters of a piece of known lines that is remembered itself: longer ones are rarely the same."""
 _DEEPEST: Final = 20
